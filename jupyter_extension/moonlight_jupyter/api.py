@@ -1,0 +1,169 @@
+"""The REST API. Handlers translate; rules live in the manager."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from jupyter_server.auth.decorator import authorized
+from moonlight_spawner import __version__
+from moonlight_spawner.errors import FieldError, InvalidRequest, shorten
+from moonlight_spawner.request import keyboards, limits
+from tornado.web import authenticated
+
+from .base import MoonlightAPIHandler, NothingHere
+from .openapi import document
+
+_MAX_BODY_BYTES = 64 * 1024
+_MAX_TAIL_BYTES = 1024 * 1024
+_MAX_NESTING = 100
+
+
+class HealthHandler(MoonlightAPIHandler):
+    """``GET /api/moonlight/health``"""
+
+    @authenticated
+    @authorized
+    async def get(self) -> None:
+        trouble = await self.manager.scheduler.check()
+        self.finish(
+            {
+                "status": "degraded" if trouble else "ok",
+                "version": __version__,
+                "user": self.user,
+                "scheduler": {
+                    "name": self.manager.scheduler.name,
+                    "available": trouble is None,
+                    "message": trouble,
+                },
+            }
+        )
+
+
+class SiteHandler(MoonlightAPIHandler):
+    """``GET /api/moonlight/site``"""
+
+    @authenticated
+    @authorized
+    async def get(self) -> None:
+        site = self.manager.site
+        slurm = site.batch_system == "slurm"
+        self.finish(
+            {
+                "scheduler": site.batch_system,
+                "partition": site.partition if slurm else None,
+                "qos": site.qos if slurm else None,
+                "defaults": {
+                    "image": self.manager.images.default(),
+                    "hours": site.hours,
+                    "cpus": site.cpus,
+                    "memory_gb": site.memory_gb,
+                    "gpus": site.gpus,
+                    "resolution": site.resolution,
+                    "fps": site.fps,
+                    "bitrate_kbps": site.bitrate_kbps,
+                    "keyboard": site.keyboard,
+                },
+                "limits": limits(site),
+                "keyboards": keyboards(site),
+            }
+        )
+
+
+class ImagesHandler(MoonlightAPIHandler):
+    """``GET /api/moonlight/images``"""
+
+    @authenticated
+    @authorized
+    async def get(self) -> None:
+        self.finish({"images": [image.model_dump() for image in self.manager.images.all()]})
+
+
+class SessionsHandler(MoonlightAPIHandler):
+    """``GET`` and ``POST /api/moonlight/sessions``"""
+
+    @authenticated
+    @authorized
+    async def get(self) -> None:
+        sessions = await self.manager.sessions(self.user)
+        self.finish({"sessions": [self.as_json(session) for session in sessions]})
+
+    @authenticated
+    @authorized
+    async def post(self) -> None:
+        session, created = await self.manager.create(
+            self.user, self._body(), self.request.headers.get("Idempotency-Key")
+        )
+        self.settings["moonlight_watcher"].look()
+        self.set_status(201 if created else 200)
+        body = self.as_json(session)
+        self.set_header("Location", f"{self.base_url}api/moonlight/sessions/{session.session_id}")
+        self.finish(body)
+
+    def _body(self) -> Any:
+        data = self.request.body
+        if len(data) > _MAX_BODY_BYTES:
+            raise _wrong(f"The request has {len(data)} bytes; at most {_MAX_BODY_BYTES} are taken.")
+        if data.count(b"[") + data.count(b"{") > _MAX_NESTING:
+            raise _wrong("The request is nested too deeply; it is one object with plain values.")
+        try:
+            return json.loads(data or b"{}")
+        except (ValueError, RecursionError) as e:
+            raise _wrong(f"The request is not JSON: {shorten(str(e), 120)}.") from e
+
+
+class SessionHandler(MoonlightAPIHandler):
+    """``GET`` and ``DELETE /api/moonlight/sessions/<id>``"""
+
+    @authenticated
+    @authorized
+    async def get(self, session_id: str) -> None:
+        self.finish(self.as_json(await self.manager.get(self.user, session_id)))
+
+    @authenticated
+    @authorized
+    async def delete(self, session_id: str) -> None:
+        session = await self.manager.stop(self.user, session_id)
+        self.settings["moonlight_watcher"].look()
+        self.set_status(202 if session.live else 200)
+        self.finish(self.as_json(session))
+
+
+class LogsHandler(MoonlightAPIHandler):
+    """``GET /api/moonlight/sessions/<id>/logs``"""
+
+    @authenticated
+    @authorized
+    async def get(self, session_id: str) -> None:
+        text = self.get_query_argument("tail", "65536")
+        if not text.isascii() or not text.isdigit() or not 0 < len(text) < 9:
+            raise InvalidRequest(
+                [FieldError("tail", shorten(text), "tail must be a number of bytes.")]
+            )
+        logs = await self.manager.logs(self.user, session_id, min(int(text), _MAX_TAIL_BYTES))
+        self.finish({"logs": [vars(log) for log in logs]})
+
+
+class OpenAPIHandler(MoonlightAPIHandler):
+    """``GET /api/moonlight/openapi.json``"""
+
+    @authenticated
+    @authorized
+    async def get(self) -> None:
+        self.finish(document(self.base_url))
+
+
+def _wrong(message: str) -> InvalidRequest:
+    return InvalidRequest([FieldError("body", None, message)])
+
+
+HANDLERS = [
+    ("/api/moonlight/health", HealthHandler),
+    ("/api/moonlight/site", SiteHandler),
+    ("/api/moonlight/images", ImagesHandler),
+    ("/api/moonlight/sessions", SessionsHandler),
+    (r"/api/moonlight/sessions/([^/]+)", SessionHandler),
+    (r"/api/moonlight/sessions/([^/]+)/logs", LogsHandler),
+    ("/api/moonlight/openapi.json", OpenAPIHandler),
+]
+LAST_HANDLERS = [(r"/api/moonlight(?:/.*)?", NothingHere)]

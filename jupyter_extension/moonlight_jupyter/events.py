@@ -1,0 +1,147 @@
+"""Server-sent events: one watcher for the whole server, however many pages are open."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from jupyter_server.auth.decorator import authorized
+from moonlight_spawner.manager import SessionManager
+from moonlight_spawner.session import Session, State
+from tornado.iostream import StreamClosedError
+from tornado.web import authenticated
+
+from .base import MoonlightAPIHandler
+
+log = logging.getLogger(__name__)
+
+_BUSY_SECONDS, _CALM_SECONDS = 0.7, 3.0
+_HEARTBEAT_SECONDS = 15.0
+_QUEUE = 256
+
+Event = tuple[str, Any]
+
+
+class Watcher:
+    """Looks at the user's sessions while somebody listens and tells what changed."""
+
+    def __init__(self, manager: SessionManager, user: str):
+        self._manager = manager
+        self._user = user
+        self._listeners: set[asyncio.Queue[Event]] = set()
+        self._known: dict[str, Session] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._wake = asyncio.Event()
+
+    def look(self) -> None:
+        """Look now: something was just started or stopped."""
+        self._wake.set()
+
+    async def listen(self) -> asyncio.Queue[Event]:
+        """A queue of events; the first one has all sessions."""
+        queue: asyncio.Queue[Event] = asyncio.Queue(_QUEUE)
+        sessions = await self._manager.sessions(self._user)
+        queue.put_nowait(("sessions", sessions))
+        self._tell({s.session_id: s for s in sessions})  # whoever listens already knows less
+        self._listeners.add(queue)
+        if self._task is None or self._task.done():
+            self._task = asyncio.ensure_future(self._watch())
+        return queue
+
+    def forget(self, queue: asyncio.Queue[Event]) -> None:
+        self._listeners.discard(queue)
+        self._wake.set()
+
+    async def close(self) -> None:
+        for queue in self._listeners:
+            with contextlib.suppress(asyncio.QueueFull):
+                queue.put_nowait(("end", None))
+        if self._task:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _watch(self) -> None:
+        while self._listeners:
+            self._wake.clear()
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), self._interval())
+            try:
+                sessions = await self._manager.sessions(self._user)
+            except Exception:
+                log.exception("cannot look at the sessions")
+                continue
+            self._tell({s.session_id: s for s in sessions})
+
+    def _interval(self) -> float:
+        calm = all(s.status is State.RUNNING or not s.live for s in self._known.values())
+        return _CALM_SECONDS if calm else _BUSY_SECONDS
+
+    def _tell(self, found: Mapping[str, Session]) -> None:
+        events: list[Event] = [("session", s) for i, s in found.items() if self._known.get(i) != s]
+        events += [("removed", i) for i in self._known if i not in found]
+        self._known = dict(found)
+        for queue in list(self._listeners):
+            try:
+                for event in events:
+                    queue.put_nowait(event)
+            except asyncio.QueueFull:  # a page that reads nothing; it will come again
+                self._listeners.discard(queue)
+                while not queue.empty():
+                    queue.get_nowait()
+                queue.put_nowait(("end", None))
+
+
+class EventsHandler(MoonlightAPIHandler):
+    """``GET /api/moonlight/events``"""
+
+    _queue: asyncio.Queue[Event] | None = None
+
+    @authenticated
+    @authorized
+    async def get(self) -> None:
+        watcher: Watcher = self.settings["moonlight_watcher"]
+        self.set_header("Content-Type", "text/event-stream")
+        self.set_header("Cache-Control", "no-store")
+        self.set_header("X-Accel-Buffering", "no")  # nginx would collect the events
+        self._queue = await watcher.listen()
+        try:
+            await self._send("retry: 2000\n\n")
+            while True:
+                try:
+                    kind, data = await asyncio.wait_for(self._queue.get(), _HEARTBEAT_SECONDS)
+                except asyncio.TimeoutError:
+                    await self._send(": still here\n\n")
+                    continue
+                if kind == "end":
+                    return
+                await self._send(f"event: {kind}\ndata: {json.dumps(self._data(kind, data))}\n\n")
+        except StreamClosedError:
+            return
+        finally:
+            watcher.forget(self._queue)
+
+    def on_connection_close(self) -> None:
+        if self._queue is not None:
+            with contextlib.suppress(asyncio.QueueFull):
+                self._queue.put_nowait(("end", None))
+
+    def compute_etag(self) -> None:
+        return None
+
+    def _data(self, kind: str, data: Any) -> Any:
+        if kind == "sessions":
+            return {"sessions": [self.as_json(session) for session in data]}
+        if kind == "removed":
+            return {"session_id": data}
+        return self.as_json(data)
+
+    async def _send(self, text: str) -> None:
+        self.write(text)
+        await self.flush()
+
+
+HANDLERS = [("/api/moonlight/events", EventsHandler)]

@@ -1,0 +1,80 @@
+"""The server extension: settings in, handlers out, and an orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pwd
+from typing import Any
+
+from jupyter_server.extension.application import ExtensionApp
+from moonlight_spawner import __version__
+from moonlight_spawner.manager import SessionManager
+from moonlight_spawner.settings import load_site
+from moonlight_spawner.site import MoonlightSite
+
+from . import api, events, node, page, stream
+
+_REAP_SECONDS = 3600.0
+
+
+class MoonlightExtension(ExtensionApp):
+    """Adds ``/api/moonlight`` and ``/moonlight`` to a Jupyter server."""
+
+    name = "moonlight_jupyter"
+    extension_url = "/moonlight/"
+    load_other_extensions = True
+    classes = [MoonlightSite]
+
+    _watcher: events.Watcher | None = None
+    _reaper: asyncio.Task[None] | None = None
+
+    def initialize_settings(self) -> None:
+        """Read the site's settings and make the one manager of this server."""
+        site = load_site(self.config)
+        manager = SessionManager(site)
+        # Sessions belong to the account that this server runs as: whoever may log in to the
+        # server has that account's terminals too. Its name is not always $USER: a Hub puts the
+        # name of the Hub's user there.
+        user = pwd.getpwuid(os.geteuid()).pw_name
+        self._watcher = events.Watcher(manager, user)
+        self.settings.update(
+            moonlight_manager=manager,
+            moonlight_user=user,
+            moonlight_watcher=self._watcher,
+        )
+        self.log.info(
+            "Moonlight HPC %s: sessions by %s, records in %s",
+            __version__,
+            site.batch_system,
+            site.sessions_dir,
+        )
+
+    def initialize_handlers(self) -> None:
+        self.handlers.extend(
+            api.HANDLERS + node.HANDLERS + events.HANDLERS + stream.HANDLERS + page.HANDLERS
+        )
+
+    async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
+        self._reaper = asyncio.ensure_future(self._reap())
+
+    async def stop_extension(self) -> None:
+        """End what this server does for sessions. The sessions go on."""
+        if self._reaper:
+            self._reaper.cancel()
+        if self._watcher:
+            await self._watcher.close()
+        manager = self.settings.get("moonlight_manager")
+        if manager:
+            await manager.close()
+
+    async def _reap(self) -> None:
+        while True:
+            try:
+                manager = self.settings["moonlight_manager"]
+                forgotten = await manager.reap(self.settings["moonlight_user"])
+                if forgotten:
+                    self.log.info("forgot ended sessions: %s", ", ".join(forgotten))
+            except Exception:
+                self.log.exception("cannot tidy up ended sessions")
+            await asyncio.sleep(_REAP_SECONDS)

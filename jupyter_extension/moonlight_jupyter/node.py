@@ -1,0 +1,132 @@
+"""What the session's node is asked: native Moonlight clients, and the desktop's clipboard."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from jupyter_server.auth.decorator import authorized
+from moonlight_spawner.control import MAX_BODY_BYTES, MAX_CLIPBOARD_BYTES, control
+from moonlight_spawner.errors import FieldError, InvalidRequest, shorten
+from moonlight_spawner.relay.upstream import UpstreamError
+from tornado.web import authenticated
+
+from .base import MoonlightAPIHandler
+
+_MAX_PIN_BYTES = 4096
+
+
+class NodeHandler(MoonlightAPIHandler):
+    """Hands a question to the session's node and its answer to the caller."""
+
+    async def ask(self, session_id: str, method: str, path: str, body: Any = None) -> None:
+        reach = self.manager.reach(self.user, session_id)
+        if reach.target is None:
+            self.refuse(409, "not_running", "The desktop does not run, so it cannot be asked.")
+            return
+        try:
+            status, answer = await control(reach.target, method, path, body)
+        except UpstreamError as e:
+            self.refuse(502, "node_away", f"The session's node cannot be asked: {e}.")
+            return
+        if status < 400:
+            self.finish(answer)
+        else:
+            # The gateway's own refusals have the form of the API's errors.
+            error = answer.get("error") or answer
+            code = error.get("code", "not_found")
+            self.refuse(status, code, answer.get("message", ""), error.get("fields"))
+
+    def refuse(self, status: int, code: str, message: str, fields: Any = None) -> None:
+        error = {"code": code, **({"fields": fields} if fields else {})}
+        self.set_status(status)
+        self.finish({"message": message, "error": error})
+
+    def json_body(self, most: int) -> Any:
+        """The request's body.
+
+        Raises
+        ------
+        InvalidRequest
+            It is too long, or no JSON.
+        """
+        data = self.request.body
+        try:
+            if len(data) > most:
+                raise ValueError(f"it has {len(data)} bytes, at most {most} are taken")
+            return json.loads(data or b"null", parse_constant=_no_constant)
+        except (ValueError, RecursionError) as e:
+            error = FieldError("body", None, f"The request is not JSON: {shorten(str(e), 120)}.")
+            raise InvalidRequest([error]) from e
+
+
+class NativeHandler(NodeHandler):
+    """``GET /api/moonlight/sessions/<id>/native``"""
+
+    @authenticated
+    @authorized
+    async def get(self, session_id: str) -> None:
+        await self.ask(session_id, "GET", "/native")
+
+
+class PinHandler(NodeHandler):
+    """``POST /api/moonlight/sessions/<id>/native/pin``"""
+
+    @authenticated
+    @authorized
+    async def post(self, session_id: str) -> None:
+        await self.ask(session_id, "POST", "/native/pin", self.json_body(_MAX_PIN_BYTES))
+
+
+class ClientHandler(NodeHandler):
+    """``DELETE /api/moonlight/sessions/<id>/native/clients/<uuid>``"""
+
+    @authenticated
+    @authorized
+    async def delete(self, session_id: str, uuid: str) -> None:
+        await self.ask(session_id, "DELETE", f"/native/clients/{uuid}")
+
+
+class ClipboardHandler(NodeHandler):
+    """``GET`` and ``PUT /api/moonlight/sessions/<id>/clipboard``"""
+
+    @authenticated
+    @authorized(action="execute")  # who may only look at sessions may not read what is copied there
+    async def get(self, session_id: str) -> None:
+        self.set_header("Cache-Control", "no-store")
+        await self.ask(session_id, "GET", "/clipboard")
+
+    @authenticated
+    @authorized
+    async def put(self, session_id: str) -> None:
+        # An unknown session is not found, whatever is sent.
+        self.manager.reach(self.user, session_id)
+        if len(self.request.body) > MAX_BODY_BYTES:
+            self._refuse_long(len(self.request.body))
+            return
+        body = self.json_body(MAX_BODY_BYTES)
+        text = body.get("text") if isinstance(body, dict) else None
+        if not isinstance(text, str):
+            raise InvalidRequest([FieldError("text", None, "text must be a text.")])
+        size = len(text.encode("utf-8", "replace"))
+        if size > MAX_CLIPBOARD_BYTES:
+            self._refuse_long(size)
+            return
+        await self.ask(session_id, "PUT", "/clipboard", {"text": text})
+
+    def _refuse_long(self, size: int) -> None:
+        message = f"text has {size} bytes; at most {MAX_CLIPBOARD_BYTES} are taken."
+        fields = [{"field": "text", "value": None, "message": message}]
+        self.refuse(413, "text_too_long", message, fields)
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+HANDLERS = [
+    (r"/api/moonlight/sessions/([^/]+)/native", NativeHandler),
+    (r"/api/moonlight/sessions/([^/]+)/native/pin", PinHandler),
+    (r"/api/moonlight/sessions/([^/]+)/native/clients/([0-9A-Fa-f-]{1,64})", ClientHandler),
+    (r"/api/moonlight/sessions/([^/]+)/clipboard", ClipboardHandler),
+]

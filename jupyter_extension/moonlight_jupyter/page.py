@@ -1,0 +1,70 @@
+"""The session page: one built page for the list and for each session."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from jupyter_server.auth.decorator import authorized
+from jupyter_server.base.handlers import AuthenticatedFileHandler, JupyterHandler
+from moonlight_spawner import __version__
+from tornado.web import HTTPError, authenticated
+
+from .api import LAST_HANDLERS
+from .base import RESOURCE, ManagerMixin
+
+STATIC = Path(__file__).parent / "static"
+
+
+class PageHandler(ManagerMixin, JupyterHandler):
+    """``/moonlight/`` and ``/moonlight/sessions/<id>/``"""
+
+    auth_resource = RESOURCE
+
+    @authenticated
+    @authorized
+    async def get(self, *_: str) -> None:
+        if not self.request.path.endswith("/"):
+            query = f"?{self.request.query}" if self.request.query else ""
+            self.redirect(f"{self.request.path}/{query}")
+            return
+        index = STATIC / "index.html"
+        if not index.is_file():
+            raise HTTPError(500, "The page is not built. Run `make install` in the checkout.")
+        config = {"baseUrl": self.base_url, "user": self.user, "version": __version__}
+        # "<" must not end the script element that holds this.
+        text = json.dumps(config).replace("<", "\\u003c")
+        html = index.read_text("utf-8")
+        html = html.replace("/__moonlight_base__/", f"{self.base_url}moonlight/static/")
+        html = html.replace("__MOONLIGHT_CONFIG__", text)
+        self.xsrf_token  # noqa: B018  # sets the cookie that the page sends back
+        self.set_header("Cache-Control", "no-store")
+        self.finish(html)
+
+    @property
+    def content_security_policy(self) -> str:
+        return (
+            "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+            "frame-src 'self'; connect-src 'self'; object-src 'none'; base-uri 'none'; "
+            "frame-ancestors 'self'"
+        )
+
+
+class StaticHandler(AuthenticatedFileHandler):
+    """The built files; their names hold a hash of their content."""
+
+    auth_resource = RESOURCE
+
+    def check_xsrf_cookie(self) -> None:
+        """Nothing in them is secret. Jupyter's check needs a Referer, which many portals suppress."""
+
+    def set_extra_headers(self, path: str) -> None:
+        self.set_header("Cache-Control", "public, max-age=31536000, immutable")
+
+
+HANDLERS = [
+    (r"/moonlight/?", PageHandler),
+    (r"/moonlight/sessions/([^/]+)/?", PageHandler),
+    (r"/moonlight/static/(.*)", StaticHandler, {"path": str(STATIC)}),
+    *LAST_HANDLERS,
+]

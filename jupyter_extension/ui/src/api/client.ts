@@ -1,0 +1,113 @@
+import { noteServerDate } from '../time/clock';
+import { ApiError, asApiError, errorFromAnswer } from './errors';
+import type {
+  ClipboardText,
+  Image,
+  LaunchRequest,
+  Log,
+  Native,
+  PairedClient,
+  PairRequest,
+  Session,
+  Site,
+} from './types';
+
+/** sbatch on a busy controller may take this long; a shorter limit would only cause retries. */
+const ANSWER_WITHIN_MS = 60_000;
+const LOG_TAIL_BYTES = 65_536;
+
+interface Call {
+  method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  headers?: Record<string, string>;
+  body?: unknown;
+}
+
+export class ApiClient {
+  constructor(readonly baseUrl: string) {}
+
+  site = (): Promise<Site> => this.call('site');
+
+  images = async (): Promise<Image[]> => (await this.call<{ images: Image[] }>('images')).images;
+
+  sessions = async (): Promise<Session[]> =>
+    (await this.call<{ sessions: Session[] }>('sessions')).sessions;
+
+  session = (id: string): Promise<Session> => this.call(this.sessionPath(id));
+
+  launch = (request: LaunchRequest, key: string): Promise<Session> =>
+    this.call('sessions', { method: 'POST', headers: { 'Idempotency-Key': key }, body: request });
+
+  stop = (id: string): Promise<Session> => this.call(this.sessionPath(id), { method: 'DELETE' });
+
+  logs = async (id: string): Promise<Log[]> =>
+    (await this.call<{ logs: Log[] }>(`${this.sessionPath(id)}/logs?tail=${LOG_TAIL_BYTES}`)).logs;
+
+  native = (id: string): Promise<Native> => this.call(this.nativePath(id));
+
+  /** Pairs the client that waits for its PIN. */
+  pair = (id: string, request: PairRequest): Promise<PairedClient> =>
+    this.call(`${this.nativePath(id)}/pin`, { method: 'POST', body: request });
+
+  unpair = (id: string, uuid: string): Promise<unknown> =>
+    this.call(`${this.nativePath(id)}/clients/${encodeURIComponent(uuid)}`, { method: 'DELETE' });
+
+  /** What the desktop's clipboard holds. */
+  clipboard = (id: string): Promise<ClipboardText> => this.call(this.clipboardPath(id));
+
+  setClipboard = (id: string, text: string): Promise<unknown> =>
+    this.call(this.clipboardPath(id), { method: 'PUT', body: { text } });
+
+  eventsUrl = (): string => this.url('events');
+
+  private sessionPath = (id: string): string => `sessions/${encodeURIComponent(id)}`;
+
+  private nativePath = (id: string): string => `${this.sessionPath(id)}/native`;
+
+  private clipboardPath = (id: string): string => `${this.sessionPath(id)}/clipboard`;
+
+  private url = (path: string): string => `${this.baseUrl}api/moonlight/${path}`;
+
+  private async call<T>(path: string, { method = 'GET', headers, body }: Call = {}): Promise<T> {
+    const abort = new AbortController();
+    const timer = setTimeout(() => abort.abort(), ANSWER_WITHIN_MS);
+    try {
+      const answer = await fetch(this.url(path), {
+        method,
+        credentials: 'same-origin',
+        cache: 'no-store',
+        signal: abort.signal,
+        headers: {
+          Accept: 'application/json',
+          'X-XSRFToken': xsrfToken(document.cookie),
+          ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
+          ...headers,
+        },
+        body: body === undefined ? undefined : JSON.stringify(body),
+      });
+      return await readAnswer<T>(answer);
+    } catch (cause) {
+      throw asApiError(cause);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+async function readAnswer<T>(answer: Response): Promise<T> {
+  noteServerDate(answer.headers.get('Date'));
+  const isJson = (answer.headers.get('Content-Type') ?? '').includes('json');
+  if (!answer.ok) {
+    throw errorFromAnswer(answer.status, isJson ? await answer.json().catch(() => null) : null);
+  }
+  if (!isJson) {
+    // JupyterHub and OOD answer an expired login with a redirect to a login page, which is a 200.
+    throw new ApiError(answer.redirected ? 'expired' : 'bad_answer', answer.status, '', '');
+  }
+  return (await answer.json()) as T;
+}
+
+export function xsrfToken(cookies: string): string {
+  // The cookie of the most specific path comes first: on a hub there is one for /hub/ as well.
+  const found = cookies.split('; ').find((cookie) => cookie.startsWith('_xsrf='));
+  return found ? found.slice('_xsrf='.length) : '';
+}

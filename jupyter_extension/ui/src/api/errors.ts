@@ -1,0 +1,55 @@
+import type { FieldError } from './types';
+
+/**
+ * What went wrong, as far as the user can act on it:
+ * `network` no answer, `expired` the login, `gateway` a proxy between us and the server,
+ * `refused` the server's own JSON answer, `bad_answer` something that is not our API.
+ */
+export type ErrorKind = 'network' | 'expired' | 'gateway' | 'refused' | 'bad_answer';
+
+export class ApiError extends Error {
+  constructor(
+    readonly kind: ErrorKind,
+    readonly status: number,
+    readonly code: string,
+    message: string,
+    readonly fields: FieldError[] = [],
+  ) {
+    super(message);
+    this.name = 'ApiError';
+  }
+}
+
+interface ErrorBody {
+  message?: unknown;
+  error?: { code?: unknown; fields?: unknown };
+}
+
+/** Anything else that is forbidden would stay so after a new login. */
+const NO_LOGIN = new Set(['', 'forbidden']);
+
+const GATEWAY_ANSWERS = new Set([502, 503, 504]);
+
+export function errorFromAnswer(status: number, body: unknown): ApiError {
+  const { message, error } = (typeof body === 'object' && body ? body : {}) as ErrorBody;
+  const text = typeof message === 'string' ? message : '';
+  const code = typeof error?.code === 'string' ? error.code : '';
+  if (status === 401 || (status === 403 && NO_LOGIN.has(code))) {
+    return new ApiError('expired', status, code, text);
+  }
+  if (code) {
+    const fields = Array.isArray(error?.fields) ? (error.fields as FieldError[]) : [];
+    return new ApiError('refused', status, code, text, fields);
+  }
+  if (GATEWAY_ANSWERS.has(status)) {
+    return new ApiError('gateway', status, '', text);
+  }
+  return new ApiError(text ? 'refused' : 'bad_answer', status, '', text);
+}
+
+export function asApiError(cause: unknown): ApiError {
+  if (cause instanceof ApiError) {
+    return cause;
+  }
+  return new ApiError('network', 0, '', cause instanceof Error ? cause.message : String(cause));
+}

@@ -1,0 +1,154 @@
+export type Status =
+  | 'pending'
+  | 'starting'
+  | 'running'
+  | 'stopping'
+  | 'completed'
+  | 'failed'
+  | 'cancelled'
+  | 'timeout';
+
+export type StepState = 'waiting' | 'running' | 'done' | 'failed';
+
+export interface LaunchRequest {
+  image: string;
+  hours: number;
+  cpus: number;
+  memory_gb: number;
+  gpus: number;
+  resolution: string;
+  fps: number;
+  /** Older servers know neither of these. */
+  bitrate_kbps?: number;
+  keyboard?: string;
+}
+
+/** Which ways text may go between the desktop's clipboard and the browser. */
+export type ClipboardWays = 'both' | 'to_desktop' | 'from_desktop' | 'off';
+
+export interface Step {
+  id: string;
+  label: string;
+  state: StepState;
+  detail: string | null;
+  started_at: string | null;
+  ended_at: string | null;
+}
+
+export interface Queue {
+  code: string;
+  message: string;
+  position: number | null;
+  pending: number | null;
+  estimated_start: string | null;
+}
+
+export interface Session {
+  session_id: string;
+  user: string;
+  image_id: string;
+  image_name: string;
+  status: Status;
+  reason: string | null;
+  reason_code: string | null;
+  host: string | null;
+  request: LaunchRequest;
+  scheduler: string;
+  slurm_job_id: string | null;
+  queue: Queue | null;
+  steps: Step[];
+  node: string | null;
+  display_num: number | null;
+  sunshine_port: number | null;
+  web_url: string | null;
+  stream_url: string | null;
+  notes: string[];
+  created_at: string;
+  started_at: string | null;
+  ends_at: string | null;
+  ended_at: string | null;
+  stale_since: string | null;
+  stale_reason: string | null;
+  /** Older servers know nothing of these. */
+  stale_code?: string | null;
+  encoder?: string | null;
+  gl_renderer?: string | null;
+  audio?: boolean | null;
+  clipboard?: ClipboardWays;
+}
+
+export interface Image {
+  id: string;
+  name: string;
+  description: string;
+  icon: string;
+  default: boolean;
+  available: boolean;
+  unavailable_reason: string | null;
+}
+
+export interface Range {
+  min: number;
+  max: number;
+}
+
+export interface Limits {
+  hours: Range;
+  cpus: Range;
+  memory_gb: Range;
+  gpus: Range;
+  width: Range;
+  height: Range;
+  fps: Range;
+  sessions: Range;
+  bitrate_kbps?: Range;
+}
+
+export interface Site {
+  scheduler: string;
+  partition: string | null;
+  qos: string | null;
+  defaults: LaunchRequest;
+  limits: Limits;
+  /** Keyboard layouts by their X11 names: "us", "de(nodeadkeys)". */
+  keyboards?: string[];
+}
+
+export interface ClipboardText {
+  text: string;
+  truncated: boolean;
+}
+
+export interface Log {
+  name: string;
+  size: number;
+  truncated: boolean;
+  text: string;
+}
+
+export interface NativeClient {
+  uuid: string;
+  name: string;
+  enabled: boolean;
+}
+
+export type PairedClient = Pick<NativeClient, 'uuid' | 'name'>;
+
+/** Where native Moonlight clients connect to a session, and which are paired. */
+export interface Native {
+  available: boolean;
+  address: string;
+  port: number;
+  clients: NativeClient[];
+}
+
+export interface PairRequest {
+  pin: string;
+  name: string;
+}
+
+export interface FieldError {
+  field: string;
+  value?: unknown;
+  message: string;
+}

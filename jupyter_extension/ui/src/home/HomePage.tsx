@@ -1,0 +1,66 @@
+import { useEffect } from 'react';
+
+import { useSpeech } from '../i18n/Language';
+import { LaunchPanel } from '../launch/LaunchPanel';
+import { Announcer } from '../parts/Announcer';
+import { Crescent } from '../parts/Crescent';
+import { Header } from '../parts/Header';
+import { LinkNotice } from '../parts/LinkNotice';
+import { useFeed } from '../sessions/Portal';
+import { sessionsOf } from '../sessions/reducer';
+import { SessionCard } from '../sessions/SessionCard';
+import { shelve } from '../sessions/status';
+import { useNow } from '../time/useNow';
+import { homeLook, showInWindow } from '../viewer/windowTitle';
+
+export function HomePage() {
+  const { t } = useSpeech();
+  useEffect(() => showInWindow(homeLook(t)), [t]);
+  return (
+    <>
+      <Header />
+      <main id="content" className="home" tabIndex={-1}>
+        <h1 className="visually-hidden">{t.windowTitle.home}</h1>
+        <div className="home-notices">
+          <LinkNotice />
+        </div>
+        <SessionList />
+        <aside className="home-launch">
+          <LaunchPanel />
+        </aside>
+      </main>
+      <Announcer />
+    </>
+  );
+}
+
+function SessionList() {
+  const { t } = useSpeech();
+  const feed = useFeed();
+  const now = useNow();
+  const { current, earlier } = shelve(sessionsOf(feed), now);
+  return (
+    <section className="home-sessions" aria-labelledby="sessions-title" aria-busy={!feed.loaded}>
+      <h2 id="sessions-title">{t.sessions.title}</h2>
+      {!feed.loaded && feed.link === 'connecting' && <p className="quiet">{t.loading}</p>}
+      {feed.loaded && current.length === 0 && (
+        <div className="empty">
+          <Crescent size={64} />
+          <p className="empty-title">{t.sessions.none}</p>
+          <p>{t.sessions.noneHint}</p>
+        </div>
+      )}
+      {current.map((session) => (
+        <SessionCard key={session.session_id} session={session} now={now} />
+      ))}
+      {earlier.length > 0 && (
+        <details className="earlier">
+          <summary>{t.sessions.earlier(earlier.length)}</summary>
+          {earlier.map((session) => (
+            <SessionCard key={session.session_id} session={session} now={now} />
+          ))}
+        </details>
+      )}
+    </section>
+  );
+}

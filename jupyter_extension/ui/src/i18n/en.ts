@@ -1,0 +1,284 @@
+import type { DurationParts } from '../time/format';
+
+function ordinal(n: number): string {
+  const suffix = { one: 'st', two: 'nd', few: 'rd', other: 'th' } as Record<string, string>;
+  return `${n}${suffix[new Intl.PluralRules('en', { type: 'ordinal' }).select(n)] ?? 'th'}`;
+}
+
+export const en = {
+  product: 'Moonlight',
+  tagline: 'GPU desktops in your browser',
+  language: 'Language',
+  signedInAs: (user: string) => `Signed in as ${user}`,
+  skipToContent: 'Skip to content',
+  close: 'Close',
+  tryAgain: 'Try again',
+  reloadPage: 'Reload the page',
+  loading: 'Loading…',
+
+  duration: ({ hours, minutes, seconds }: DurationParts) =>
+    [
+      hours > 0 ? `${hours} h` : '',
+      minutes > 0 ? `${minutes} min` : '',
+      seconds > 0 || (hours === 0 && minutes === 0) ? `${seconds} s` : '',
+    ]
+      .filter(Boolean)
+      .join(' '),
+
+  link: {
+    lost: 'Connection to the portal lost, trying again',
+    polling: 'Live updates do not get through to this browser. The page asks every few seconds.',
+    expired: 'Your login has expired. Reload the page to log in.',
+  },
+
+  problem: {
+    network: 'The portal does not answer. Check your network connection, then try again.',
+    gateway: 'The portal is not reachable at the moment. Wait a little, then try again.',
+    badAnswer: (status: number) =>
+      `The portal gave an answer that this page does not understand (HTTP ${status}). Reload the page; if that does not help, tell your administrators.`,
+    page: 'This page could not be shown. Reload it; if that does not help, tell your administrators.',
+  },
+
+  launch: {
+    title: 'New desktop',
+    images: 'What do you want to use?',
+    noImages: 'This site offers no desktops yet. Ask your administrators to add one.',
+    unavailable: 'Not available',
+    launch: 'Launch',
+    launching: 'Launching…',
+    retrying: (attempt: number) => `No answer yet, trying again (${attempt})…`,
+    options: 'Options',
+    queueName: (partition: string, qos: string) => `Partition ${partition}, QoS ${qos}`,
+    limitNear: (live: number, max: number) =>
+      `You have ${live} of ${max} desktops. Stop one before you launch another.`,
+    summary: (
+      hours: string,
+      cpus: string,
+      memory: string,
+      gpus: string,
+      size: string,
+      fps: string,
+    ) => `${hours} h · ${cpus} CPU · ${memory} GB · ${gpus} GPU · ${size} · ${fps} fps`,
+    bitrate: (mbits: string) => `${mbits} Mbit/s`,
+    keyboard: (name: string) => `Keyboard: ${name}`,
+  },
+
+  field: {
+    hours: 'Hours',
+    cpus: 'CPUs',
+    memory_gb: 'Memory (GB)',
+    gpus: 'GPUs',
+    resolution: 'Screen size',
+    width: 'Width',
+    height: 'Height',
+    fps: 'Frames per second',
+    bitrate_kbps: 'Max. bitrate (Mbit/s)',
+    keyboard: 'Keyboard layout',
+    keyboardHint: 'of the keyboard in front of you',
+    custom: 'Other size…',
+    range: (min: number, max: number) => `${min} to ${max}`,
+    sizeRange: (minW: number, minH: number, maxW: number, maxH: number) =>
+      `${minW} × ${minH} to ${maxW} × ${maxH}`,
+    notNumber: (label: string) => `${label}: enter a number.`,
+    notWhole: (label: string) => `${label}: enter a whole number.`,
+    outOfRange: (label: string, min: number, max: number) =>
+      `${label}: this site allows ${min} to ${max}.`,
+  },
+
+  keyboardVariants: {
+    nodeadkeys: 'no dead keys',
+    intl: 'international',
+    'altgr-intl': 'international with AltGr',
+    mac: 'Mac',
+    dvorak: 'Dvorak',
+    colemak: 'Colemak',
+    neo: 'Neo 2',
+    bepo: 'BÉPO',
+  },
+
+  sessions: {
+    title: 'Your desktops',
+    none: 'You have no desktop yet.',
+    noneHint: 'Choose one and press Launch. It opens here, in your browser.',
+    earlier: (n: number) => `Earlier sessions (${n})`,
+    couldNotLoad: 'Your desktops could not be listed.',
+  },
+
+  status: {
+    pending: 'In the queue',
+    starting: 'Starting',
+    running: 'Running',
+    stopping: 'Stopping',
+    completed: 'Finished',
+    failed: 'Failed',
+    cancelled: 'Stopped',
+    timeout: 'Time was up',
+  },
+
+  queue: {
+    position: (position: number, pending: number) => `${ordinal(position)} of ${pending}`,
+    positionAlone: (position: number) => `${ordinal(position)} in the queue`,
+    place: 'Place in the queue',
+    reason: 'Why it waits',
+    estimate: 'Estimated start',
+    estimateValue: (moment: string, relative: string) => `about ${moment} (${relative})`,
+    noEstimate: 'not known yet',
+    waiting: 'Waiting for the batch system.',
+  },
+
+  steps: {
+    title: 'Starting your desktop',
+    claim: 'Claim a display and ports',
+    xserver: 'Start the X server',
+    desktop: 'Start the desktop',
+    host: 'Start the stream',
+    picture: 'Wait for the first picture',
+    gateway: 'Open the gateway',
+    state: { waiting: 'waiting', running: 'in progress', done: 'done', failed: 'failed' },
+  },
+
+  session: {
+    node: 'Node',
+    display: 'Display',
+    encoder: 'Encoder',
+    openGl: 'OpenGL',
+    sound: 'Sound',
+    soundOn: 'on',
+    soundOff: 'off',
+    job: 'Job',
+    id: 'Session',
+    timeLeft: 'Time left',
+    ends: (moment: string) => `until ${moment}`,
+    endsSoon: 'Save your work: this desktop ends soon.',
+    launchedAt: 'Launched',
+    endedAt: 'Ended',
+    connect: 'Connect',
+    connectHint: 'opens in a new tab',
+    show: 'Show progress',
+    stop: 'Stop',
+    log: 'Log',
+    startAgain: 'Start again',
+    startingAgain: 'Launching…',
+    notes: 'Notes',
+    stale: {
+      scheduler: (moment: string) =>
+        `The batch system has not answered since ${moment}; showing the last known state.`,
+      node: (node: string, moment: string) =>
+        `Node ${node} has reported nothing since ${moment}; showing the last known state.`,
+      elsewhere: '',
+      unknown: (moment: string) =>
+        `The state has not been confirmed since ${moment}; showing the last known one.`,
+    },
+    resources: 'Asked for',
+    unknownReason: 'No reason was recorded.',
+  },
+
+  stopDialog: {
+    title: 'Stop this desktop?',
+    body: 'Unsaved work in it is lost.',
+    titlePending: 'Leave the queue?',
+    bodyPending: 'The desktop has not started yet. Its place in the queue is lost.',
+    confirm: 'Stop the desktop',
+    confirmPending: 'Leave the queue',
+    cancel: 'Keep it',
+    stopping: 'Stopping…',
+  },
+
+  logDialog: {
+    title: (name: string) => `Log of ${name}`,
+    which: 'Log file',
+    refresh: 'Refresh',
+    copy: 'Copy',
+    copied: 'Copied',
+    copyFailed: 'This browser did not allow copying. Select the text and copy it by hand.',
+    none: 'There is no log yet. It appears when the job has started.',
+    empty: 'This log is empty.',
+    truncated: (size: string) => `Only the end is shown; the whole log has ${size}.`,
+  },
+
+  native: {
+    title: 'Use a Moonlight client',
+    missing: 'This site takes no Moonlight clients.',
+    add: 'Add this computer in Moonlight:',
+    copy: 'Copy the address',
+    reach: 'Your own computer has to reach this address, by VPN if need be.',
+    choose: 'Choose it there. Moonlight shows a PIN.',
+    type: 'Type the PIN here:',
+    pin: 'PIN',
+    name: 'Name (optional)',
+    pair: 'Pair',
+    pairing: 'Pairing…',
+    paired: (name: string) => `Paired: ${name}. It can connect now.`,
+    pinWrong: 'Type the four digits that Moonlight shows.',
+    pinRefused: 'Moonlight did not accept this PIN. Choose the computer again for a new one.',
+    nameWrong: 'Choose another name: 1 to 40 letters, digits or spaces.',
+    clients: 'Paired clients',
+    noClients: 'No client is paired yet.',
+    blocked: 'blocked',
+    remove: 'Remove',
+    removeOne: (name: string) => `Remove ${name}`,
+    removed: (name: string) => `${name} was removed.`,
+  },
+
+  removeDialog: {
+    title: 'Remove this client?',
+    body: 'Its stream ends. It cannot connect to this desktop or to later ones until you pair it again.',
+    cancel: 'Keep it',
+    removing: 'Removing…',
+  },
+
+  clipboard: {
+    title: 'Clipboard',
+    text: 'Text',
+    get: 'Get from the desktop',
+    getting: 'Getting…',
+    send: 'Send to the desktop',
+    sending: 'Sending…',
+    got: 'This is what the clipboard of the desktop holds.',
+    gotPart: 'The clipboard of the desktop holds more than fits here; this is its beginning.',
+    gotNothing: 'The clipboard of the desktop holds no text.',
+    sent: 'The desktop has this text in its clipboard now. Paste it there.',
+    onlyToDesktop: 'This site does not allow text to be taken out of the desktop.',
+    onlyFromDesktop: 'This site does not allow text to be sent to the desktop.',
+  },
+
+  viewer: {
+    waiting: 'Your desktop opens here by itself. You may leave this page open or come back later.',
+    stopping: 'This desktop is being stopped.',
+    frame: (name: string) => `${name}: the picture of your desktop`,
+    toolbar: 'Desktop tools',
+    showTools: 'Show the desktop tools',
+    hideTools: 'Hide the desktop tools',
+    fullScreen: 'Full screen',
+    leaveFullScreen: 'Leave full screen',
+    reload: 'Reload the picture',
+    back: 'Back to my desktops',
+    mine: 'My desktops',
+    shortcut: 'Ctrl+Alt+Shift+M leads from the desktop to these tools.',
+    interrupted: 'The connection to your desktop is interrupted. It keeps running; reconnecting…',
+    offline: 'Your computer is offline. The desktop keeps running; reconnecting…',
+    restored: 'Connected again',
+    endsIn: (left: string) => `This desktop ends in ${left}. Save your work.`,
+    dismiss: 'Dismiss',
+    ended: 'This desktop has ended',
+    unknown: 'This desktop is not known',
+    unknownHint: 'It may have been removed long after it ended, or it belongs to somebody else.',
+  },
+
+  windowTitle: {
+    home: 'Moonlight desktops',
+    queue: (position: number) => `${ordinal(position)} in queue`,
+    pending: 'In the queue',
+    starting: 'Starting',
+    stopping: 'Stopping',
+    ended: 'ended',
+    unknown: 'Not found',
+  },
+
+  announce: {
+    status: (name: string, status: string) => `${name}: ${status}`,
+  },
+};
+
+/** What every language has to say; English gives the shape. */
+export type Dictionary = typeof en;

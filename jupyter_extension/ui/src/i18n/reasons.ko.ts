@@ -1,0 +1,62 @@
+/**
+ * Why a session waits or ended or a call is refused, by the server's code; the server's own sentences are English.
+ * Codes whose sentence quotes a program or a log are left out: the quotation is what helps.
+ */
+export const koreanReasons: Readonly<Record<string, string>> = {
+  None: 'Slurm이 작업을 받았고 곧 배정합니다.',
+  Priority: '우선순위가 더 높은 작업이 앞에 있습니다.',
+  Resources: 'CPU, 메모리 또는 GPU가 비기를 기다리고 있습니다.',
+  QOSMaxGRESPerUser:
+    '동시에 쓸 수 있는 GPU를 모두 사용하고 있습니다. 다른 GPU 작업이 끝나면 시작됩니다.',
+  QOSMaxPerUser: '동시에 쓸 수 있는 자원을 모두 사용하고 있습니다. 다른 작업이 끝나면 시작됩니다.',
+  GroupLimit: '소속 그룹이 쓸 수 있는 자원을 모두 사용하고 있습니다. 일부가 끝나면 시작됩니다.',
+  QOSMaxWallDurationPerJobLimit:
+    'QoS가 허용하는 것보다 긴 시간을 요청했습니다. 기다려도 시작되지 않으니 중지하고 더 짧게 다시 실행하세요.',
+  LimitPerJob:
+    '작업 하나에 허용된 것보다 많이 요청했습니다. 기다려도 시작되지 않으니 중지하고 줄여서 다시 실행하세요.',
+  PartitionTimeLimit:
+    '파티션이 허용하는 것보다 긴 시간을 요청했습니다. 기다려도 시작되지 않으니 중지하고 더 짧게 다시 실행하세요.',
+  InvalidQOS: '이 파티션에서 해당 QoS를 사용할 권한이 없습니다. 관리자에게 문의하세요.',
+  PartitionDown: '관리자가 파티션을 잠시 꺼 두었습니다.',
+  ReqNodeNotAvail: '파티션의 노드가 지금 꺼져 있거나 점검 또는 예약 중입니다.',
+  Reservation: '예약이 시작되거나 끝나기를 기다리고 있습니다.',
+  Dependency: '요청한 대로 다른 작업이 끝나기를 기다리고 있습니다.',
+  BeginTime: '잠시 후 Slurm이 다시 배정을 시도합니다.',
+  Licenses: '사용 가능한 라이선스를 기다리고 있습니다.',
+  JobHeldUser: '작업이 보류되어 있습니다. scontrol release로 해제하세요.',
+  JobHeldAdmin: '관리자가 작업을 보류했습니다. 관리자에게 문의하세요.',
+  LaunchFailed: 'Slurm이 노드에서 작업을 시작하지 못했습니다. 관리자에게 알려 주세요.',
+  LocalSlots: '이 컴퓨터에서 동시에 실행할 수 있는 수에 도달했습니다. 하나가 끝나면 시작됩니다.',
+  Submitting: '배치 시스템에 작업을 제출하는 중입니다.',
+  SubmitUnconfirmed: '제출했지만 배치 시스템의 확인을 아직 받지 못했습니다. 확인하는 중입니다.',
+  StoppedByUser: '직접 중지했습니다.',
+  LoggedOut: '데스크톱에서 로그아웃했습니다.',
+  TimeLimit: '요청한 사용 시간이 끝났습니다.',
+  TIMEOUT: '요청한 사용 시간이 끝났습니다.',
+  CancelledOutside: '외부에서 작업을 종료했습니다(scancel, 선점 또는 관리자).',
+  Ended: '외부에서 작업을 종료했습니다.',
+  AgentKilled: '노드의 에이전트가 강제로 종료되었습니다. 메모리가 부족했다면 더 많이 요청하세요.',
+  SubmitLost: '배치 시스템이 응답하지 않아 작업이 접수되지 않았습니다. 다시 시작하세요.',
+  JobUnknown: '배치 시스템에 이 작업의 기록이 더 이상 없습니다.',
+  RunnerGone: '컴퓨터가 다시 시작되었거나 세션을 관리하던 프로그램이 종료되었습니다.',
+  NothingFree:
+    '노드에 남은 디스플레이나 포트가 없습니다. 나중에 또는 다른 노드에서 다시 시작하세요.',
+  COMPLETED: '작업이 끝났습니다.',
+  FAILED: '데스크톱이 이유를 알리기 전에 노드에서 작업이 실패했습니다. 로그를 확인하세요.',
+  NODE_FAIL: '노드가 고장 났거나 Slurm과 연결이 끊겼습니다.',
+  PREEMPTED: '우선순위가 더 높은 작업에 자리를 내주었습니다.',
+  OUT_OF_MEMORY: '요청한 것보다 많은 메모리를 사용했습니다. 더 많이 요청하세요.',
+  limit_reached: '동시에 쓸 수 있는 데스크톱 수에 도달했습니다. 하나를 중지한 뒤 다시 실행하세요.',
+  records_unwritable:
+    '세션을 기록할 디스크 공간이 없어 아무것도 제출되지 않았습니다. 공간을 비운 뒤 다시 실행하세요.',
+  image_unavailable: '이 데스크톱은 지금 사용할 수 없습니다. 다른 것을 고르세요.',
+  no_client_waits:
+    'PIN을 기다리는 클라이언트가 없습니다. 먼저 Moonlight에서 이 데스크톱을 선택한 뒤 표시된 PIN을 입력하세요.',
+  not_running: '데스크톱이 실행 중이 아닙니다.',
+  text_too_long: '텍스트가 너무 깁니다. 나누어 보내세요.',
+  clipboard_off: '이 사이트에서는 클립보드 텍스트를 이 방향으로 보낼 수 없습니다.',
+  node_away: '데스크톱이 실행되는 노드가 응답하지 않습니다. 잠시 후 다시 시도하세요.',
+  host_away: '스트리밍 프로그램이 응답하지 않습니다. 잠시 후 다시 시도하세요.',
+  scheduler_unavailable:
+    '배치 시스템이 응답하지 않아 아무것도 제출되지 않았습니다. 잠시 후 다시 시도하세요.',
+};

@@ -1,0 +1,62 @@
+import type { ApiError } from '../api/errors';
+import type { Session, Step } from '../api/types';
+import type { Dictionary } from './en';
+import type { Language } from './Language';
+import { koreanReasons } from './reasons.ko';
+
+function byCode(language: Language, code: string | null, message: string | null): string {
+  return (language === 'ko' && code ? koreanReasons[code] : '') || message || code || '';
+}
+
+export function queueReason(t: Dictionary, language: Language, session: Session): string {
+  const { queue, reason_code, reason } = session;
+  return byCode(language, queue?.code ?? reason_code, queue?.message || reason) || t.queue.waiting;
+}
+
+export function endReason(t: Dictionary, language: Language, session: Session): string {
+  return byCode(language, session.reason_code, session.reason) || t.session.unknownReason;
+}
+
+/** What keeps the present state from being known, by the server's code, else by its sentence. */
+export function staleReason(t: Dictionary, session: Session, moment: string): string {
+  const why = session.stale_reason ?? '';
+  const { stale } = t.session;
+  switch (session.stale_code ?? (why.startsWith('Node ') ? 'NodeSilent' : 'SchedulerAway')) {
+    case 'NodeSilent':
+      // The server's sentence counts the seconds, and would be read aloud at each look.
+      return stale.node(session.node ?? '', moment);
+    case 'SchedulerAway':
+      return `${stale.scheduler(moment)} ${why}`.trim();
+    case 'StartedElsewhere':
+      return `${stale.elsewhere} ${why}`.trim();
+    default:
+      return `${stale.unknown(moment)} ${why}`.trim();
+  }
+}
+
+export function stepLabel(t: Dictionary, language: Language, step: Step): string {
+  const known: Record<string, string> = {
+    claim: t.steps.claim,
+    xserver: t.steps.xserver,
+    desktop: t.steps.desktop,
+    host: t.steps.host,
+    picture: t.steps.picture,
+    gateway: t.steps.gateway,
+  };
+  return (language === 'en' && step.label) || known[step.id] || step.label || step.id;
+}
+
+export function problemText(t: Dictionary, language: Language, error: ApiError): string {
+  switch (error.kind) {
+    case 'expired':
+      return error.code && error.message ? `${t.link.expired} (${error.message})` : t.link.expired;
+    case 'network':
+      return t.problem.network;
+    case 'gateway':
+      return t.problem.gateway;
+    case 'bad_answer':
+      return t.problem.badAnswer(error.status);
+    case 'refused':
+      return byCode(language, error.code, error.message) || t.problem.badAnswer(error.status);
+  }
+}

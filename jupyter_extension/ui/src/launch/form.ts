@@ -1,0 +1,133 @@
+import type { LaunchRequest, Limits, Range, Site } from '../api/types';
+
+export const NUMBER_FIELDS = ['hours', 'cpus', 'memory_gb', 'gpus', 'fps', 'bitrate_kbps'] as const;
+export type NumberField = (typeof NUMBER_FIELDS)[number];
+export type FormField = NumberField | 'width' | 'height';
+
+const WHOLE: ReadonlySet<FormField> = new Set(['cpus', 'gpus', 'fps', 'width', 'height']);
+
+const CHECKED_FIELDS: readonly FormField[] = [...NUMBER_FIELDS, 'width', 'height'];
+
+/** The API counts the bitrate in kbit/s, the form in the Mbit/s that people know. */
+const KBITS = 1_000;
+
+/** What an older server does not know is not asked for and not sent. */
+type Newer = 'bitrate_kbps' | 'keyboard';
+
+/** What stands in the inputs: text, because a half-typed number is no number. */
+export type FormValues = Record<Exclude<FormField, Newer>, string> & Partial<Record<Newer, string>>;
+
+export type Complaint =
+  { kind: 'notNumber' } | { kind: 'notWhole' } | { kind: 'outOfRange'; min: number; max: number };
+
+export type Complaints = Partial<Record<FormField, Complaint>>;
+
+const COMMON_SIZES = ['1280x720', '1600x900', '1920x1080', '1920x1200', '2560x1440', '3840x2160'];
+
+export const isWhole = (field: FormField): boolean => WHOLE.has(field);
+
+export function splitSize(resolution: string): { width: string; height: string } {
+  const [width = '', height = ''] = resolution.split('x');
+  return { width, height };
+}
+
+export const joinSize = ({ width, height }: Pick<FormValues, 'width' | 'height'>): string =>
+  `${width.trim()}x${height.trim()}`;
+
+export function valuesOf(request: LaunchRequest): FormValues {
+  return {
+    hours: String(request.hours),
+    cpus: String(request.cpus),
+    memory_gb: String(request.memory_gb),
+    gpus: String(request.gpus),
+    fps: String(request.fps),
+    bitrate_kbps: request.bitrate_kbps == null ? undefined : String(request.bitrate_kbps / KBITS),
+    keyboard: request.keyboard ?? undefined,
+    ...splitSize(request.resolution),
+  };
+}
+
+export function sizesWithin(limits: Limits): string[] {
+  const fits = (text: string, { min, max }: Range): boolean =>
+    Number(text) >= min && Number(text) <= max;
+  return COMMON_SIZES.filter((size) => {
+    const { width, height } = splitSize(size);
+    return fits(width, limits.width) && fits(height, limits.height);
+  });
+}
+
+/** A comma is how half of Europe and many keyboards write 1.5. */
+const toNumber = (text: string): number =>
+  text.trim() === '' ? NaN : Number(text.trim().replace(',', '.'));
+
+/** Exact to the kbit/s, because the API takes whole numbers only. */
+const toKbits = (text: string): number => Math.round(toNumber(text) * KBITS);
+
+const isBitrate = (field: FormField): boolean => field === 'bitrate_kbps';
+
+/** What the site allows, in the unit of the input; nothing where the server does not know the field. */
+export function rangeOf(field: FormField, limits: Limits): Range | undefined {
+  const range = limits[field];
+  return range && isBitrate(field) ? { min: range.min / KBITS, max: range.max / KBITS } : range;
+}
+
+function complaintAbout(field: FormField, text: string, range: Range): Complaint | null {
+  const value = isBitrate(field) ? toKbits(text) / KBITS : toNumber(text);
+  if (!Number.isFinite(value)) {
+    return { kind: 'notNumber' };
+  }
+  if (isWhole(field) && !Number.isInteger(value)) {
+    return { kind: 'notWhole' };
+  }
+  return value < range.min || value > range.max ? { kind: 'outOfRange', ...range } : null;
+}
+
+export function check(values: FormValues, limits: Limits): Complaints {
+  const complaints: Complaints = {};
+  for (const field of CHECKED_FIELDS) {
+    const text = values[field];
+    const range = rangeOf(field, limits);
+    const complaint = text !== undefined && range && complaintAbout(field, text, range);
+    if (complaint) {
+      complaints[field] = complaint;
+    }
+  }
+  return complaints;
+}
+
+/** The request of a form that `check` has no complaints about. */
+export function requestOf(image: string, values: FormValues): LaunchRequest {
+  return {
+    image,
+    hours: toNumber(values.hours),
+    cpus: toNumber(values.cpus),
+    memory_gb: toNumber(values.memory_gb),
+    gpus: toNumber(values.gpus),
+    resolution: joinSize(values),
+    fps: toNumber(values.fps),
+    bitrate_kbps: values.bitrate_kbps === undefined ? undefined : toKbits(values.bitrate_kbps),
+    keyboard: values.keyboard,
+  };
+}
+
+/** Remembered values where they are still allowed, else the site's defaults. */
+export function startingValues(
+  remembered: Partial<FormValues> | null,
+  { defaults, limits, keyboards = [] }: Pick<Site, 'defaults' | 'limits' | 'keyboards'>,
+): FormValues {
+  const values = valuesOf(defaults);
+  if (!limits.bitrate_kbps) {
+    delete values.bitrate_kbps;
+  }
+  for (const field of CHECKED_FIELDS) {
+    const text = remembered?.[field];
+    const range = rangeOf(field, limits);
+    const isAsked = values[field] !== undefined && range;
+    if (isAsked && typeof text === 'string' && !complaintAbout(field, text, range)) {
+      values[field] = text;
+    }
+  }
+  const offered = [remembered?.keyboard, defaults.keyboard, keyboards[0]];
+  values.keyboard = offered.find((code) => code !== undefined && keyboards.includes(code));
+  return values;
+}

@@ -1,0 +1,17 @@
+import type { Dictionary } from '../i18n/en';
+import type { Language } from '../i18n/Language';
+import { joinSize, type FormValues } from './form';
+import { keyboardName } from './keyboards';
+
+/** All that is asked for, in one line. */
+export function summaryOf(t: Dictionary, language: Language, values: FormValues): string {
+  const { hours, cpus, memory_gb, gpus, fps, bitrate_kbps, keyboard } = values;
+  const size = joinSize(values).replace('x', '×');
+  return [
+    t.launch.summary(hours, cpus, memory_gb, gpus, size, fps),
+    bitrate_kbps && t.launch.bitrate(bitrate_kbps),
+    keyboard && t.launch.keyboard(keyboardName(t, language, keyboard)),
+  ]
+    .filter(Boolean)
+    .join(' · ');
+}

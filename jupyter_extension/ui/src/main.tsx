@@ -1,0 +1,19 @@
+import { createRoot } from 'react-dom/client';
+
+import { App } from './App';
+import { readSettings } from './config';
+import './styles/tokens.css';
+import './styles/base.css';
+import './styles/controls.css';
+import './styles/header.css';
+import './styles/home.css';
+import './styles/launch.css';
+import './styles/session.css';
+import './styles/native.css';
+import './styles/dialog.css';
+import './styles/viewer.css';
+
+const root = document.getElementById('root');
+if (root) {
+  createRoot(root).render(<App settings={readSettings(document)} pathname={location.pathname} />);
+}

@@ -1,0 +1,45 @@
+import { LANGUAGES, useSpeech, type Language } from '../i18n/Language';
+import { usePortal } from '../sessions/Portal';
+import { Crescent } from './Crescent';
+import { homeUrl } from '../routes';
+
+export function Header() {
+  const { t, language, setLanguage } = useSpeech();
+  const { settings } = usePortal();
+  return (
+    <header className="sky">
+      <a className="skip-link" href="#content">
+        {t.skipToContent}
+      </a>
+      <div className="sky-bar">
+        <a className="brand" href={homeUrl(settings.baseUrl)}>
+          <Crescent size={34} />
+          <span>
+            <strong>{t.product}</strong>
+            <span className="tagline">{t.tagline}</span>
+          </span>
+        </a>
+        <div className="sky-tools">
+          <span className="user" title={t.signedInAs(settings.user)}>
+            <span className="visually-hidden">{t.signedInAs(settings.user)}</span>
+            <span aria-hidden="true">{settings.user}</span>
+          </span>
+          <label>
+            <span className="visually-hidden">{t.language}</span>
+            <select
+              className="language"
+              value={language}
+              onChange={(event) => setLanguage(event.target.value as Language)}
+            >
+              {Object.entries(LANGUAGES).map(([code, name]) => (
+                <option key={code} value={code} lang={code}>
+                  {name}
+                </option>
+              ))}
+            </select>
+          </label>
+        </div>
+      </div>
+    </header>
+  );
+}

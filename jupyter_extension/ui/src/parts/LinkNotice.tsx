@@ -1,0 +1,27 @@
+import { useSpeech } from '../i18n/Language';
+import { useFeed } from '../sessions/Portal';
+import { Notice } from './Notice';
+
+/** Says when the page no longer hears from the portal, and what it does about it. */
+export function LinkNotice() {
+  const { t } = useSpeech();
+  const { link, loaded, trouble } = useFeed();
+  if (link === 'expired') {
+    const action = { label: t.reloadPage, run: () => location.reload() };
+    return (
+      <Notice tone="error" action={action}>
+        {t.link.expired}
+      </Notice>
+    );
+  }
+  if (link === 'lost') {
+    return (
+      <Notice tone="warning">
+        {loaded ? '' : `${t.sessions.couldNotLoad} `}
+        {trouble ? `${trouble} ` : ''}
+        {t.link.lost}…
+      </Notice>
+    );
+  }
+  return link === 'polling' ? <Notice tone="info">{t.link.polling}</Notice> : null;
+}

@@ -1,0 +1,11 @@
+export type Route = { page: 'home' } | { page: 'viewer'; sessionId: string };
+
+export function routeOf(pathname: string): Route {
+  const match = /\/moonlight\/sessions\/([^/]+)\/?$/.exec(pathname);
+  return match?.[1] ? { page: 'viewer', sessionId: match[1] } : { page: 'home' };
+}
+
+export const homeUrl = (baseUrl: string): string => `${baseUrl}moonlight/`;
+
+export const viewerUrl = (baseUrl: string, sessionId: string): string =>
+  `${baseUrl}moonlight/sessions/${encodeURIComponent(sessionId)}/`;

@@ -1,0 +1,95 @@
+import { useState } from 'react';
+
+import type { Session } from '../api/types';
+import { useSpeech } from '../i18n/Language';
+import { useLaunch } from '../launch/useLaunch';
+import { Icon } from '../parts/Icon';
+import { Problem } from '../parts/Problem';
+import { viewerUrl } from '../routes';
+import { LogDialog } from './LogDialog';
+import { usePortal } from './Portal';
+import { hasEnded } from './status';
+import { StopDialog } from './StopDialog';
+
+interface Props {
+  session: Session;
+  /** The viewer is the place that "Connect" leads to. */
+  inViewer?: boolean;
+  onStartedAgain: (session: Session) => void;
+}
+
+export function SessionActions({ session, inViewer = false, onStartedAgain }: Props) {
+  const { t } = useSpeech();
+  const [open, setOpen] = useState<'stop' | 'log' | null>(null);
+  const { launch, busy, error } = useLaunch();
+  const close = (): void => setOpen(null);
+  const ended = hasEnded(session.status);
+  const again = (): void => launch(session.request, onStartedAgain);
+
+  return (
+    <>
+      {error && <Problem error={error} retry={again} />}
+      <div className="actions">
+        {!inViewer && <ConnectLink session={session} />}
+        {ended && (
+          <button
+            type="button"
+            className="button button-primary"
+            data-testid="start-again"
+            disabled={busy}
+            onClick={again}
+          >
+            <Icon name="again" size={17} />
+            {busy ? t.session.startingAgain : t.session.startAgain}
+          </button>
+        )}
+        {!ended && session.status !== 'stopping' && (
+          <button
+            type="button"
+            className="button"
+            data-testid="stop"
+            aria-haspopup="dialog"
+            onClick={() => setOpen('stop')}
+          >
+            <Icon name="stop" size={17} />
+            {t.session.stop}
+          </button>
+        )}
+        <button
+          type="button"
+          className="button"
+          data-testid="log"
+          aria-haspopup="dialog"
+          onClick={() => setOpen('log')}
+        >
+          <Icon name="log" size={17} />
+          {t.session.log}
+        </button>
+      </div>
+      {open === 'stop' && <StopDialog session={session} onClose={close} />}
+      {open === 'log' && <LogDialog session={session} onClose={close} />}
+    </>
+  );
+}
+
+function ConnectLink({ session }: { session: Session }) {
+  const { t } = useSpeech();
+  const { settings } = usePortal();
+  if (session.status === 'stopping' || hasEnded(session.status)) {
+    return null;
+  }
+  const running = session.status === 'running';
+  return (
+    <a
+      className={running ? 'button button-primary' : 'button'}
+      data-testid={running ? 'connect' : undefined}
+      href={session.web_url ?? viewerUrl(settings.baseUrl, session.session_id)}
+      target="_blank"
+      rel="noopener"
+    >
+      <Icon name="open" size={17} />
+      {running ? t.session.connect : t.session.show}
+      <span className="visually-hidden"> ({t.session.connectHint})</span>
+    </a>
+  );
+}

@@ -1,0 +1,169 @@
+import { asApiError } from '../api/errors';
+import type { Session } from '../api/types';
+import { emptyFeed, reduceFeed, type FeedAction, type FeedState } from './reducer';
+
+const BACKOFF_MS = [0, 1_000, 2_000, 4_000, 8_000, 15_000];
+/** A proxy that buffers event streams never delivers the first list. */
+const FIRST_LIST_WITHIN_MS = 10_000;
+const STEADY_AFTER_MS = 5_000;
+/** Finds a stream that died silently: its keep-alives are comments, which the page never sees. */
+const REASSURE_EVERY_MS = 60_000;
+/** A browser opens six HTTP/1.1 connections per site; hidden tabs must not hold them all. */
+const HIDDEN_GRACE_MS = 20_000;
+const HIDDEN_POLL_MS = 15_000;
+
+export interface FeedSource {
+  eventsUrl(): string;
+  sessions(): Promise<Session[]>;
+}
+
+/** The user's sessions, kept current by server-sent events and, where those fail, by asking. */
+export class SessionFeed {
+  private state: FeedState = emptyFeed;
+  private listeners = new Set<() => void>();
+  private events: EventSource | null = null;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private hideTimer: ReturnType<typeof setTimeout> | undefined;
+  private failures = 0;
+  /** Rises whenever the way of listening changes; what an older turn had under way must not go on. */
+  private turn = 0;
+
+  constructor(private readonly source: FeedSource) {}
+
+  getState = (): FeedState => this.state;
+
+  subscribe = (listener: () => void): (() => void) => {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  };
+
+  start(): () => void {
+    document.addEventListener('visibilitychange', this.visibilityChanged);
+    window.addEventListener('online', this.reconnect);
+    this.openEvents();
+    return () => {
+      document.removeEventListener('visibilitychange', this.visibilityChanged);
+      window.removeEventListener('online', this.reconnect);
+      clearTimeout(this.hideTimer);
+      this.closeEvents();
+    };
+  }
+
+  /** Takes over the answer to a call; `since` is `getState().tick` when the call was made. */
+  learn(session: Session, since: number): void {
+    if (typeof session?.session_id === 'string') {
+      this.dispatch({ type: 'session', session, since });
+    }
+  }
+
+  reconnect = (): void => {
+    this.failures = 0;
+    this.closeEvents();
+    void this.refetchThen(() => this.openEvents());
+  };
+
+  private dispatch(action: FeedAction): void {
+    const next = reduceFeed(this.state, action);
+    if (next !== this.state) {
+      this.state = next;
+      this.listeners.forEach((listener) => listener());
+    }
+  }
+
+  private openEvents(): void {
+    this.closeEvents();
+    const events = new EventSource(this.source.eventsUrl());
+    this.events = events;
+    this.timer = setTimeout(this.broken, FIRST_LIST_WITHIN_MS);
+
+    events.addEventListener('sessions', ({ data }: MessageEvent<string>) => {
+      const { sessions } = JSON.parse(data) as { sessions: Session[] };
+      this.dispatch({ type: 'list', sessions, since: this.state.tick });
+      this.dispatch({ type: 'link', link: 'live' });
+      clearTimeout(this.timer);
+      this.timer = setTimeout(() => {
+        this.failures = 0;
+        this.reassure();
+      }, STEADY_AFTER_MS);
+    });
+    events.addEventListener('session', ({ data }: MessageEvent<string>) =>
+      this.dispatch({ type: 'session', session: JSON.parse(data) as Session }),
+    );
+    events.addEventListener('removed', ({ data }: MessageEvent<string>) =>
+      this.dispatch({
+        type: 'removed',
+        sessionId: (JSON.parse(data) as { session_id: string }).session_id,
+      }),
+    );
+    events.onerror = this.broken;
+  }
+
+  private closeEvents(): void {
+    this.turn += 1;
+    clearTimeout(this.timer);
+    this.events?.close();
+    this.events = null;
+  }
+
+  /** EventSource's own reconnection gives up on any error answer and knows no backoff. */
+  private broken = (): void => {
+    this.closeEvents();
+    const delay = BACKOFF_MS[Math.min(this.failures, BACKOFF_MS.length - 1)]!;
+    this.failures += 1;
+    this.timer = setTimeout(() => void this.refetchThen(() => this.openEvents()), delay);
+  };
+
+  private reassure(): void {
+    this.timer = setTimeout(() => void this.refetchThen(() => this.reassure()), REASSURE_EVERY_MS);
+  }
+
+  private async refetchThen(proceed: () => void): Promise<void> {
+    clearTimeout(this.timer);
+    const since = this.state.tick;
+    const turn = this.turn;
+    try {
+      const sessions = await this.source.sessions();
+      this.dispatch({ type: 'list', sessions, since });
+    } catch (cause) {
+      if (turn !== this.turn) {
+        return;
+      }
+      const { kind, message } = asApiError(cause);
+      this.dispatch({
+        type: 'link',
+        link: kind === 'expired' ? 'expired' : 'lost',
+        trouble: kind === 'refused' ? message : '',
+      });
+      this.broken();
+      return;
+    }
+    if (turn !== this.turn) {
+      return;
+    }
+    if (!this.events) {
+      if (this.state.link === 'lost' || this.state.link === 'expired') {
+        this.failures = 0;
+      }
+      // One interruption is mended unseen; only a stream that keeps breaking is worth a notice.
+      this.dispatch({ type: 'link', link: this.failures > 2 ? 'polling' : 'connecting' });
+    }
+    proceed();
+  }
+
+  private visibilityChanged = (): void => {
+    clearTimeout(this.hideTimer);
+    if (document.hidden) {
+      this.hideTimer = setTimeout(this.pollWhileHidden, HIDDEN_GRACE_MS);
+    } else if (!this.events || this.state.link !== 'live') {
+      this.reconnect();
+    }
+  };
+
+  private pollWhileHidden = (): void => {
+    this.closeEvents();
+    const again = (): void => {
+      this.timer = setTimeout(this.pollWhileHidden, HIDDEN_POLL_MS);
+    };
+    void this.refetchThen(again);
+  };
+}

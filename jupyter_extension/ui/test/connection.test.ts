@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest';
+
+import { newConnection, pollDelay, step } from '../src/viewer/connection';
+import type { Connection, ConnectionEvent } from '../src/viewer/connection';
+
+const after = (...events: ConnectionEvent[]): Connection => events.reduce(step, newConnection);
+
+describe('the connection to the desktop', () => {
+  it('loads the picture once while all is well', () => {
+    expect(after({ type: 'answered' }, { type: 'answered' })).toMatchObject({
+      phase: 'good',
+      frame: 0,
+    });
+  });
+
+  it('is interrupted by one failure and counts from the first', () => {
+    const state = after(
+      { type: 'answered' },
+      { type: 'failed', at: 1_000 },
+      { type: 'failed', at: 3_000 },
+    );
+    expect(state).toMatchObject({ phase: 'interrupted', since: 1_000, frame: 0 });
+    expect(pollDelay(state)).toBeLessThanOrEqual(2_000);
+  });
+
+  it('loads the picture anew when it comes back, and says so for a while', () => {
+    const back = after({ type: 'failed', at: 1 }, { type: 'answered' });
+    expect(back).toMatchObject({ phase: 'restored', since: null, frame: 1 });
+    expect(step(back, { type: 'answered' })).toBe(back);
+    expect(step(back, { type: 'told' })).toMatchObject({ phase: 'good', frame: 1 });
+  });
+
+  it('believes the browser that it is offline, and a new answer that it is not', () => {
+    const offline = after({ type: 'answered' }, { type: 'offline', at: 5 });
+    expect(offline).toMatchObject({ phase: 'interrupted', offline: true, since: 5 });
+    expect(step(offline, { type: 'online' })).toMatchObject({
+      phase: 'interrupted',
+      offline: false,
+    });
+    expect(step(offline, { type: 'answered' })).toMatchObject({
+      phase: 'restored',
+      offline: false,
+    });
+  });
+
+  it('may break again while the user is being told that it is back', () => {
+    const again = after({ type: 'failed', at: 1 }, { type: 'answered' }, { type: 'failed', at: 9 });
+    expect(again).toMatchObject({ phase: 'interrupted', since: 9 });
+    expect(step(again, { type: 'told' })).toBe(again);
+  });
+
+  it('loads the picture anew when the user asks', () => {
+    expect(after({ type: 'answered' }, { type: 'reload' })).toMatchObject({
+      phase: 'good',
+      frame: 1,
+    });
+  });
+});

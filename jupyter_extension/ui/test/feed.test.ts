@@ -1,0 +1,94 @@
+import { describe, expect, it } from 'vitest';
+
+import { emptyFeed, reduceFeed, sessionsOf } from '../src/sessions/reducer';
+import type { FeedAction, FeedState } from '../src/sessions/reducer';
+import { shelve } from '../src/sessions/status';
+import { session } from './sample';
+
+const after = (...actions: FeedAction[]): FeedState => actions.reduce(reduceFeed, emptyFeed);
+const statuses = (state: FeedState): string[] => sessionsOf(state).map((s) => s.status);
+const id = session().session_id;
+
+describe('the feed', () => {
+  it('is loaded by a list and follows events', () => {
+    const state = after(
+      { type: 'list', sessions: [session()], since: 0 },
+      { type: 'session', session: session({ status: 'starting' }) },
+      { type: 'session', session: session({ session_id: 'other', status: 'running' }) },
+    );
+    expect(state.loaded).toBe(true);
+    expect(statuses(state)).toEqual(['starting', 'running']);
+  });
+
+  it('does not let a slow answer overwrite a newer event', () => {
+    const asked = after({ type: 'list', sessions: [session()], since: 0 });
+    const since = asked.tick;
+    const event = reduceFeed(asked, {
+      type: 'session',
+      session: session({ status: 'running' }),
+    });
+    const answers: FeedAction[] = [
+      { type: 'list', sessions: [session({ status: 'pending' })], since },
+      { type: 'session', session: session({ status: 'pending' }), since },
+    ];
+    for (const answer of answers) {
+      expect(statuses(reduceFeed(event, answer))).toEqual(['running']);
+    }
+  });
+
+  it('keeps a session that was launched while the list was under way', () => {
+    const since = emptyFeed.tick;
+    const state = after(
+      { type: 'session', session: session({ session_id: 'new' }) },
+      { type: 'list', sessions: [], since },
+    );
+    expect(sessionsOf(state).map((s) => s.session_id)).toEqual(['new']);
+  });
+
+  it('drops what a later list does not have', () => {
+    const known = after({ type: 'list', sessions: [session()], since: 0 });
+    const state = reduceFeed(known, { type: 'list', sessions: [], since: known.tick });
+    expect(sessionsOf(state)).toEqual([]);
+  });
+
+  it('never brings an ended session back to life', () => {
+    const state = after(
+      { type: 'session', session: session({ status: 'failed' }) },
+      { type: 'session', session: session({ status: 'running' }) },
+    );
+    expect(statuses(state)).toEqual(['failed']);
+  });
+
+  it('forgets a removed session, also when an older answer still has it', () => {
+    const known = after({ type: 'list', sessions: [session()], since: 0 });
+    const removed = reduceFeed(known, { type: 'removed', sessionId: id });
+    expect(sessionsOf(removed)).toEqual([]);
+    const late = reduceFeed(removed, { type: 'list', sessions: [session()], since: known.tick });
+    expect(sessionsOf(late)).toEqual([]);
+  });
+
+  it('keeps its sessions while the link is lost', () => {
+    const state = after(
+      { type: 'list', sessions: [session()], since: 0 },
+      { type: 'link', link: 'lost', trouble: 'The store is full.' },
+    );
+    expect(state.link).toBe('lost');
+    expect(state.trouble).toBe('The store is full.');
+    expect(sessionsOf(state)).toHaveLength(1);
+  });
+});
+
+describe('the shelves', () => {
+  const now = Date.parse('2026-11-22T21:00:00Z');
+
+  it('show live and just ended sessions first, newest first', () => {
+    const sessions = [
+      session({ session_id: 'live', created_at: '2026-11-22T19:00:00Z', status: 'running' }),
+      session({ session_id: 'just', status: 'failed', ended_at: '2026-11-22T20:55:00Z' }),
+      session({ session_id: 'old', status: 'completed', ended_at: '2026-11-22T20:45:00Z' }),
+    ];
+    const { current, earlier } = shelve(sessions, now);
+    expect(current.map((s) => s.session_id)).toEqual(['just', 'live']);
+    expect(earlier.map((s) => s.session_id)).toEqual(['old']);
+  });
+});

@@ -1,0 +1,134 @@
+import { describe, expect, it, vi } from 'vitest';
+
+import { xsrfToken } from '../src/api/client';
+import { ApiError, errorFromAnswer } from '../src/api/errors';
+import { Launcher } from '../src/api/launch';
+import { newRequestKey } from '../src/api/requestKey';
+import { request, session } from './sample';
+
+const refused = new ApiError('refused', 503, 'scheduler_unavailable', 'Slurm is away.');
+const broken = new ApiError('network', 0, '', 'Failed to fetch');
+const badGateway = errorFromAnswer(502, null);
+const failed = errorFromAnswer(500, {
+  message: 'Something failed in the portal itself; its log says what.',
+  error: { code: 'internal_error' },
+});
+
+function launcherWith(...answers: (ApiError | 'ok')[]) {
+  const keys: string[] = [];
+  const waits: number[] = [];
+  let count = 0;
+  const send = vi.fn((_request: unknown, key: string) => {
+    keys.push(key);
+    const answer = answers.shift() ?? 'ok';
+    return answer === 'ok' ? Promise.resolve(session()) : Promise.reject(answer);
+  });
+  const launcher = new Launcher(send, () => `key-${++count}`);
+  const hooks = {
+    wait: (ms: number) => {
+      waits.push(ms);
+      return Promise.resolve();
+    },
+  };
+  return { launcher, hooks, keys, waits };
+}
+
+describe('a launch', () => {
+  it('is repeated with the same key while nobody knows whether it arrived', async () => {
+    const { launcher, hooks, keys, waits } = launcherWith(broken, badGateway, 'ok');
+    await expect(launcher.launch(request, hooks)).resolves.toMatchObject({ status: 'pending' });
+    expect(keys).toEqual(['key-1', 'key-1', 'key-1']);
+    expect(waits[1]).toBeGreaterThan(waits[0]!);
+  });
+
+  it.each([
+    ['with words', failed],
+    ['without a word', errorFromAnswer(500, null)],
+  ])('keeps its key when the server itself fails %s: it may have launched', async (_, error) => {
+    const { launcher, hooks, keys } = launcherWith(error, 'ok');
+    await expect(launcher.launch(request, hooks)).resolves.toMatchObject({ status: 'pending' });
+    expect(keys).toEqual(['key-1', 'key-1']);
+
+    const given = launcherWith(...Array<ApiError>(6).fill(error));
+    await expect(given.launcher.launch(request, given.hooks)).rejects.toBe(error);
+    await given.launcher.launch(request, given.hooks);
+    expect(new Set(given.keys)).toEqual(new Set(['key-1']));
+  });
+
+  it.each([
+    ['unsafe_directory', 500],
+    ['records_unwritable', 507],
+  ])('is not repeated when the server said %s: nothing was submitted', async (code, status) => {
+    const answer = errorFromAnswer(status, { message: 'No.', error: { code } });
+    const { launcher, hooks, keys } = launcherWith(answer);
+    await expect(launcher.launch(request, hooks)).rejects.toBe(answer);
+    await launcher.launch(request, hooks);
+    expect(keys).toEqual(['key-1', 'key-2']);
+  });
+
+  it('is not repeated when the server said that the batch system is away', async () => {
+    const { launcher, hooks, keys } = launcherWith(refused);
+    await expect(launcher.launch(request, hooks)).rejects.toBe(refused);
+    expect(keys).toHaveLength(1);
+  });
+
+  it('keeps its key for "Try again" after it gave up', async () => {
+    const { launcher, hooks, keys } = launcherWith(...Array<ApiError>(6).fill(broken));
+    await expect(launcher.launch(request, hooks)).rejects.toBe(broken);
+    await launcher.launch(request, hooks);
+    expect(new Set(keys)).toEqual(new Set(['key-1']));
+  });
+
+  it('gets a new key after a definite answer and for another request', async () => {
+    const { launcher, hooks, keys } = launcherWith(
+      'ok',
+      refused,
+      ...Array<ApiError>(6).fill(broken),
+    );
+    await launcher.launch(request, hooks);
+    await launcher.launch(request, hooks).catch(() => undefined);
+    await launcher.launch(request, hooks).catch(() => undefined);
+    await launcher.launch({ ...request, hours: 1 }, hooks);
+    expect([...new Set(keys)]).toEqual(['key-1', 'key-2', 'key-3', 'key-4']);
+  });
+});
+
+describe('an error answer', () => {
+  it('tells a proxy from the server itself', () => {
+    expect(errorFromAnswer(503, null).kind).toBe('gateway');
+    expect(errorFromAnswer(503, { error: { code: 'scheduler_unavailable' } }).kind).toBe('refused');
+    expect(errorFromAnswer(500, null).kind).toBe('bad_answer');
+  });
+
+  it('tells an expired login from what this site does not allow', () => {
+    expect(errorFromAnswer(401, null).kind).toBe('expired');
+    expect(errorFromAnswer(403, { message: 'Forbidden' }).kind).toBe('expired');
+    expect(errorFromAnswer(403, { error: { code: 'forbidden' } }).kind).toBe('expired');
+    expect(errorFromAnswer(403, { error: { code: 'clipboard_off' } }).kind).toBe('refused');
+  });
+
+  it('keeps the fields that are wrong', () => {
+    const fields = [{ field: 'hours', message: 'hours is 99' }];
+    const body = { message: 'no', error: { code: 'invalid_request', fields } };
+    expect(errorFromAnswer(400, body)).toMatchObject({ code: 'invalid_request', fields });
+  });
+});
+
+describe('a request key', () => {
+  it('is a random UUID without crypto.randomUUID', () => {
+    // Node.js 18, which may run these tests, has no global `crypto`.
+    const source = {
+      getRandomValues: (bytes: Uint8Array) => bytes.map(() => Math.random() * 256),
+    } as Pick<Crypto, 'getRandomValues'>;
+    const key = newRequestKey(source);
+    expect(key).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    expect(newRequestKey(source)).not.toBe(key);
+  });
+});
+
+describe('the XSRF token', () => {
+  it('is the first cookie of its name', () => {
+    expect(xsrfToken('a=1; _xsrf=2|ab|cd; _xsrf=hub')).toBe('2|ab|cd');
+    expect(xsrfToken('a=1')).toBe('');
+  });
+});

@@ -1,0 +1,20 @@
+import { createElement, type ReactElement } from 'react';
+import { renderToStaticMarkup } from 'react-dom/server';
+import { vi } from 'vitest';
+
+import { LanguageProvider, type Language } from '../src/i18n/Language';
+import { PortalProvider } from '../src/sessions/Portal';
+
+const settings = { baseUrl: '/', user: 'alice', version: '0' };
+
+/** A part of the page as HTML, as it is before anybody touches it. */
+export function render(part: ReactElement, language: Language = 'en'): string {
+  // Node.js 18, which may run these tests, has no `navigator`.
+  vi.stubGlobal('navigator', { languages: [language] });
+  try {
+    const portal = createElement(PortalProvider, { settings, children: part });
+    return renderToStaticMarkup(createElement(LanguageProvider, null, portal));
+  } finally {
+    vi.unstubAllGlobals();
+  }
+}

@@ -1,0 +1,102 @@
+"""Who may pass: the session's token, as a bearer or exchanged once for a cookie."""
+
+from __future__ import annotations
+
+import hmac
+import re
+import secrets
+import time
+from collections import OrderedDict, deque
+from urllib.parse import parse_qs, urlsplit
+
+from ...relay import headers as h
+from ...relay.incoming import Request
+
+MAX_LOGIN_BYTES = 4096
+_FAILURES, _WINDOW_SECONDS, _PEERS = 10, 60.0, 1024
+
+
+class Door:
+    """Checks the token of one session.
+
+    The cookie holds a random value of this gateway, not the token, and ends with the gateway. The
+    token has 256 bits, so guessing is hopeless; wrong guesses are slowed down per address all the
+    same, and never lock out the right token.
+    """
+
+    def __init__(self, token: str, session_id: str):
+        self._token = token.encode()
+        self._cookie = secrets.token_urlsafe(32)
+        self._cookie_name = "moonlight_" + re.sub(r"[^a-z0-9]", "", session_id[-10:])
+        self._failures: OrderedDict[str, deque[float]] = OrderedDict()
+
+    def admits(self, request: Request) -> bool:
+        """Whether the request carries the bearer or the cookie."""
+        return self.has_bearer(request) or self.has_cookie(request)
+
+    def has_bearer(self, request: Request) -> bool:
+        scheme, _, value = h.get(request.headers, b"authorization").partition(" ")
+        return scheme.lower() == "bearer" and self._is_token(value.strip())
+
+    def has_cookie(self, request: Request) -> bool:
+        """Whether one of the request's cookies is this gateway's.
+
+        Taken apart by hand: SimpleCookie gives up at the first cookie it does not like, and any
+        application of the portal may have set one. A browser sends an older one of ours as well.
+        """
+        pairs = [
+            part.strip().partition(b"=")
+            for name, value in request.headers
+            if name == b"cookie"
+            for part in value.split(b";")
+        ]
+        return any(
+            name == self._cookie_name.encode() and hmac.compare_digest(value, self._cookie.encode())
+            for name, _, value in pairs
+        )
+
+    def login(self, body: bytes, peer: str) -> int:
+        """HTTP status for a login form: 303 if the token is right, else 403 or 429."""
+        try:
+            fields = parse_qs(body.decode("ascii"), max_num_fields=4)
+        except ValueError:
+            fields = {}
+        if self._is_token((fields.get("token") or [""])[0]):
+            self._failures.pop(peer, None)
+            return 303
+        return 429 if self._too_many(peer) else 403
+
+    def set_cookie(self, secure: bool, path: str) -> bytes:
+        """The Set-Cookie header; ``path`` keeps it from the sessions of others on the same origin."""
+        cookie = f"{self._cookie_name}={self._cookie}; HttpOnly; SameSite=Lax; Path={path}"
+        return (cookie + "; Secure" if secure else cookie).encode()
+
+    def same_origin(self, request: Request) -> bool:
+        """Whether a browser sent this from a page of the same host, or says nothing of a page.
+
+        A bearer is not sent by a browser on its own; a cookie is, so with a cookie this is asked.
+        """
+        origin = h.get(request.headers, b"origin")
+        if not origin:
+            return True
+        hosts = {h.get(request.headers, b"host")}
+        hosts |= {
+            part.strip() for part in h.get(request.headers, b"x-forwarded-host").split(",") if part
+        }
+        try:
+            page = urlsplit(origin).netloc
+        except ValueError:
+            return False
+        return bool(page) and page in hosts
+
+    def _is_token(self, value: str) -> bool:
+        return hmac.compare_digest(value.encode("utf-8", "replace"), self._token)
+
+    def _too_many(self, peer: str) -> bool:
+        recent = self._failures.setdefault(peer, deque(maxlen=_FAILURES))
+        self._failures.move_to_end(peer)
+        while len(self._failures) > _PEERS:
+            self._failures.popitem(last=False)
+        full = len(recent) == _FAILURES and time.monotonic() - recent[0] < _WINDOW_SECONDS
+        recent.append(time.monotonic())
+        return full

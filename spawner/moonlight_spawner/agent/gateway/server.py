@@ -1,0 +1,299 @@
+"""The gateway's server: one port, TLS (and HTTP where the site wants it), one streaming host."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import re
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Protocol
+
+import h11
+
+from ... import pages
+from ...control import MAX_BODY_BYTES
+from ...relay import headers as h
+from ...relay.incoming import Incoming, Request
+from ...relay.upstream import Target, UpstreamError
+from ...relay.wire import Wire, WireClosed
+from .door import MAX_LOGIN_BYTES, Door
+from .forward import relay_exchange, relay_stream
+from .strangers import Strangers, Visitor
+
+log = logging.getLogger(__name__)
+
+_MAX_CONNECTIONS = 1024
+_TLS_SECONDS = 10.0
+_TLS_FIRST_BYTE = 0x16  # a TLS record of type handshake; HTTP begins with a letter
+_NODE_PREFIX = re.compile(r"/(?:secure_)?r?node/[A-Za-z0-9._-]+/[0-9]{1,5}(?=/|$)")
+
+
+class Local(Protocol):
+    """What a session answers without its streaming host's client being asked."""
+
+    @property
+    def absence(self) -> str:
+        """Name of the page that is shown while there is no client (:mod:`moonlight_spawner.pages`)."""
+
+    def answer(self, path: str) -> tuple[int, h.Headers, bytes] | None:
+        """For a browser: a whole answer, None to ask the client."""
+
+    async def control(self, method: str, path: str, body: Any) -> tuple[int, Any]:
+        """For the portal: status and JSON for a path below ``/control``."""
+
+
+class Gateway:
+    """Listens on a port that the kernel picks and relays what :class:`Door` admits.
+
+    Parameters
+    ----------
+    door
+        Knows the session's token.
+    target
+        Where the streaming host listens; called per request, None while there is none.
+    tls
+        Server context with the session's certificate.
+    signaling_path
+        Where ``/signaling`` leads: the host's own name for it is not the portal's business.
+    host
+        Answers some paths itself; see :class:`Local`.
+    plain_http
+        Also speak HTTP, for portals whose node proxy cannot do HTTPS.
+    """
+
+    def __init__(
+        self,
+        door: Door,
+        target: Callable[[], Target | None],
+        tls: ssl.SSLContext,
+        plain_http: bool = False,
+        signaling_path: str = "/",
+        host: Local | None = None,
+    ):
+        self._door = door
+        self._target = target
+        self._tls = tls
+        self._plain_http = plain_http
+        self._signaling_path = signaling_path
+        self._host = host
+        self._socket: socket.socket | None = None
+        self._accepting: asyncio.Task[None] | None = None
+        self._connections: set[asyncio.Task[None]] = set()
+        self._strangers = Strangers()
+        self.port = 0
+
+    async def start(self, address: str) -> None:
+        """Bind ``address`` and begin to answer.
+
+        Raises
+        ------
+        OSError
+            The address is not one of this node.
+        """
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self._socket = socket.create_server((address, 0), family=family, backlog=128)
+        self._socket.setblocking(False)
+        self.port = self._socket.getsockname()[1]
+        self._accepting = asyncio.ensure_future(self._accept(self._socket))
+
+    async def stop(self) -> None:
+        """Close the port and every connection."""
+        tasks = list(self._connections)
+        if self._accepting:
+            tasks.append(self._accepting)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._socket:
+            self._socket.close()
+
+    async def _accept(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                connection, address = await loop.sock_accept(listener)
+            except OSError as e:  # out of file descriptors, or the peer left already
+                log.warning("cannot accept a connection: %s", e)
+                await asyncio.sleep(0.1)
+                continue
+            if len(self._connections) >= _MAX_CONNECTIONS:
+                connection.close()
+                continue
+            task: asyncio.Task[None] = asyncio.ensure_future(
+                self._serve(connection, str(address[0]))
+            )
+            self._connections.add(task)
+            task.add_done_callback(self._connections.discard)
+
+    async def _serve(self, connection: socket.socket, address: str) -> None:
+        wire: Wire | None = None
+        task = asyncio.current_task()
+        assert task
+        visitor = self._strangers.let_in(address, task.cancel)
+        try:
+            secure = await asyncio.wait_for(_is_tls(connection), _TLS_SECONDS)
+            _, wire = await asyncio.get_running_loop().connect_accepted_socket(
+                Wire,
+                connection,
+                ssl=self._tls if secure else None,
+                ssl_handshake_timeout=_TLS_SECONDS if secure else None,
+            )
+            await self._converse(Incoming(wire), secure, visitor)
+        except (OSError, ssl.SSLError, asyncio.TimeoutError, WireClosed, UpstreamError) as e:
+            log.debug("connection ended: %s", e)
+        except h11.ProtocolError as e:
+            log.info("connection ended, the peer does not speak HTTP: %s", e)
+        except Exception:
+            log.exception("a connection failed")
+        finally:
+            visitor.leave()
+            if wire:
+                wire.close()
+            else:
+                connection.close()
+
+    async def _converse(self, incoming: Incoming, secure: bool, visitor: Visitor) -> None:
+        while True:
+            try:
+                request = await incoming.request()
+            except h11.RemoteProtocolError as e:
+                await incoming.refuse(400, f"This is no valid HTTP request: {e}\n")
+                return
+            if request is None:
+                return
+            if not secure and not self._plain_http:
+                await incoming.refuse(403, "This port speaks HTTPS only.\n")
+                return
+            if self._door.admits(request):
+                visitor.admit()
+            if await self._answer(incoming, request, secure):
+                return
+
+    async def _answer(self, incoming: Incoming, request: Request, secure: bool) -> bool:
+        """Answer one request; True if the connection has become a stream and is over."""
+        request, prefix = _without_prefix(request)
+        if request.path == "/login":
+            await self._login(incoming, request, secure, prefix)
+        elif not self._door.admits(request):
+            await _page(incoming, request, 401, "login_needed")
+        elif request.path == "/healthz":
+            await incoming.answer(
+                200, [(b"content-type", b"application/json"), *_NO_STORE], self._health()
+            )
+        elif self._door.has_cookie(request) and not self._door.same_origin(request):
+            await _page(incoming, request, 403, "other_origin")
+        elif request.path.startswith("/control/"):
+            await self._control(incoming, request)
+        elif self._host and (known := self._host.answer(request.path)):
+            status, headers, body = known
+            await incoming.answer(status, headers, body if request.method != "HEAD" else b"")
+        else:
+            if request.path == "/signaling":
+                request = replace(request, path=self._signaling_path)
+            return await self._relay(incoming, request)
+        return incoming.unread()
+
+    def _health(self) -> bytes:
+        return json.dumps({"status": "ok" if self._target() else "starting"}).encode()
+
+    async def _login(self, incoming: Incoming, request: Request, secure: bool, prefix: str) -> None:
+        if request.method != "POST":
+            await _page(incoming, request, 405 if request.method != "GET" else 401, "login_needed")
+            return
+        body = await incoming.short_body(MAX_LOGIN_BYTES)
+        if body is None:
+            await _page(incoming, request, 413, "login_refused")
+            return
+        status = self._door.login(body, incoming.wire.peer)
+        if status != 303:
+            await _page(incoming, request, status, "login_refused")
+            return
+        secure = secure or h.get(request.headers, b"x-forwarded-proto") == "https"
+        cookie = self._door.set_cookie(secure, prefix or "/")
+        # Relative: the gateway cannot know under which path the browser sees it.
+        await incoming.answer(303, [(b"location", b"./"), (b"set-cookie", cookie), *_NO_STORE])
+
+    async def _control(self, incoming: Incoming, request: Request) -> None:
+        """The host's own API. For the portal alone: a page of the desktop has the cookie too."""
+        if not self._door.has_bearer(request) or self._host is None:
+            await _page(incoming, request, 403, "login_refused")
+            return
+        data = await incoming.short_body(MAX_BODY_BYTES)
+        if data is None:
+            await _page(incoming, request, 413, "login_refused")
+            return
+        try:
+            body = json.loads(data or b"null")
+        except ValueError:
+            body = None
+        path = request.path.removeprefix("/control")
+        status, answer = await self._host.control(request.method, path, body)
+        headers = [(b"content-type", b"application/json"), *_NO_STORE]
+        await incoming.answer(status, headers, json.dumps(answer).encode())
+
+    async def _relay(self, incoming: Incoming, request: Request) -> bool:
+        target = self._target()
+        try:
+            if target is None:
+                raise UpstreamError("the streaming host is starting again")
+            if h.is_websocket(request.headers):
+                return await relay_stream(incoming, request, target)
+            await relay_exchange(incoming, request, target)
+        except UpstreamError as e:
+            log.warning("%s %s: %s", request.method, request.path, e)
+            if incoming.wire.transport.is_closing():
+                return True
+            with contextlib.suppress(h11.LocalProtocolError):  # the answer had begun already
+                await _page(incoming, request, 502, self._host.absence if self._host else _AWAY)
+                return incoming.unread()
+            return True
+        return incoming.unread()
+
+
+_AWAY = "host_away"
+_NO_STORE: h.Headers = [(b"cache-control", b"no-store")]
+
+
+async def _page(incoming: Incoming, request: Request, status: int, name: str) -> None:
+    language = h.get(request.headers, b"accept-language")
+    if "text/html" in h.get(request.headers, b"accept"):
+        kind, body = b"text/html; charset=utf-8", pages.html(name, language)
+    else:
+        kind, body = b"application/json", pages.json_error(name, language)
+    headers = [(b"content-type", kind), *_NO_STORE]
+    if request.method == "HEAD":
+        body = b""
+    await incoming.answer(status, headers, body)
+
+
+def _without_prefix(request: Request) -> tuple[Request, str]:
+    """Open OnDemand sends ``/node/HOST/PORT/x`` as it is (``/rnode`` sends ``/x``)."""
+    match = _NODE_PREFIX.match(request.path)
+    if not match:
+        return request, ""
+    path = request.path[match.end() :] or "/"
+    return replace(request, path=path), match[0]
+
+
+async def _is_tls(connection: socket.socket) -> bool:
+    """Look at the first byte without taking it."""
+    connection.setblocking(False)
+    loop = asyncio.get_running_loop()
+    readable: asyncio.Future[None] = loop.create_future()
+
+    def ready() -> None:
+        if not readable.done():
+            readable.set_result(None)
+
+    loop.add_reader(connection, ready)
+    try:
+        await readable
+    finally:
+        loop.remove_reader(connection)
+    first = connection.recv(1, socket.MSG_PEEK)
+    return bool(first) and first[0] == _TLS_FIRST_BYTE

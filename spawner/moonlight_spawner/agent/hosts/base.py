@@ -1,0 +1,142 @@
+"""What a streaming host says of itself: how it starts, when it is ready, where its client is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...records import Spec
+from ...relay import headers as h
+from ...relay.upstream import Target
+from ...session import Resources
+from ..container import Container
+from ..gpu import Gpu
+from ..manifest import Application
+from ..processes import Child
+
+Answer = tuple[int, h.Headers, bytes]
+
+
+class HostFailed(Exception):
+    """The host did not start or delivers no picture. The text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class HostContext:
+    """What a host gets to work with.
+
+    Parameters
+    ----------
+    env
+        The desktop's environment, with DISPLAY and XAUTHORITY.
+    runtime
+        The session's private directory on the node (mode 0700).
+    ports
+        Base of the session's block of ports.
+    claim_ports
+        Claims another block in its place and gives its base.
+    note
+        Tells the user something that stays with the session.
+    address
+        The node's address for native clients, None where the site has none.
+    gpu
+        The job's, None where it has none.
+    audio
+        Whether a PulseAudio of the session's own runs.
+    application
+        A program of the image that is offered besides the desktop.
+    """
+
+    spec: Spec
+    env: Mapping[str, str]
+    runtime: Path
+    log_dir: Path
+    directory: Path
+    container: Container
+    ports: int
+    claim_ports: Callable[[], int]
+    note: Callable[[str], None]
+    address: str | None = None
+    gpu: Gpu | None = None
+    audio: bool = False
+    application: Application | None = None
+
+    @property
+    def request(self) -> Resources:
+        return self.spec.request
+
+
+class Host(ABC):
+    """A program that captures the display and serves a web client."""
+
+    name: str
+
+    def __init__(self, context: HostContext):
+        self.context = context
+        self.env = dict(context.env)
+
+    @property
+    @abstractmethod
+    def child(self) -> Child:
+        """The process whose end means that the host is gone."""
+
+    @abstractmethod
+    async def start(self) -> None:
+        """Start it and wait until it answers.
+
+        Raises
+        ------
+        HostFailed
+        """
+
+    @abstractmethod
+    async def picture(self) -> str:
+        """Wait until it delivers a picture; gives what is really used, e.g. the encoder.
+
+        Raises
+        ------
+        HostFailed
+        """
+
+    @property
+    def children(self) -> list[Child]:
+        """All its processes; the end of any of them makes the host start again."""
+        return [self.child]
+
+    @abstractmethod
+    def target(self) -> Target | None:
+        """Where the gateway reaches it, None while it is on its way."""
+
+    @property
+    @abstractmethod
+    def signaling_path(self) -> str:
+        """Path of the WebSocket that its client opens, for the signalling alias of the portal."""
+
+    @property
+    def absence(self) -> str:
+        """Which page tells why there is no web client (:mod:`moonlight_spawner.pages`)."""
+        return "host_away"
+
+    def answer(self, path: str) -> Answer | None:
+        """What the gateway says itself for a path of the web client, None to ask the client."""
+        return None
+
+    async def control(self, method: str, path: str, body: Any) -> tuple[int, Any]:
+        """The host's own API for the portal (bearer only), below ``/control``: status and JSON."""
+        return 404, {"message": f"Streaming host {self.name} has nothing at {path}."}
+
+    async def restart(self) -> None:
+        """Start again what has ended.
+
+        Raises
+        ------
+        HostFailed
+        """
+        await self.stop()
+        await self.start()
+
+    async def stop(self) -> None:
+        await self.child.stop(1.5)

@@ -1,0 +1,5 @@
+"""Sunshine, the GameStream host, with moonlight-web-stream for the browser."""
+
+from .host import SunshineHost
+
+__all__ = ["SunshineHost"]

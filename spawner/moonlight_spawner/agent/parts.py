@@ -1,0 +1,328 @@
+"""What a session consists of on its node: started in order, ended in reverse order."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Coroutine
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ..errors import UnsafeDirectory
+from ..files import private_directory
+from ..records import Spec
+from ..relay.upstream import Target
+from ..session import End, Gateway, StepState
+from . import claims
+from .addresses import NoSuchAddress, listen_and_announce, native_address
+from .certificate import make_certificate
+from .changes import Changes, ChangesFailed
+from .clipboard import Clipboard
+from .container import Apptainer, Container, NoApptainer, Node
+from .desktop import Desktop, DesktopFailed
+from .environment import desktop_environment
+from .gateway import Gateway as GatewayServer
+from .gateway.door import Door
+from .gpu import Gpu, job_gpu
+from .graphics import Graphics, look
+from .hosts import HOSTS, Host, HostContext, HostFailed
+from .keyboard import set_layout
+from .manifest import Manifest, read_manifest
+from .sound import Sound
+from .status import StatusFile
+from .supervise import Supervisor
+from .xserver import XServer, XServerFailed
+
+#: Every way in which a start fails with words for the user.
+START_FAILURES = (
+    claims.NothingFree,
+    XServerFailed,
+    DesktopFailed,
+    HostFailed,
+    NoApptainer,
+    ChangesFailed,
+    NoSuchAddress,
+    UnsafeDirectory,
+)
+
+
+class Parts:
+    """Claims, X server, sound, desktop, streaming host and gateway of one session."""
+
+    def __init__(self, spec: Spec, directory: Path, runtime: Path, status: StatusFile):
+        self._spec = spec
+        self._directory = directory
+        self._runtime = runtime
+        self._status = status
+        self._logs = Path(spec.log_dir)
+        self._display: claims.Claim | None = None
+        self._ports: claims.Claim | None = None
+        self._changes: Changes | None = None
+        self._x: XServer | None = None
+        self._sound: Sound | None = None
+        self._clipboard: Clipboard | None = None
+        self._desktop: Desktop | None = None
+        self._host: Host | None = None
+        self._gateway: GatewayServer | None = None
+        self._native_address: str | None = None
+
+    async def start(self) -> None:
+        """Start everything.
+
+        Raises
+        ------
+        OSError or one of START_FAILURES
+        """
+        step = self._status.step
+        step("claim", StepState.RUNNING)
+        self._display = claims.claim_display(self._spec.display_min, self._spec.display_max)
+        self._status.status.display_num = self._display.number
+        ports = self._claim_ports()
+        self._native_address = native_address(self._spec.gateway_address)
+        step("claim", StepState.DONE, f"display :{self._display.number}, ports from {ports}")
+
+        step("xserver", StepState.RUNNING)
+        env = self._environment(self._display.number)
+        gpu = await job_gpu(env)
+        container = self._container(env, gpu)
+        await self._start_x(env, gpu, self._display.number)
+        step("xserver", StepState.DONE, self._spec.request.resolution)
+
+        step("desktop", StepState.RUNNING)
+        manifest, changed, graphics, audio, _ = await _together(
+            read_manifest(container, env),
+            self._open_changes(container, env),
+            look(container, env, gpu, self._spec.virtualgl),
+            self._start_sound(env, container),
+            self._set_keyboard(env, container),
+        )
+        self._tell_graphics(graphics)
+        if self._sound and audio:
+            env |= self._sound.environment
+        env |= graphics.environment
+        around = graphics.vglrun if manifest.opengl == "desktop" else ()
+        self._desktop = Desktop(env, self._runtime, self._logs, changed, around)
+
+        # Neither waits for the other: together they take half the time.
+        step("host", StepState.RUNNING)
+        await _together(
+            self._start_desktop(),
+            self._start_host(self._desktop.env, container, ports, gpu, audio, manifest),
+        )
+
+        step("gateway", StepState.RUNNING)
+        await self._open_gateway(env)
+        step("gateway", StepState.DONE)
+        self._status.status.phase = "running"
+        self._status.write()
+
+    async def watch(self, ends_at: datetime) -> End:
+        """Supervise what was started until the session has to end; how it ends."""
+        assert self._x and self._sound and self._desktop and self._host
+        supervisor = Supervisor(
+            self._x, self._sound, self._desktop, self._host, self._status, ends_at
+        )
+        return await supervisor.watch()
+
+    async def stop(self) -> None:
+        """Reverse order; what does not depend on each other ends together. Under 5 s in all."""
+        if self._clipboard:
+            self._clipboard.stop()
+        first = [part.stop() for part in (self._gateway, self._host, self._desktop) if part]
+        await asyncio.gather(*first, return_exceptions=True)
+        if self._sound:
+            await self._sound.stop()
+        if self._desktop:
+            await self._desktop.stop_bus()
+        if self._x:
+            await self._x.stop()
+        for claim in (self._display, self._ports):
+            if claim:
+                claim.release()
+
+    def _environment(self, display: int) -> dict[str, str]:
+        xdg = self._runtime / "run"
+        xdg.mkdir(mode=0o700)
+        return desktop_environment(os.environ) | {
+            "DISPLAY": f":{display}",
+            "XAUTHORITY": str(self._runtime / "xauthority"),
+            "XDG_RUNTIME_DIR": str(xdg),
+            "MOONLIGHT_SESSION": self._spec.session_id,
+            "MOONLIGHT_KEYBOARD": self._spec.request.keyboard,
+        }
+
+    def _container(self, env: dict[str, str], gpu: Gpu | None) -> Container:
+        if self._spec.image_path is None:
+            return Node()
+        options = self._spec.image
+        source = None
+        if options.home == "private":
+            # No image's id begins with a dot.
+            own = Path(options.sandboxes_dir) / f"{env['USER']}_.home"
+            source = str(private_directory(own, parents=True))
+        return Apptainer(
+            self._spec.image_path,
+            self._runtime,
+            env["HOME"],
+            gpu=gpu is not None and self._spec.request.gpus > 0,
+            home_source=source,
+            binds=tuple(options.binds),
+        )
+
+    async def _start_x(self, env: dict[str, str], gpu: Gpu | None, display: int) -> None:
+        spec, bus_id = self._spec, gpu.x_bus_id if gpu else ""
+        width, height = spec.request.size
+        self._x = XServer(
+            display,
+            (max(spec.max_width, width), max(spec.max_height, height)),
+            Path(env["XAUTHORITY"]),
+            env,
+            self._logs / "xserver.log",
+            [word.replace("{bus_id}", bus_id) for word in spec.x_server_command],
+        )
+        await self._x.start()
+        if not await self._x.resize(width, height):
+            self._status.note(f"The X server would not take the resolution {width}x{height}.")
+
+    async def _open_changes(self, container: Container, env: dict[str, str]) -> Container:
+        if not isinstance(container, Apptainer):
+            return container
+        self._changes = Changes(self._spec.image, env["USER"], self._spec.image_id, self._logs)
+        return await self._changes.open(container, env, self._status.note)
+
+    async def _start_sound(self, env: dict[str, str], container: Container) -> bool:
+        self._sound = Sound(env, self._runtime, self._logs, container)
+        if not self._spec.audio:
+            return False
+        why = await self._sound.start()
+        if why:
+            self._status.note(f"The desktop is silent: {why}.")
+        return not why
+
+    async def _set_keyboard(self, env: dict[str, str], container: Container) -> None:
+        layout = self._spec.request.keyboard
+        why = await set_layout(layout, container, env, keys=self._spec.host == "sunshine")
+        if why:
+            self._status.note(f"The keyboard layout {layout} could not be set: {why}.")
+
+    def _tell_graphics(self, graphics: Graphics) -> None:
+        self._status.status.gl_renderer = graphics.renderer
+        if graphics.note:
+            self._status.note(graphics.note)
+
+    async def _start_desktop(self) -> None:
+        assert self._desktop and self._x
+        try:
+            await self._desktop.start()
+            there = await self._desktop.wait(self._x.window_manager_present)
+        except (DesktopFailed, OSError) as e:
+            self._status.step("desktop", StepState.FAILED, str(e))
+            raise
+        if not there:
+            self._status.note("No window manager has shown itself yet; the desktop may be slow.")
+        self._status.step("desktop", StepState.DONE, self._desktop.name)
+
+    async def _start_host(
+        self,
+        env: dict[str, str],
+        container: Container,
+        ports: int,
+        gpu: Gpu | None,
+        audio: bool,
+        manifest: Manifest,
+    ) -> None:
+        spec, status = self._spec, self._status
+        self._host = HOSTS[spec.host](
+            HostContext(
+                spec=spec,
+                env=env,
+                runtime=self._runtime,
+                log_dir=self._logs,
+                directory=self._directory,
+                container=container,
+                ports=ports,
+                claim_ports=self._claim_ports,
+                note=status.note,
+                address=self._native_address,
+                gpu=gpu,
+                audio=audio,
+                application=manifest.application,
+            )
+        )
+        step = "host"
+        try:
+            await self._host.start()
+            status.step("host", StepState.DONE, spec.host)
+            step = "picture"
+            status.step(step, StepState.RUNNING)
+            status.status.encoder = await self._host.picture()
+        except (HostFailed, OSError) as e:
+            status.step(step, StepState.FAILED, str(e))
+            raise
+        status.status.audio = audio
+        status.step(step, StepState.DONE, status.status.encoder)
+
+    async def _open_gateway(self, env: dict[str, str]) -> None:
+        spec = self._spec
+        assert self._host
+        token = (self._directory / "token").read_text().strip()
+        tls, certificate = make_certificate(self._runtime, spec.session_id)
+        address, hosts = listen_and_announce(spec.gateway_address)
+        self._clipboard = Clipboard(env["DISPLAY"], env["XAUTHORITY"], spec.clipboard)
+        self._gateway = GatewayServer(
+            Door(token, spec.session_id),
+            self._target,
+            tls,
+            spec.gateway_plain_http,
+            self._host.signaling_path,
+            self,
+        )
+        await self._gateway.start(address)
+        self._status.status.clipboard = spec.clipboard
+        self._status.status.gateway = Gateway(
+            hosts=hosts, port=self._gateway.port, certificate=certificate
+        )
+
+    # What the gateway asks of the session itself (gateway.server.Local).
+
+    @property
+    def absence(self) -> str:
+        return self._host.absence if self._host else "host_away"
+
+    def answer(self, path: str) -> Any:
+        return self._host.answer(path) if self._host else None
+
+    async def control(self, method: str, path: str, body: Any) -> tuple[int, Any]:
+        assert self._clipboard and self._host
+        if path == "/clipboard":
+            return await self._clipboard.control(method, body)
+        return await self._host.control(method, path, body)
+
+    def _target(self) -> Target | None:
+        if self._host is None or not all(child.running for child in self._host.children):
+            return None
+        return self._host.target()
+
+    def _claim_ports(self) -> int:
+        """The session's block of ports; a second call gives it back and claims another one."""
+        number = self._ports.number if self._ports else None
+        ports = claims.claim_ports(self._spec.port_min, self._spec.port_max, but=number)
+        if self._ports:
+            self._ports.release()
+        self._ports = ports
+        self._status.status.sunshine_port = ports.number
+        self._status.write()
+        return ports.number
+
+
+async def _together(*work: Coroutine[Any, Any, Any]) -> list[Any]:
+    """All results; the first failure ends the others and is raised once they have ended."""
+    tasks = [asyncio.ensure_future(one) for one in work]
+    try:
+        return await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise

@@ -1,0 +1,266 @@
+"""Child processes with an owner: each in a group of its own, ended by group, none left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import re
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import psutil
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+_PR_SET_NO_NEW_PRIVS = 38
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_IPC_RMID = 0
+_KILLED_SECONDS = 1.0
+_MOUNT_HELPERS = ("fuse2fs", "squashfuse", "fuse-overlayfs", "gocryptfs")
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def die_with_parent(signum: int = signal.SIGKILL) -> None:
+    """Ask the kernel for ``signum`` when the parent ends (prctl(2), PR_SET_PDEATHSIG)."""
+    _libc.prctl(_PR_SET_PDEATHSIG, int(signum), 0, 0, 0)
+
+
+def gain_no_rights() -> None:
+    """Have the kernel ignore set-user-ID bits and file capabilities of what is run from now on.
+
+    A program with capabilities of its own is closed to its user's eyes: ``/proc/PID/fd`` and its
+    environment belong to root then (proc(5), prctl(2) on PR_SET_DUMPABLE).
+    """
+    _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+
+
+def become_subreaper() -> None:
+    """Become the parent of all orphans below, daemons that fork twice included."""
+    _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def end_descendants(seconds: float = 2.0) -> int:
+    """TERM, then KILL everything below this process; gives how many there were.
+
+    Asks again until nothing is left: a process may fork while it is being counted.
+    """
+    count = 0
+    for signum, patience in ((signal.SIGTERM, seconds), (signal.SIGKILL, 5.0)):
+        deadline = time.monotonic() + patience
+        told: set[int] = set()
+        while living := _descendants():
+            for process in living:
+                if process.pid not in told:
+                    told.add(process.pid)
+                    with contextlib.suppress(psutil.Error, ProcessLookupError):
+                        process.send_signal(signum)
+            if time.monotonic() > deadline:
+                break
+            _reap()
+            time.sleep(0.02)
+        count = max(count, len(told))
+    _reap()
+    return count
+
+
+def family(pid: int) -> set[int]:
+    """A process and everything below it now."""
+    with contextlib.suppress(psutil.Error):
+        process = psutil.Process(pid)
+        return {pid, *(child.pid for child in process.children(recursive=True))}
+    return set()
+
+
+def remove_shared_memory(makers: set[int]) -> None:
+    """Remove what these processes, that have ended, left of SysV shared memory (sysvipc(7)).
+
+    Unlike everything else of theirs it outlives them: some 10 MB for each KILL of a program that
+    shared pictures with the X server.
+    """
+    with contextlib.suppress(OSError), open("/proc/sysvipc/shm") as f:
+        columns = f.readline().split()
+        for line in f:
+            row = dict(zip(columns, map(int, line.split()), strict=False))
+            if row["uid"] == os.geteuid() and row["nattch"] == 0 and row["cpid"] in makers:
+                _libc.shmctl(row["shmid"], _IPC_RMID, None)
+
+
+def end_mount_helpers() -> None:
+    """KILL what a container that was killed has left of its mounts, and so keeps them taken."""
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.Error):
+            if child.name().startswith(_MOUNT_HELPERS):
+                child.kill()
+
+
+def _descendants() -> list[psutil.Process]:
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            if process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
+def _reap(which: int = -1) -> None:
+    """Collect ended children: all, or those of the group ``-which`` (waitpid(2))."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(which, os.WNOHANG)[0]:
+            pass
+
+
+def listening(pid: int) -> dict[int, set[str]]:
+    """TCP ports on which a process or one below it listens, each with its addresses."""
+    found: dict[int, set[str]] = {}
+    for one in family(pid):
+        with contextlib.suppress(psutil.Error):
+            for socket in psutil.Process(one).net_connections(kind="tcp"):
+                if socket.status == psutil.CONN_LISTEN:
+                    found.setdefault(socket.laddr.port, set()).add(socket.laddr.ip)
+    return found
+
+
+async def output_of(
+    argv: Sequence[str], env: Mapping[str, str], seconds: float = 20.0
+) -> str | None:
+    """What a short program prints; None if it cannot be run, fails, or takes too long."""
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *argv,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            env=dict(env),
+            start_new_session=True,
+            preexec_fn=die_with_parent,
+        )
+    except OSError:
+        return None
+    try:
+        output, _ = await asyncio.wait_for(process.communicate(), seconds)
+        return output.decode("utf-8", "replace") if process.returncode == 0 else None
+    except asyncio.TimeoutError:
+        return None
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+
+
+class Child:
+    """One process of the session and its group, logging to a file.
+
+    ``plain``: it and what it runs gain no rights from the programs' files.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        log: Path,
+        cwd: str = "/",
+        plain: bool = False,
+    ):
+        self.name = name
+        self.argv = list(argv)
+        self.env = dict(env)
+        self.log = log
+        self.cwd = cwd
+        self._plain = plain
+        self._gone = False
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        """Start it.
+
+        Raises
+        ------
+        OSError
+            The program cannot be run.
+        """
+        fd = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *self.argv,
+                env=self.env,
+                cwd=self.cwd,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=fd,
+                stderr=fd,
+                start_new_session=True,
+                preexec_fn=self._before,
+            )
+            self._gone = False  # not before: the number of a group that is gone may be another's
+        finally:
+            os.close(fd)
+
+    def _before(self) -> None:
+        """In the child, before its program."""
+        die_with_parent()
+        if self._plain:
+            gain_no_rights()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid if self._process else 0
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.returncode is None
+
+    async def wait(self) -> int:
+        """Its exit status, negative for a signal."""
+        assert self._process is not None
+        return await self._process.wait()
+
+    async def stop(self, seconds: float = 2.0) -> None:
+        """TERM to the group, KILL after ``seconds``; the whole group is gone afterwards.
+
+        The grace is the group's: a shell around a program dies of TERM long before that.
+        """
+        if self._process is None or self._gone:
+            return
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + seconds
+        self._signal(signal.SIGTERM)
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._process.wait(), seconds)
+        if not await self._group_ends(deadline):
+            self._signal(signal.SIGKILL)
+            await self._process.wait()
+            await self._group_ends(clock() + _KILLED_SECONDS)
+        self._gone = True
+
+    def _signal(self, signum: int) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signum)
+
+    async def _group_ends(self, deadline: float) -> bool:
+        """Whether nothing of the group is left, at the latest at ``deadline`` of the loop's clock."""
+        clock = asyncio.get_running_loop().time
+        while True:
+            if not self.running:  # its leader is asyncio's to collect; the rest, orphaned, is ours
+                _reap(-self.pid)
+            try:
+                os.killpg(self.pid, 0)
+            except ProcessLookupError:
+                return not self.running
+            except PermissionError:
+                pass
+            if clock() > deadline:
+                return False
+            await asyncio.sleep(0.02)
+
+    def last_words(self, lines: int = 3) -> str:
+        """The end of its log, for an error message."""
+        try:
+            text = _COLOURS.sub("", self.log.read_text("utf-8", "replace")[-4000:])
+        except OSError:
+            return ""
+        return " / ".join([line.strip() for line in text.splitlines() if line.strip()][-lines:])

@@ -1,0 +1,92 @@
+"""What the agent tells the world: ``status.json`` in the session's directory, written atomically."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+from ..files import read_shared, write_private
+from ..records import AgentStatus
+from ..session import End, Step, StepState, now
+
+log = logging.getLogger(__name__)
+
+STEPS = {
+    "claim": "Claim a display and ports",
+    "xserver": "Start the X server",
+    "desktop": "Start the desktop",
+    "host": "Start the stream",
+    "picture": "Wait for the first picture",
+    "gateway": "Open the gateway",
+}
+
+
+class StatusFile:
+    """The agent's status, written at every change. Only the agent (then its guardian) writes it."""
+
+    def __init__(self, path: Path, status: AgentStatus):
+        self.path = path
+        self.status = status
+
+    @classmethod
+    def new(cls, directory: Path) -> StatusFile:
+        node = os.environ.get("SLURMD_NODENAME") or os.uname().nodename
+        steps = [Step(id=i, label=label) for i, label in STEPS.items()]
+        return cls(directory / "status.json", AgentStatus(node=node, steps=steps))
+
+    @classmethod
+    def load(cls, directory: Path) -> StatusFile:
+        data = read_shared(directory / "status.json")
+        if data is None:
+            return cls.new(directory)
+        return cls(directory / "status.json", AgentStatus.model_validate_json(data))
+
+    def write(self) -> None:
+        """Write it. A full or absent disk must not end the desktop: it is logged and tried again
+        at the next change."""
+        self.status.beat = now()
+        try:
+            write_private(self.path, self.status.model_dump_json())
+        except OSError as e:
+            log.error("cannot write %s: %s", self.path, e)
+
+    def step(self, step_id: str, state: StepState, detail: str = "") -> None:
+        """A step began, is done or failed."""
+        step = next(s for s in self.status.steps if s.id == step_id)
+        step.state = state
+        step.detail = detail or step.detail
+        if state is StepState.RUNNING:
+            step.started_at = now()
+        else:
+            step.ended_at = now()
+        log.info("%s: %s %s", step_id, state.value, detail)
+        self.write()
+
+    def note(self, text: str) -> None:
+        """A remark for the user that stays with the session."""
+        if text not in self.status.notes:
+            self.status.notes.append(text)
+            log.info("note: %s", text)
+            self.write()
+
+    def end(self, end: End) -> None:
+        """The last word; a second one is not heard."""
+        if self.status.end is None:
+            for step in self.status.steps:
+                if step.state is StepState.RUNNING:
+                    step.state, step.ended_at = StepState.FAILED, now()
+            self.status.end = end
+            self.status.phase = "ended"
+            log.info("ended: %s: %s", end.state.value, end.reason)
+            self.write()
+
+
+def could_not_start(error: OSError) -> str:
+    """A refusal of the node's system as a sentence for the user."""
+    what = error.strerror or str(error)
+    where = f" ({error.filename})" if error.filename else ""
+    return (
+        f"The session could not be started on node {os.uname().nodename}: {what}{where}. "
+        "If it happens again, tell an administrator."
+    )

@@ -1,0 +1,139 @@
+"""The few things the agent itself asks of the X server. All block for a moment: call in a thread."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+from Xlib import X, display, error
+from Xlib.ext import randr
+from Xlib.protocol import rq
+
+_FAILURES = (error.DisplayError, error.XError, error.ConnectionClosedError, OSError)
+
+
+def window_manager_present(display_name: str, xauthority: str) -> bool:
+    """``_NET_SUPPORTING_WM_CHECK`` is set, or somebody else holds SubstructureRedirect (old ones)."""
+    try:
+        with connection(display_name, xauthority) as x:
+            root = x.screen().root
+            if root.get_full_property(x.intern_atom("_NET_SUPPORTING_WM_CHECK"), X.AnyPropertyType):
+                return True
+            refused = error.CatchError(error.BadAccess)
+            root.change_attributes(event_mask=X.SubstructureRedirectMask, onerror=refused)
+            x.sync()
+            return refused.get_error() is not None
+    except _FAILURES:
+        return False
+
+
+def resize(display_name: str, xauthority: str, width: int, height: int) -> bool:
+    """Make the screen ``width`` x ``height`` pixels, within the size that Xvfb began with.
+
+    Xvfb takes no size over its first one, so it begins with the largest a user may ask for.
+    """
+    try:
+        with connection(display_name, xauthority) as x:
+            root = x.screen().root
+            resources = root.xrandr_get_screen_resources()
+            crtc, output = resources.crtcs[0], resources.outputs[0]
+            name = f"{width}x{height}"
+            # (id, width, height, dot clock, 3 horizontal, skew, 3 vertical, name length, flags):
+            # no monitor hangs on it, so no timing matters.
+            mode = (0, width, height, 0, 0, 0, 0, 0, 0, 0, 0, len(name), 0)
+            mode_id = root.xrandr_create_mode(mode, name).mode
+            x.xrandr_add_output_mode(output, mode_id)
+            now = resources.config_timestamp
+            x.xrandr_set_crtc_config(crtc, now, 0, 0, mode_id, randr.Rotate_0, [output])
+            millimetres = [round(side * 25.4 / 96) for side in (width, height)]
+            root.xrandr_set_screen_size(width, height, *millimetres)
+            x.sync()
+            geometry = root.get_geometry()
+            return (geometry.width, geometry.height) == (width, height)
+    except (*_FAILURES, IndexError, AttributeError):
+        return False
+
+
+class _UseExtension(rq.ReplyRequest):  # type: ignore[misc]  # Xlib has no types
+    """XkbUseExtension (XKB protocol 1.0, chapter 16): nothing else is answered before it."""
+
+    _request = rq.Struct(
+        rq.Card8("opcode"),
+        rq.Opcode(0),
+        rq.RequestLength(),
+        rq.Card16("major"),
+        rq.Card16("minor"),
+    )
+    _reply = rq.Struct(
+        rq.ReplyCode(),
+        rq.Bool("supported"),
+        rq.Card16("sequence_number"),
+        rq.ReplyLength(),
+        rq.Card16("server_major"),
+        rq.Card16("server_minor"),
+        rq.Pad(20),
+    )
+
+
+class _LatchLockState(rq.Request):  # type: ignore[misc]
+    """XkbLatchLockState: here it locks a group and leaves the modifiers alone."""
+
+    _request = rq.Struct(
+        rq.Card8("opcode"),
+        rq.Opcode(5),
+        rq.RequestLength(),
+        rq.Card16("device"),
+        rq.Card8("affect_mod_locks"),
+        rq.Card8("mod_locks"),
+        rq.Bool("lock_group"),
+        rq.Card8("group_lock"),
+        rq.Card8("affect_mod_latches"),
+        rq.Pad(2),
+        rq.Bool("latch_group"),
+        rq.Card16("group_latch"),
+    )
+
+
+_CORE_KEYBOARD = 0x100
+
+
+def lock_keyboard_group(display_name: str, xauthority: str, group: int) -> bool:
+    """Put a group of the keyboard's layouts in force, 0 for the first; False if X has no XKB."""
+    try:
+        with connection(display_name, xauthority) as x:
+            opcode = x.query_extension("XKEYBOARD").major_opcode
+            if not _UseExtension(x.display, opcode=opcode, major=1, minor=0).supported:
+                return False
+            _LatchLockState(
+                x.display,
+                opcode=opcode,
+                device=_CORE_KEYBOARD,
+                affect_mod_locks=0,
+                mod_locks=0,
+                lock_group=True,
+                group_lock=group,
+                affect_mod_latches=0,
+                latch_group=False,
+                group_latch=0,
+            )
+            x.sync()
+            return True
+    except (*_FAILURES, AttributeError):
+        return False
+
+
+@contextlib.contextmanager
+def connection(display_name: str, xauthority: str) -> Iterator[display.Display]:
+    """A connection to the session's X server.
+
+    Raises
+    ------
+    Xlib.error.DisplayError, OSError
+    """
+    os.environ["XAUTHORITY"] = xauthority  # python-xlib reads it from the environment only
+    connection = display.Display(display_name)
+    try:
+        yield connection
+    finally:
+        connection.close()

@@ -1,0 +1,36 @@
+"""Asks the node of a running session, its streaming host and its clipboard: `/control/…`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+from .relay.upstream import Target, UpstreamError, call
+
+# Both ends of the way hold to these. A text's bytes: one property of X holds what one request
+# carries, more would need the incremental protocol; and an answer has room for as many bytes as
+# JSON escapes (relay.upstream.MAX_ANSWER_BYTES). A body's: that text, escaped, and to spare.
+MAX_CLIPBOARD_BYTES = 170_000
+MAX_BODY_BYTES = 2 << 20
+_SECONDS = 30.0  # a pairing waits some seconds for its proof
+
+
+async def control(target: Target, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+    """HTTP status and JSON of the host's answer.
+
+    Raises
+    ------
+    UpstreamError
+        The gateway does not answer, or not with JSON.
+    """
+    headers = [*target.headers, (b"accept", b"application/json")]
+    data = None if body is None else json.dumps(body).encode()
+    try:
+        asking = call(target, method, "/control" + path, headers, data)
+        status, answer = await asyncio.wait_for(asking, _SECONDS)
+        return status, json.loads(answer)
+    except asyncio.TimeoutError as e:
+        raise UpstreamError("the node did not answer in time") from e
+    except ValueError as e:
+        raise UpstreamError("the answer is not JSON") from e

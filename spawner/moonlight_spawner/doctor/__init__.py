@@ -1,0 +1,6 @@
+"""``moonlight-hpc doctor``: looks at an installation and says what to do about what is wrong."""
+
+from .examine import examine, examine_node
+from .finding import Finding
+
+__all__ = ["Finding", "examine", "examine_node"]

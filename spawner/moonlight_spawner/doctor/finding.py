@@ -1,0 +1,23 @@
+"""One check and what it found."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from ..site import MoonlightSite
+
+SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check. ``fix`` says what to do when it is not ``good``."""
+
+    name: str
+    good: bool
+    text: str
+    fix: str = ""
+
+
+Check = Callable[[MoonlightSite], Awaitable[Finding]]

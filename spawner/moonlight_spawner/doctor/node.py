@@ -1,0 +1,138 @@
+"""The checks of a node."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import stat
+import sys
+from pathlib import Path
+
+from ..agent.environment import desktop_environment
+from ..agent.graphics import VIRTUALGL
+from ..agent.uinput import writable
+from ..images import Catalogue
+from ..site import MoonlightSite
+from . import needs
+from .ask import answer
+from .finding import SECONDS, Check, Finding
+from .sunshine import sunshine, web_client
+
+
+async def _xserver(site: MoonlightSite) -> Finding:
+    program = site.x_server_command[0] if site.x_server_command else "Xvfb"
+    found = _which(program)
+    fix = "Install Xvfb (Debian: xvfb; RHEL: xorg-x11-server-Xvfb)."
+    if site.x_server_command:
+        fix = "Install it, or correct the setting `x_server_command`."
+    return Finding("X server", found is not None, found or f"{program} not found", fix)
+
+
+async def _desktop(site: MoonlightSite) -> Finding:
+    found = [n for n in ("xfce4-session", "xfwm4", "openbox", "icewm", "fluxbox") if _which(n)]
+    if not found and not needs.node_desktop(site):
+        return Finding("desktop", True, "none, and none is needed: images bring theirs")
+    fix = "Install XFCE (Debian: xfce4-session xfwm4 xfce4-panel xfdesktop4 xfce4-terminal)."
+    return Finding("desktop", bool(found), ", ".join(found) or "none found", fix)
+
+
+async def _bus(site: MoonlightSite) -> Finding:
+    found = _which("dbus-daemon")
+    if not found and not needs.node_desktop(site):
+        return Finding("D-Bus", True, "not found, and not needed: images bring theirs")
+    return Finding("D-Bus", found is not None, found or "dbus-daemon not found", "Install dbus.")
+
+
+async def _stream(site: MoonlightSite) -> Finding:
+    name = "selkies"
+    text, fix = await _without_selkies()
+    if not text:
+        return Finding(name, True, "installed, and its encoder loads")
+    if not needs.selkies(site):
+        return Finding(name, True, f"{text}; it is not needed: Sunshine streams here")
+    return Finding(name, False, text, fix)
+
+
+async def _without_selkies() -> tuple[str, str]:
+    """Why selkies cannot be used, and what to do; empty if it can."""
+    if importlib.util.find_spec("selkies") is None:
+        return "not installed", f"{sys.executable} -m pip install 'moonlight-hpc[selkies]'"
+    said = await answer([sys.executable, "-c", "import pixelflux"], SECONDS)
+    if not said.ended:
+        return "", ""
+    fix = "Install its libraries (Debian: libgbm1 libpixman-1-0 libxkbcommon0 libx11-6)."
+    if not said.errors.strip():
+        fix = f"Try it by hand on this node: {sys.executable} -c 'import pixelflux'"
+    if "SIGILL" in said.ended:
+        fix = "This CPU is too old for its encoder: set `streaming_host` to sunshine."
+    return f"its encoder does not load: {said.why}", fix
+
+
+async def _sockets(site: MoonlightSite) -> Finding:
+    directory = Path("/tmp/.X11-unix")
+    try:
+        info = directory.stat()
+    except FileNotFoundError:
+        fix = "install -d -o root -m 1777 /tmp/.X11-unix (systemd-tmpfiles does so at boot)"
+        return Finding("X sockets", False, f"{directory} does not exist", fix)
+    good = info.st_uid == 0 and bool(info.st_mode & stat.S_ISVTX)
+    text = f"{directory} belongs to uid {info.st_uid}, mode {info.st_mode & 0o7777:o}"
+    return Finding("X sockets", good, text, f"chown root {directory}; chmod 1777 {directory}")
+
+
+async def _image(site: MoonlightSite) -> Finding:
+    name = "Apptainer"
+    images = [image for image in Catalogue(site).all() if image.available and image.path]
+    if not images:
+        return Finding(name, True, "not needed: the site has no image")
+    found = _which("apptainer") or _which("singularity")
+    if found is None:
+        fix = "Install it (RHEL: apptainer from EPEL), or load its module in `job_prologue`."
+        return Finding(name, False, "neither apptainer nor singularity found", fix)
+    path = str(images[0].path)
+    command = [found, "exec", "--contain", "--cleanenv", "--no-privs", path, "true"]
+    said = await answer(command, SECONDS * 3)
+    if said.ended:
+        fix = f"Try it by hand on this node: {found} exec --contain --cleanenv {path} true"
+        return Finding(name, False, said.why, fix)
+    return Finding(name, True, f"{found} runs {Path(path).name}")
+
+
+async def _sound(site: MoonlightSite) -> Finding:
+    found = _which("pulseaudio")
+    return Finding("sound", True, found or "no pulseaudio: sessions without an image are silent")
+
+
+async def _opengl(site: MoonlightSite) -> Finding:
+    found = _which("vglrun") or shutil.which("vglrun", path=VIRTUALGL)
+    return Finding(
+        "OpenGL", True, found or "no VirtualGL: without an image, programs draw with the CPU"
+    )
+
+
+async def _input(site: MoonlightSite) -> Finding:
+    open_to_all = writable() if os.geteuid() else []
+    text = f"{', '.join(open_to_all)} writable" if open_to_all else "no device is open to users"
+    fix = "Take it from users: what they type could go to this node's own devices."
+    return Finding("input devices", not open_to_all, text, fix)
+
+
+def _which(program: str) -> str | None:
+    """Where the agent would find it: its PATH is not this shell's."""
+    return shutil.which(program, path=desktop_environment(os.environ)["PATH"])
+
+
+NODE_CHECKS: tuple[Check, ...] = (
+    _xserver,
+    _desktop,
+    _bus,
+    _stream,
+    sunshine,
+    web_client,
+    _sockets,
+    _image,
+    _sound,
+    _opengl,
+    _input,
+)

@@ -1,0 +1,248 @@
+"""The way of one session into the batch system and out of it, also when that does not answer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+from typing import Any
+
+from .errors import MoonlightError, SchedulerRefused, SchedulerUnavailable, SubmitUnconfirmed
+from .files import private_directory, write_private
+from .job import job_script
+from .records import Facts, ImageOptions, Job, Missed, Spec, Stop, SunshineOptions
+from .scheduler import JobRequest, Scheduler
+from .session import End, State, now
+from .site import MoonlightSite
+from .store import FileStore
+from .store.base import M, Part
+from .turn import turn_credentials
+
+log = logging.getLogger(__name__)
+
+_CANCEL_AGAIN_SECONDS = 20
+# After a submission without an answer: how long the job may still turn up once Slurm answers.
+_CONFIRM_SECONDS = 45
+# Credentials are made at the launch, and the job may wait before its time begins to count.
+_QUEUE_SECONDS = 24 * 3600
+
+
+class Launcher:
+    """Submits, finds and cancels the jobs of sessions, and remembers in the store what came of it."""
+
+    def __init__(self, site: MoonlightSite, store: FileStore, scheduler: Scheduler):
+        self.site = site
+        self.store = store
+        self.scheduler = scheduler
+        self._background: set[asyncio.Task[None]] = set()
+        self._cancelled: dict[str, float] = {}
+
+    async def submit(self, facts: Facts) -> None:
+        """Put the job of a session on record into the batch system.
+
+        Raises
+        ------
+        SchedulerRefused, SchedulerUnavailable
+            Nothing was submitted and nothing stays on record.
+        """
+        user, session_id = facts.user, facts.session_id
+        try:
+            await self._submit_job(facts)
+        except SubmitUnconfirmed as e:
+            log.warning("%s: %s Looking for the job.", session_id, e)
+        except Exception:
+            # Not when the caller is interrupted: the job may be in the queue already, and a
+            # record without a job is looked for.
+            self.store.remove(user, session_id)
+            raise
+
+    async def _submit_job(self, facts: Facts) -> None:
+        site, session_id = self.site, facts.session_id
+        directory = self.store.directory(session_id)
+        logs = self.log_directory(session_id)
+        spec = Spec(
+            session_id=session_id,
+            image_id=facts.image_id,
+            image_path=facts.image_path,
+            host=facts.host,
+            request=facts.request,
+            max_width=site.max_width,
+            max_height=site.max_height,
+            display_min=site.display_min,
+            display_max=site.display_max,
+            port_min=site.port_min,
+            port_max=site.port_max,
+            gateway_address=site.gateway_address,
+            gateway_plain_http=site.gateway_plain_http,
+            log_dir=str(logs),
+            scheduler=facts.scheduler,
+            x_server_command=list(site.x_server_command),
+            virtualgl=site.virtualgl,
+            audio=site.audio,
+            clipboard=site.clipboard,
+            image=ImageOptions(
+                changes=site.image_changes,
+                overlay_mb=site.image_overlay_mb,
+                home=site.image_home,
+                binds=list(site.image_binds),
+                sandboxes_dir=site.sandboxes_dir,
+            ),
+            sunshine=sunshine_options(site, facts),
+        )
+        write_private(directory / "spec.json", spec.model_dump_json())
+        write_private(directory / "token", secrets.token_urlsafe(32))
+        request = JobRequest(
+            name=session_id,
+            script=job_script(site, session_id, directory),
+            directory=directory,
+            log=logs / "agent.log",
+            resources=facts.request,
+        )
+        # A task of its own: a browser that hangs up must not leave a job that nobody knows, and a
+        # controller that hangs must not keep the user waiting.
+        task = asyncio.ensure_future(self._submit_and_record(facts, request))
+        done, _ = await asyncio.wait({task}, timeout=self.site.answer_seconds * 2)
+        if done:
+            await task
+        else:
+            self._keep(asyncio.ensure_future(self._submitted_late(facts, task)))
+
+    async def _submit_and_record(self, facts: Facts, request: JobRequest) -> None:
+        job_id = await self.scheduler.submit(request)
+        try:
+            self.store.put_once(facts.user, facts.session_id, "job", Job(job_id=job_id))
+        except OSError as e:  # the job is there all the same, and is found by its name
+            log.error("%s: job %s cannot be put on record: %s", facts.session_id, job_id, e)
+
+    async def _submitted_late(self, facts: Facts, task: asyncio.Task[None]) -> None:
+        """The user has been told that the submission is under way: its failure is the session's."""
+        try:
+            await task
+        except SubmitUnconfirmed as e:
+            log.warning("%s: %s Looking for the job.", facts.session_id, e)
+        except MoonlightError as e:
+            end = End(state=State.FAILED, reason=str(e), code=e.code)
+            self.store.put_once(facts.user, facts.session_id, "end", end)
+
+    async def confirm(self, unconfirmed: Sequence[Facts]) -> dict[str, Job]:
+        """Look for jobs whose submission was not answered, by their unique names; those found."""
+        if not unconfirmed:
+            return {}
+        try:
+            names = [facts.session_id for facts in unconfirmed]
+            found = await asyncio.wait_for(self.scheduler.find(names), self.site.answer_seconds)
+        except (SchedulerUnavailable, asyncio.TimeoutError):
+            for facts in unconfirmed:  # it counts only what the batch system answers
+                if self._get(facts, "missed", Missed):
+                    self.store.put(facts.user, facts.session_id, "missed", Missed())
+            return {}
+        jobs = {}
+        for facts in unconfirmed:
+            if job_id := found.get(facts.session_id):
+                self.store.put_once(facts.user, facts.session_id, "job", Job(job_id=job_id))
+                jobs[facts.session_id] = self._get(facts, "job", Job) or Job(job_id=job_id)
+            else:
+                self._still_missing(facts)
+        return jobs
+
+    def _still_missing(self, facts: Facts) -> None:
+        """The batch system answers, and has no such job: not yet, or it never will."""
+        user, session_id = facts.user, facts.session_id
+        self.store.put_once(user, session_id, "missed", Missed())
+        missed = self._get(facts, "missed", Missed)
+        if missed is None or (now() - missed.since).total_seconds() <= _CONFIRM_SECONDS:
+            return
+        end = End(
+            state=State.FAILED,
+            code="SubmitLost",
+            reason="The batch system never took the job: it did not answer when it was submitted. "
+            "Start it again.",
+        )
+        if self._get(facts, "stop", Stop):
+            end = End(state=State.CANCELLED, code="StoppedByUser", reason="You stopped it.")
+        # Should it come after all, its agent reads this and ends at once.
+        self.store.put_once(user, session_id, "stop", Stop())
+        self.store.put_once(user, session_id, "end", end)
+
+    def _get(self, facts: Facts, part: Part, model: type[M]) -> M | None:
+        return self.store.get(facts.user, facts.session_id, part, model)
+
+    def elsewhere(self, facts: Facts, place: str) -> bool:
+        """Whether its job is of another machine or cluster than ``place``: its id means nothing here."""
+        if facts.scheduler != self.scheduler.name:
+            return True
+        return bool(place and facts.place) and place != facts.place
+
+    async def cancel(self, user: str, session_id: str) -> None:
+        """Ask the batch system to end the job; what it does not take now is asked again later."""
+        self._cancelled[session_id] = asyncio.get_running_loop().time()
+        facts = self.store.get(user, session_id, "facts", Facts)
+        if facts is None or self.elsewhere(facts, await self.scheduler.place()):
+            return  # its agent has read the word by now
+        job = self.store.get(user, session_id, "job", Job)
+        try:
+            job_id = (
+                job.job_id if job else (await self.scheduler.find([session_id])).get(session_id)
+            )
+            if job_id:
+                await self.scheduler.cancel(job_id)
+        except (SchedulerUnavailable, SchedulerRefused) as e:
+            log.warning("%s is not cancelled yet: %s", session_id, e)
+
+    def cancel_again(self, user: str, session_id: str) -> None:
+        """A stop that the batch system did not take is repeated until the job is gone."""
+        last = self._cancelled.get(session_id, float("-inf"))
+        if asyncio.get_running_loop().time() - last > _CANCEL_AGAIN_SECONDS:
+            self._cancelled[session_id] = asyncio.get_running_loop().time()
+            self._keep(asyncio.ensure_future(self.cancel(user, session_id)))
+
+    async def close(self) -> None:
+        """End background work. Jobs go on."""
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+
+    def log_directory(self, session_id: str) -> Path:
+        """Where the session's logs are; made if need be."""
+        if not self.site.logs_dir:
+            return self.store.directory(session_id)
+        own = private_directory(Path(self.site.logs_dir) / self.store.user, parents=True)
+        return private_directory(own / session_id)
+
+    async def finish_soon(self, work: Coroutine[Any, Any, None]) -> None:
+        """Wait for ``work`` as long as a user waits; it goes on behind."""
+        task = asyncio.ensure_future(work)
+        self._keep(task)
+        await asyncio.wait({task}, timeout=self.site.answer_seconds)
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+
+def sunshine_options(site: MoonlightSite, facts: Facts) -> SunshineOptions:
+    """The site's settings for Sunshine, with TURN credentials that end with the session."""
+    options = SunshineOptions(
+        command=list(site.sunshine_command),
+        web_command=list(site.moonlight_web_command),
+        web_directory=site.moonlight_web_directory or None,
+        native_clients=site.native_clients,
+        webrtc=site.webrtc,
+        stun_uris=list(site.stun_uris),
+    )
+    if not (site.webrtc and site.turn_uris and site.turn_secret_file):
+        return options
+    try:
+        secret = Path(site.turn_secret_file).read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as e:
+        log.warning("no TURN for this session: %s cannot be read: %s", site.turn_secret_file, e)
+        return options
+    if not secret:
+        log.warning("no TURN for this session: %s is empty", site.turn_secret_file)
+        return options
+    seconds = facts.request.minutes * 60 + _QUEUE_SECONDS
+    username, credential = turn_credentials(secret, facts.session_id, seconds)
+    update = {"turn_username": username, "turn_credential": credential}
+    return options.model_copy(update={**update, "turn_uris": list(site.turn_uris)})

@@ -1,0 +1,248 @@
+"""The one entrance for every door: create, list, get, stop, logs, reap."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from .errors import (
+    LimitReached,
+    MoonlightError,
+    NotFound,
+    RecordsUnwritable,
+    SchedulerUnavailable,
+)
+from .files import read_shared, tail
+from .images import Catalogue
+from .launch import Launcher
+from .reading import SessionReader
+from .records import Facts, Stop
+from .relay.upstream import Target
+from .request import validate_request, validate_request_key, validate_user
+from .scheduler import Scheduler, make_scheduler
+from .session import End, Resources, Session, new_session_id, now
+from .site import MoonlightSite
+from .store import FileStore
+
+log = logging.getLogger(__name__)
+
+LOGS = ("agent", "xserver", "desktop", "stream", "sound", "image")
+_NOT_ALWAYS = ("sound", "image")
+
+
+@dataclass(frozen=True)
+class Log:
+    """The end of one log. ``size`` is that of the whole file, in bytes."""
+
+    name: str
+    size: int
+    truncated: bool
+    text: str
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Where a session's gateway is, with its token: never for a browser. Or how it ended."""
+
+    target: Target | None
+    end: End | None
+
+
+class SessionManager:
+    """Sessions of this process's user.
+
+    Its methods validate what they get and raise :class:`moonlight_spawner.errors.MoonlightError`
+    with a sentence for the user.
+    """
+
+    def __init__(
+        self,
+        site: MoonlightSite,
+        store: FileStore | None = None,
+        scheduler: Scheduler | None = None,
+    ):
+        self.site = site
+        self.images = Catalogue(site)
+        self.store = store or FileStore(site.sessions_dir)
+        self.scheduler = scheduler or make_scheduler(site, str(self.store.root))
+        self._launcher = Launcher(site, self.store, self.scheduler)
+        self._reader = SessionReader(self.store, self.scheduler, self._launcher)
+
+    async def create(
+        self, user: str, body: Any, request_key: str | None = None
+    ) -> tuple[Session, bool]:
+        """Launch a session; the second value is False if ``request_key`` had been used before.
+
+        Raises
+        ------
+        InvalidRequest, NotFound, ImageUnavailable, LimitReached
+            Nothing was submitted: the request cannot be met.
+        SchedulerRefused, SchedulerUnavailable
+            Nothing was submitted: the batch system said no, or nothing.
+        RecordsUnwritable
+            Nothing was submitted: there is no room for the session's record.
+        """
+        validate_user(user)
+        validate_request_key(request_key)
+        resources = validate_request(body, self.site, self.images.default())
+        session_id = new_session_id(user)
+        try:
+            # Key, count and record are one step, or requests at the same time all pass.
+            async with self.store.exclusively(user):
+                owner = self._claim(user, request_key, session_id)
+                if owner == session_id:
+                    facts = await self._put_on_record(user, session_id, resources)
+            if owner != session_id:
+                return await self._created_before(user, owner), False
+            await self._launcher.submit(facts)
+        except OSError as e:
+            raise RecordsUnwritable(
+                f"The session cannot be put on record in {self.store.root}: {e.strerror or e}. "
+                "Make room there and try again; nothing was submitted."
+            ) from e
+        return await self.get(user, session_id), True
+
+    async def sessions(self, user: str) -> list[Session]:
+        """The user's sessions, newest first."""
+        sessions = await self._reader.read(user, self.store.ids(user))
+        return sorted(sessions, key=lambda s: (s.created_at, s.session_id), reverse=True)
+
+    async def get(self, user: str, session_id: str) -> Session:
+        """One session.
+
+        Raises
+        ------
+        NotFound
+        """
+        sessions = await self._reader.read(user, [session_id])
+        if not sessions:
+            raise NotFound(f"There is no session {session_id[:80]} of {user}.")
+        return sessions[0]
+
+    async def stop(self, user: str, session_id: str) -> Session:
+        """End a session. It answers soon: what cannot be done now is done as soon as Slurm answers.
+
+        Raises
+        ------
+        NotFound
+        """
+        session = await self.get(user, session_id)
+        if session.live:
+            try:
+                self.store.put_once(user, session_id, "stop", Stop())
+            except OSError as e:  # a full home must not keep a session alive
+                log.error("%s: the stop cannot be put on record: %s", session_id, e)
+            await self._launcher.finish_soon(self._launcher.cancel(user, session_id))
+            session = await self.get(user, session_id)
+        return session
+
+    async def logs(self, user: str, session_id: str, limit: int = 65536) -> list[Log]:
+        """The ends of the session's logs, at most ``limit`` bytes each."""
+        await self.get(user, session_id)
+        directory = self._launcher.log_directory(session_id)
+        found = []
+        for name in LOGS:
+            text, size = tail(directory / f"{name}.log", limit)
+            if size or name not in _NOT_ALWAYS:
+                found.append(Log(name, size, size > limit, text))
+        return found
+
+    def reach(self, user: str, session_id: str) -> Reach:
+        """How to reach the session's desktop now. Asks no batch system: a stream must not wait.
+
+        Raises
+        ------
+        NotFound
+        """
+        if self.store.get(user, session_id, "facts", Facts) is None:
+            raise NotFound(f"There is no session {session_id[:80]} of {user}.")
+        end = self.store.get(user, session_id, "end", End)
+        agent = self._reader.agent_status(session_id)
+        end = end or (agent.end if agent else None)
+        if end or agent is None or agent.gateway is None:
+            return Reach(None, end)
+        token = (read_shared(self.store.directory(session_id) / "token") or b"").strip()
+        target = Target(
+            addresses=tuple(agent.gateway.hosts),
+            port=agent.gateway.port,
+            certificate=agent.gateway.certificate,
+            headers=[(b"authorization", b"Bearer " + token)],
+        )
+        return Reach(target, None)
+
+    async def reap(self, user: str) -> list[str]:
+        """Forget sessions that ended longer ago than the site keeps them; gives their ids."""
+        limit = now() - timedelta(days=self.site.retention_days)
+        forgotten = []
+        for session in await self.sessions(user):
+            if session.ended_at and session.ended_at < limit:
+                directory = self._launcher.log_directory(session.session_id)
+                for name in LOGS:
+                    (directory / f"{name}.log").unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    directory.rmdir()
+                self.store.remove(user, session.session_id)
+                forgotten.append(session.session_id)
+        return forgotten
+
+    async def close(self) -> None:
+        """End background work. Sessions go on."""
+        await self._launcher.close()
+        await self.scheduler.close()
+
+    def _claim(self, user: str, request_key: str | None, session_id: str) -> str:
+        """The session that ``request_key`` stands for: a new one, or that of an earlier request."""
+        if request_key is None:
+            return session_id
+        owner = self.store.claim_key(user, request_key, session_id)
+        if owner == session_id or self.store.get(user, owner, "facts", Facts):
+            return owner
+        # Key and record are made in one step: who made the key died before the record.
+        self.store.release_key(user, request_key)
+        return self.store.claim_key(user, request_key, session_id)
+
+    async def _put_on_record(self, user: str, session_id: str, resources: Resources) -> Facts:
+        try:
+            image = self.images.get(resources.image)
+            place, _ = await asyncio.gather(self.scheduler.place(), self._check_limit(user))
+            facts = Facts(
+                session_id=session_id,
+                user=user,
+                image_id=image.id,
+                image_name=image.name,
+                image_path=image.path,
+                host=image.streaming_host(resources.host),
+                scheduler=self.scheduler.name,
+                place=place,
+                request=resources,
+            )
+            self.store.put(user, session_id, "facts", facts)
+        except BaseException:
+            self.store.remove(user, session_id)  # with its key
+            raise
+        return facts
+
+    async def _created_before(self, user: str, session_id: str) -> Session:
+        """The session of a repeated request, unless its submission has failed this moment."""
+        try:
+            return await self.get(user, session_id)
+        except NotFound:
+            raise SchedulerUnavailable(
+                "The same request has failed a moment ago. Try again in a moment."
+            ) from None
+
+    async def _check_limit(self, user: str) -> None:
+        live = [s for s in await self.sessions(user) if s.live]
+        if len(live) >= self.site.max_sessions:
+            names = ", ".join(s.session_id for s in live)
+            raise LimitReached(
+                f"You have {len(live)} live sessions, and this site allows {self.site.max_sessions}. "
+                f"Stop one first: {names}."
+            )
+
+
+__all__ = ["Log", "MoonlightError", "SessionManager"]

@@ -1,0 +1,120 @@
+"""Joins two transports: bytes that come in on one go out on the other, no more, no less."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from .wire import WRITE_LIMIT, set_nodelay
+
+# How long a closed relay waits for a reader that does not read to take the last bytes.
+_LINGER_SECONDS = 10.0
+
+
+class _Side(asyncio.Protocol):
+    """One of two ends. A reader that stops reading pauses the other end: no memory is spent on it."""
+
+    other: _Side
+    pipe: Pipe
+
+    def __init__(self, transport: asyncio.Transport):
+        self.transport = transport
+        self.lost = False
+        self.full = False
+        self._patience: asyncio.TimerHandle | None = None
+
+    def data_received(self, data: bytes) -> None:
+        self.pipe.bytes += len(data)
+        self.other.transport.write(data)
+
+    def eof_received(self) -> bool:
+        self.other.finish()
+        # Not left to the transport: it would wait without end for a peer that does not read either.
+        self.finish()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost = True
+        if self._patience:
+            self._patience.cancel()
+        self.other.finish()
+        self.pipe.side_lost()
+
+    def pause_writing(self) -> None:
+        self.full = True
+        if not self.other.lost:
+            self.other.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        self.full = False
+        if not self.other.lost:
+            self.other.transport.resume_reading()
+
+    def finish(self) -> None:
+        """Send what is buffered, then close; give up on a peer that does not take it."""
+        if self.lost or self.transport.is_closing():
+            return
+        self.transport.close()
+        loop = asyncio.get_running_loop()
+        self._patience = loop.call_later(_LINGER_SECONDS, self.transport.abort)
+
+
+class Pipe:
+    """A running relay between two transports.
+
+    Parameters
+    ----------
+    first, second
+        Connected transports whose reading is paused.
+    to_second, to_first
+        Bytes that were read from one end before the relay began and belong to the other.
+    """
+
+    def __init__(
+        self,
+        first: asyncio.Transport,
+        second: asyncio.Transport,
+        to_second: bytes = b"",
+        to_first: bytes = b"",
+    ):
+        self.bytes = 0
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._sides = a, b = _Side(first), _Side(second)
+        a.other, b.other = b, a
+        a.pipe = b.pipe = self
+        for side, early in ((a, to_first), (b, to_second)):
+            set_nodelay(side.transport)
+            side.transport.set_write_buffer_limits(high=WRITE_LIMIT)
+            side.transport.set_protocol(side)
+            if early:
+                side.transport.write(early)
+        for side in (a, b):
+            if side.transport.is_closing():  # lost before this relay became its protocol
+                side.connection_lost(None)
+            elif not side.other.full:  # the early bytes alone may be more than it takes now
+                with contextlib.suppress(RuntimeError):  # it was not paused
+                    side.transport.resume_reading()
+
+    def side_lost(self) -> None:
+        if all(side.lost for side in self._sides) and not self.done.done():
+            self.done.set_result(None)
+
+    def close(self) -> None:
+        for side in self._sides:
+            side.finish()
+
+
+async def join(
+    first: asyncio.Transport,
+    second: asyncio.Transport,
+    to_second: bytes = b"",
+    to_first: bytes = b"",
+) -> int:
+    """Relay until both ends are closed; gives the number of bytes that passed."""
+    pipe = Pipe(first, second, to_second, to_first)
+    try:
+        await asyncio.shield(pipe.done)
+    except asyncio.CancelledError:
+        pipe.close()
+        raise
+    return pipe.bytes

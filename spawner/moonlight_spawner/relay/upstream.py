@@ -1,0 +1,225 @@
+"""A request to the next hop: a Unix socket or TCP, plain or TLS with one pinned certificate."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import ssl
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import h11
+
+from .headers import Headers
+from .wire import Wire, WireClosed
+
+CONNECT_SECONDS = 5.0
+MAX_HEAD_BYTES = 64 * 1024
+MAX_ANSWER_BYTES = 1 << 20
+_LISTEN = "0A"
+
+
+class UpstreamError(ConnectionError):
+    """The next hop cannot be reached or does not speak HTTP. The text says which and why."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where the next hop listens.
+
+    Either ``path`` (a Unix socket) or ``addresses`` and ``port``; ``certificate`` is the PEM that
+    a TLS peer must show, to the byte. ``headers`` go with every request. ``uid`` is whose the
+    listening port on this machine has to be: anyone may have taken a port of the loopback.
+    """
+
+    path: str | None = None
+    addresses: tuple[str, ...] = ()
+    port: int = 0
+    certificate: str | None = None
+    headers: Headers = field(default_factory=list)
+    uid: int | None = None
+
+    def __str__(self) -> str:
+        return self.path or f"{'/'.join(self.addresses)}:{self.port}"
+
+
+async def connect(target: Target) -> Wire:
+    """Open a connection.
+
+    Raises
+    ------
+    UpstreamError
+    """
+    loop = asyncio.get_running_loop()
+    if target.path is not None:
+        attempts = [loop.create_unix_connection(Wire, target.path)]
+    else:
+        context = _pinned(target.certificate) if target.certificate else None
+        attempts = [
+            loop.create_connection(
+                Wire, address, target.port, ssl=context, server_hostname="" if context else None
+            )
+            for address in target.addresses
+        ]
+    error: Exception = UpstreamError("no address is known")
+    wire: Wire | None = None
+    for attempt in attempts:
+        if wire is not None:
+            attempt.close()
+            continue
+        try:
+            _, wire = await asyncio.wait_for(attempt, CONNECT_SECONDS)
+        except (OSError, asyncio.TimeoutError, UnicodeError) as e:  # the last: no host's name
+            error = e
+    if wire is None:
+        raise UpstreamError(f"{target} cannot be reached: {str(error) or 'no answer'}") from error
+    if target.uid is not None and listening_uids(target.port) != {target.uid}:
+        wire.abort()
+        raise UpstreamError(f"{target} is another user's port")
+    if target.certificate and not _same(wire, target.certificate):
+        wire.abort()
+        raise UpstreamError(f"{target} shows another certificate than the session's own")
+    return wire
+
+
+def listening_uids(port: int, table: str = "/proc/net/tcp") -> set[int]:
+    """Whose sockets listen on this TCP port of the machine, IPv4 (proc(5), /proc/net/tcp)."""
+    uids = set()
+    with open(table) as f:
+        for line in f.readlines()[1:]:
+            _, local, _, state, _, _, _, uid, *_ = line.split()
+            if state == _LISTEN and int(local.rpartition(":")[2], 16) == port:
+                uids.add(int(uid))
+    return uids
+
+
+class Exchange:
+    """One request and its answer on a connection of its own."""
+
+    def __init__(self, wire: Wire):
+        self.wire = wire
+        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
+        self.response: h11.Response | h11.InformationalResponse
+
+    @classmethod
+    async def begin(cls, target: Target, method: bytes, path: bytes, headers: Headers) -> Exchange:
+        """Connect and send the head of a request.
+
+        Raises
+        ------
+        UpstreamError
+        """
+        exchange = cls(await connect(target))
+        if not any(n == b"host" for n, _ in headers):
+            headers = [(b"host", b"localhost"), *headers]
+        try:
+            await exchange._send(h11.Request(method=method, target=path, headers=headers))
+        except BaseException:
+            exchange.wire.abort()
+            raise
+        return exchange
+
+    async def send(self, data: bytes) -> None:
+        """A part of the request's body."""
+        if data:
+            await self._send(h11.Data(data=data))
+
+    async def finish(self) -> None:
+        """The end of the request's body."""
+        await self._send(h11.EndOfMessage())
+
+    async def head(self) -> h11.Response | h11.InformationalResponse:
+        """The head of the answer: a response, or 101 after which :meth:`switched` is called."""
+        while True:
+            event = await self._next()
+            if isinstance(event, h11.InformationalResponse) and event.status_code != 101:
+                continue  # 100 and 103 concern this hop only
+            if isinstance(event, (h11.Response, h11.InformationalResponse)):
+                self.response = event
+                return event
+            raise UpstreamError("the connection ended before an answer came")
+
+    async def body(self) -> AsyncIterator[bytes]:
+        """The answer's body as it comes."""
+        while True:
+            event = await self._next()
+            if isinstance(event, h11.Data):
+                yield bytes(event.data)
+            elif isinstance(event, h11.EndOfMessage):
+                return
+            else:
+                raise UpstreamError("the connection ended in the middle of an answer")
+
+    def switched(self) -> tuple[asyncio.Transport, bytes]:
+        """After 101: the bare transport, and bytes that came right behind the answer."""
+        transport, leftover = self.wire.detach()
+        return transport, bytes(self._http.trailing_data[0]) + leftover
+
+    def close(self) -> None:
+        self.wire.close()
+
+    async def _send(self, event: h11.Event) -> None:
+        try:
+            data = self._http.send(event)
+            if data:
+                await self.wire.write(data)
+        except h11.LocalProtocolError as e:
+            raise UpstreamError(f"the request cannot be passed on: {e}") from e
+        except WireClosed as e:
+            raise UpstreamError("the connection was closed") from e
+
+    async def _next(self) -> object:
+        try:
+            while (event := self._http.next_event()) is h11.NEED_DATA:
+                self._http.receive_data(await self.wire.read())
+        except h11.RemoteProtocolError as e:
+            raise UpstreamError(f"the answer is not HTTP: {e}") from e
+        return event
+
+
+async def call(
+    target: Target, method: str, path: str, headers: Headers, body: bytes | None = None
+) -> tuple[int, bytes]:
+    """One small request and its whole answer: status and body.
+
+    Raises
+    ------
+    UpstreamError
+        No answer, or one over :data:`MAX_ANSWER_BYTES`.
+    """
+    headers = [*headers, (b"connection", b"close")]
+    if body is not None:
+        headers += [(b"content-type", b"application/json")]
+        headers += [(b"content-length", str(len(body)).encode())]
+    exchange = await Exchange.begin(target, method.encode(), path.encode(), headers)
+    try:
+        await exchange.send(body or b"")
+        await exchange.finish()
+        response = await exchange.head()
+        received = b""
+        async for part in exchange.body():
+            received += part
+            if len(received) > MAX_ANSWER_BYTES:
+                raise UpstreamError("the answer is too large")
+        return response.status_code, received
+    finally:
+        exchange.close()
+
+
+def _pinned(certificate: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False  # the certificate itself is compared, see _same
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_verify_locations(cadata=certificate)
+    return context
+
+
+def _same(wire: Wire, certificate: str) -> bool:
+    tls = wire.transport.get_extra_info("ssl_object")
+    shown = tls.getpeercert(binary_form=True) if tls else b""
+    return hashlib.sha256(shown or b"").digest() == fingerprint(certificate)
+
+
+def fingerprint(certificate: str) -> bytes:
+    """SHA-256 of a PEM certificate's DER form."""
+    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(certificate)).digest()

@@ -1,0 +1,159 @@
+"""No batch system: sessions run on this machine, each under a runner that outlives the server.
+
+The runner (:mod:`.local_runner`) has the same states, the same signals and the same time limit
+as a batch system, and keeps them in ``local.json`` in the session's directory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import pwd
+import signal
+import sys
+from collections.abc import Collection
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from ..errors import SchedulerUnavailable
+from ..files import read_shared, write_private
+from ..site import MoonlightSite
+from .base import JobInfo, JobRequest, JobState, Scheduler, Snapshot
+from .local_queue import queue_directory
+from .mark import ProcessMark
+
+log = logging.getLogger(__name__)
+
+_START_SECONDS = 15.0
+_SYSTEM_PATH = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin"]
+
+
+class LocalJob(ProcessMark):
+    """What the runner writes of its job, and the mark of its own process."""
+
+    state: JobState
+    code: str = ""
+    message: str = ""
+    started_at: datetime | None = None
+    ends_at: datetime | None = None
+    ended_at: datetime | None = None
+
+
+class LocalScheduler(Scheduler):
+    """Runs jobs as processes of this user. A job's id is its name, which is unique."""
+
+    name = "local"
+
+    def __init__(self, site: MoonlightSite, root: str):
+        self._site = site
+        self._root = Path(root)
+
+    async def submit(self, request: JobRequest) -> str:
+        write_private(request.directory / "job.sh", request.script)
+        slots = queue_directory(self._root)
+        argv = [sys.executable, "-m", "moonlight_spawner.scheduler.local_runner"]
+        argv += [str(request.directory), str(request.log), str(request.resources.minutes)]
+        argv += [str(slots), str(self._site.local_sessions)]
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *argv,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.PIPE,
+                env=_environment(),
+                cwd=str(request.directory),
+            )
+            # It has written its state and left our process tree when this process ends.
+            _, errors = await asyncio.wait_for(process.communicate(), _START_SECONDS)
+        except (OSError, asyncio.TimeoutError) as e:
+            raise SchedulerUnavailable(f"The session's runner cannot be started here: {e}.") from e
+        if process.returncode:
+            said = errors.decode("utf-8", "replace").strip().splitlines()[-1:]
+            raise SchedulerUnavailable(f"The session's runner did not start: {' '.join(said)}")
+        return request.name
+
+    async def query(self, job_ids: Collection[str]) -> Snapshot:
+        jobs = {i: job for i in job_ids if (job := _look(self._root / i))}
+        infos = {i: _info(i, job) for i, job in jobs.items()}
+        waiting = sorted(
+            (i for i, info in infos.items() if info.state is JobState.PENDING),
+            key=lambda i: jobs[i].ticks,
+        )
+        for place, i in enumerate(waiting, 1):
+            update = {"position": place, "pending": len(waiting)}
+            infos[i] = infos[i].model_copy(update=update)
+        return Snapshot(infos)
+
+    async def place(self) -> str:
+        return os.uname().nodename
+
+    async def find(self, names: Collection[str]) -> dict[str, str]:
+        return {name: name for name in names if read_job(self._root / name)}
+
+    async def cancel(self, job_id: str) -> None:
+        job = read_job(self._root / job_id)
+        if job and job.alive():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(job.pid, signal.SIGTERM)
+
+    async def check(self) -> str | None:
+        return None
+
+
+def read_job(directory: Path) -> LocalJob | None:
+    """What the runner says, None if it says nothing that can be read."""
+    data = read_shared(directory / "local.json")
+    try:
+        return LocalJob.model_validate_json(data) if data else None
+    except ValidationError as e:
+        log.error("%s/local.json cannot be read and is passed over: %s", directory, e)
+        return None
+
+
+def _look(directory: Path) -> LocalJob | None:
+    job = read_job(directory)
+    if job and not job.state.ended and not job.alive():
+        return read_job(directory)  # it may have ended between the two looks
+    return job
+
+
+def _info(job_id: str, job: LocalJob) -> JobInfo:
+    if not job.state.ended and not job.alive():
+        return JobInfo(
+            job_id=job_id,
+            state=JobState.NODE_FAIL,
+            code="RunnerGone",
+            message="The machine was restarted, or the session's runner was killed.",
+        )
+    return JobInfo(
+        job_id=job_id,
+        state=job.state,
+        code=job.code,
+        message=job.message,
+        node=os.uname().nodename if job.started_at else None,
+        started_at=job.started_at,
+        ends_at=job.ends_at,
+        ended_at=job.ended_at,
+    )
+
+
+def _environment() -> dict[str, str]:
+    """A login's environment: the server's own holds secrets, as a submitter's does in Slurm.
+
+    PATH is the submitter's: what he installed for himself on this machine is to be found.
+    """
+    account = pwd.getpwuid(os.geteuid())
+    path = [directory for directory in os.environ.get("PATH", "").split(os.pathsep) if directory]
+    env = {
+        "HOME": account.pw_dir,
+        "USER": account.pw_name,
+        "LOGNAME": account.pw_name,
+        "SHELL": account.pw_shell or "/bin/sh",
+        "PATH": os.pathsep.join(path + [d for d in _SYSTEM_PATH if d not in path]),
+    }
+    keep = ("LANG", "LC_ALL", "TZ", "TMPDIR", "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES")
+    return env | {k: os.environ[k] for k in keep if k in os.environ}

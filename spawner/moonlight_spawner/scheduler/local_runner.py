@@ -1,0 +1,165 @@
+"""Runs one job on this machine as a batch system would: waits for a place, limits its time, hands
+TERM on, kills what does not go, and keeps its state in ``local.json``.
+
+``python -m moonlight_spawner.scheduler.local_runner DIRECTORY LOG MINUTES SLOTS HOW_MANY``
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from types import FrameType
+
+import psutil
+
+from ..agent.processes import become_subreaper, die_with_parent, end_descendants
+from ..files import write_private
+from ..session import now
+from .base import JobState
+from .local import LocalJob
+from .local_queue import Ticket
+from .mark import mark_of
+
+# As Slurm: --signal=B:TERM@60 before the limit, KillWait after it or after a TERM from outside.
+_WARN_SECONDS = 60.0
+_KILL_SECONDS = 30.0
+_TICK_SECONDS = 0.1
+
+
+@dataclass
+class Runner:
+    directory: Path
+    log: Path
+    seconds: float
+    slots: Path
+    how_many: int
+    told: bool = False
+    job: LocalJob = field(init=False)
+    ticket: Ticket = field(init=False)
+
+    def run(self) -> None:
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(signum, self._hear)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        if not self._wait_for_slot():
+            self._end(JobState.CANCELLED)
+            return
+        self.job.state, self.job.code, self.job.message = JobState.RUNNING, "", ""
+        self.job.started_at = now()
+        self.job.ends_at = self.job.started_at + timedelta(seconds=self.seconds)
+        self._write()
+        state = self._run_script()
+        end_descendants()
+        self.ticket.leave()
+        self._end(state)
+
+    def announce(self) -> None:
+        """Queue up and write the first state, so that whoever submitted knows the job is known."""
+        self.ticket = Ticket(self.slots, self.how_many)
+        self.job = LocalJob(
+            **mark_of(os.getpid()).model_dump(),
+            state=JobState.PENDING,
+            code="LocalSlots",
+            message=f"This machine runs {self.how_many} of your sessions at once. "
+            "It starts when one of them ends.",
+        )
+        self._write()
+
+    def _hear(self, signum: int, frame: FrameType | None) -> None:
+        self.told = True
+
+    def _wait_for_slot(self) -> bool:
+        """A place, in the order of asking; False when told to end before."""
+        try:
+            while not self.told:
+                if self.ticket.has_place():
+                    return True
+                time.sleep(_TICK_SECONDS * 2)
+        finally:
+            self.ticket.give_up()
+        return False
+
+    def _run_script(self) -> JobState:
+        log = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+        script = subprocess.Popen(
+            ["/bin/bash", str(self.directory / "job.sh")],
+            cwd=self.directory,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            preexec_fn=lambda: die_with_parent(signal.SIGTERM),
+        )
+        os.close(log)
+        limit = time.monotonic() + self.seconds
+        kill_at, term_sent, timed_out = float("inf"), False, False
+        while script.poll() is None:
+            clock = time.monotonic()
+            warned = clock > limit - min(_WARN_SECONDS, self.seconds / 2)
+            if (self.told or warned) and not term_sent:
+                term_sent, timed_out = True, not self.told
+                kill_at = (limit if timed_out else clock) + _KILL_SECONDS
+                script.terminate()
+            if clock > kill_at:
+                script.kill()
+            _reap_all_but(script.pid)
+            time.sleep(_TICK_SECONDS)
+        if timed_out:
+            return JobState.TIMEOUT
+        if self.told:
+            return JobState.CANCELLED
+        return JobState.COMPLETED if script.returncode == 0 else JobState.FAILED
+
+    def _end(self, state: JobState) -> None:
+        self.job.state, self.job.ended_at = state, now()
+        self.job.code = self.job.message = ""
+        self._write()
+
+    def _write(self) -> None:
+        write_private(self.directory / "local.json", self.job.model_dump_json())
+
+
+def _reap_all_but(pid: int) -> None:
+    """Collect adopted processes; the script itself is collected by its own Popen."""
+    for child in psutil.Process().children():
+        try:
+            if child.pid != pid and child.status() == psutil.STATUS_ZOMBIE:
+                os.waitpid(child.pid, os.WNOHANG)
+        except (psutil.Error, ChildProcessError):
+            continue
+
+
+def main(argv: list[str]) -> int:
+    directory, log, minutes, slots, how_many = argv
+    if os.fork():  # the parent waits below for the daemon's first word, then ends
+        return _wait_for_first_word(Path(directory))
+    os.setsid()
+    os.umask(0o077)
+    become_subreaper()
+    runner = Runner(Path(directory), Path(log), float(minutes) * 60, Path(slots), int(how_many))
+    null = os.open(os.devnull, os.O_RDWR)
+    for fd in (0, 1, 2):
+        os.dup2(null, fd)
+    runner.announce()
+    runner.run()
+    return 0
+
+
+def _wait_for_first_word(directory: Path) -> int:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        if (directory / "local.json").exists():
+            return 0
+        time.sleep(0.02)
+    print(f"the runner wrote nothing into {directory}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,185 @@
+"""The session: the one model that all rooms exchange.
+
+A session is one desktop in one job of the batch system. Its life is
+``pending → starting → running → stopping → completed | failed | cancelled | timeout``.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from datetime import datetime, timezone
+from enum import Enum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SESSION_ID = re.compile(r"ml-[a-z0-9_][a-z0-9._-]{0,31}-[a-z2-7]{10}")
+_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
+
+
+def now() -> datetime:
+    """The present, in UTC and to the second: finer times are noise in a record."""
+    return datetime.now(timezone.utc).replace(microsecond=0)
+
+
+def from_epoch(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, timezone.utc).replace(microsecond=0)
+
+
+def new_session_id(user: str) -> str:
+    """``ml-<user>-<random>``; safe as a file name, job name and URL part.
+
+    The random part keeps ids apart (50 bits). It is no secret: any user of a cluster can read
+    the names of all jobs.
+    """
+    name = re.sub(r"[^a-z0-9._-]", "_", user.lower())[:32].lstrip(".-") or "user"
+    return f"ml-{name}-" + "".join(secrets.choice(_ALPHABET) for _ in range(10))
+
+
+class State(str, Enum):
+    """Where a session is in its life."""
+
+    PENDING = "pending"
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    TIMEOUT = "timeout"
+
+    @property
+    def ended(self) -> bool:
+        return self in (State.COMPLETED, State.FAILED, State.CANCELLED, State.TIMEOUT)
+
+
+class StepState(str, Enum):
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class StaleCode(str, Enum):
+    """Why the present state of a session is not known."""
+
+    SCHEDULER_AWAY = "SchedulerAway"
+    NODE_SILENT = "NodeSilent"
+    STARTED_ELSEWHERE = "StartedElsewhere"
+
+
+class Model(BaseModel):
+    """Records are read by versions older and newer than the writer: unknown keys are passed over."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class Step(Model):
+    """One step of a start on the node."""
+
+    id: str
+    label: str
+    state: StepState = StepState.WAITING
+    detail: str = ""
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+
+
+class Queue(Model):
+    """Why a pending session waits. ``position`` counts from 1 among ``pending`` waiting jobs."""
+
+    code: str
+    message: str
+    position: int | None = None
+    pending: int | None = None
+    estimated_start: datetime | None = None
+
+
+class Resources(Model):
+    """What a session asked for, after validation. ``memory_gb`` is GiB as Slurm's ``G`` is."""
+
+    image: str
+    hours: float
+    cpus: int
+    memory_gb: float
+    gpus: int
+    resolution: str
+    fps: int
+    bitrate_kbps: int = 20000
+    keyboard: str = "us"
+    host: str = "auto"
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        width, _, height = self.resolution.partition("x")
+        return int(width), int(height)
+
+    @property
+    def minutes(self) -> int:
+        return max(1, round(self.hours * 60))
+
+
+class Gateway(Model):
+    """Where the session's gateway listens, and the certificate (PEM) it must show.
+
+    ``hosts`` are names or addresses of the node, best first.
+    """
+
+    hosts: list[str]
+    port: int
+    certificate: str
+
+
+class End(Model):
+    """How a session ended."""
+
+    state: State
+    reason: str
+    code: str
+    ended_at: datetime = Field(default_factory=now)
+
+
+class Session(Model):
+    """A session as every door sees it.
+
+    ``reason`` is a sentence for the user and ``reason_code`` a stable word for programs.
+    ``encoder``, ``gl_renderer`` and ``audio`` are what the node really uses, None until it is
+    known; ``clipboard`` is ``both``, ``to_desktop``, ``from_desktop`` or ``off``.
+    ``stale_since`` is set while the batch system or the node does not answer, or when neither can be
+    asked from here (``stale_code``): the rest is the last known truth.
+    """
+
+    session_id: str
+    user: str
+    image_id: str
+    image_name: str
+    status: State
+    reason: str = ""
+    reason_code: str = ""
+    host: str
+    request: Resources
+    scheduler: str
+    slurm_job_id: str | None = None
+    queue: Queue | None = None
+    steps: list[Step] = []
+    node: str | None = None
+    display_num: int | None = None
+    sunshine_port: int | None = None
+    encoder: str | None = None
+    gl_renderer: str | None = None
+    audio: bool | None = None
+    clipboard: str = "off"
+    notes: list[str] = []
+    created_at: datetime
+    started_at: datetime | None = None
+    ends_at: datetime | None = None
+    ended_at: datetime | None = None
+    stale_since: datetime | None = None
+    stale_reason: str | None = None
+    stale_code: StaleCode | None = None
+    gateway: Gateway | None = Field(default=None, exclude=True)
+
+    @property
+    def live(self) -> bool:
+        return not self.status.ended

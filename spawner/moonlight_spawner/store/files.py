@@ -1,0 +1,157 @@
+"""Records as files in the user's own directory, which the compute nodes share.
+
+One directory a session, mode 0700; in it one JSON file a part, mode 0600, replaced atomically.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import hashlib
+import logging
+import os
+import pwd
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from ..errors import NotFound, UnsafeDirectory
+from ..files import private_directory, read_shared, write_private, write_private_once
+from ..session import SESSION_ID, Model
+from .base import M, Part, Store
+
+log = logging.getLogger(__name__)
+
+
+class FileStore(Store):
+    """The records of this process's own user below ``root``.
+
+    ``root`` may be shared by all users (``/scratch/sunshine_sessions``): below it everyone has a
+    directory of his own name.
+    """
+
+    def __init__(self, root: str | Path):
+        self._user = pwd.getpwuid(os.geteuid()).pw_name
+        self._shared = Path(root)
+        self._root: Path | None = None
+
+    @property
+    def user(self) -> str:
+        """The login name of this process's user."""
+        return self._user
+
+    @property
+    def root(self) -> Path:
+        """The user's own directory, made at the first use.
+
+        Raises
+        ------
+        UnsafeDirectory
+        """
+        if self._root is None:
+            try:
+                self._shared.mkdir(mode=0o700, parents=True, exist_ok=True)
+            except OSError as e:
+                raise UnsafeDirectory(
+                    f"Cannot make the directory {self._shared}, where sessions keep their records: "
+                    f"{e.strerror}. Name one that you may write to in the setting sessions_dir."
+                ) from e
+            try:
+                self._root = private_directory(self._shared / self._user)
+            except UnsafeDirectory as e:
+                raise UnsafeDirectory(f"{e} The setting sessions_dir names where it lies.") from e
+        return self._root
+
+    def directory(self, session_id: str) -> Path:
+        """The session's directory, for its agent. It may not exist.
+
+        Raises
+        ------
+        NotFound
+            ``session_id`` is not of the form of an id, so it names no path either.
+        """
+        if not SESSION_ID.fullmatch(session_id):
+            raise NotFound("There is no such session: an id looks like ml-user-abcdefghij.")
+        return self.root / session_id
+
+    def claim_key(self, user: str, request_key: str, session_id: str) -> str:
+        self._own(user)
+        keys = private_directory(self.root / "keys")
+        path = keys / _digest(request_key)
+        if write_private_once(path, session_id):
+            return session_id
+        owner = (read_shared(path) or b"").decode("ascii", "replace")
+        if SESSION_ID.fullmatch(owner):
+            return owner
+        write_private(path, session_id)
+        return session_id
+
+    def release_key(self, user: str, request_key: str) -> None:
+        self._own(user)
+        (self.root / "keys" / _digest(request_key)).unlink(missing_ok=True)
+
+    @contextlib.asynccontextmanager
+    async def exclusively(self, user: str) -> AsyncIterator[None]:
+        self._own(user)
+        fd = os.open(self.root / "create.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            while not _locked(fd):
+                await asyncio.sleep(0.02)
+            yield
+        finally:
+            os.close(fd)
+
+    def put(self, user: str, session_id: str, part: Part, data: Model) -> None:
+        self._own(user)
+        directory = private_directory(self.directory(session_id))
+        write_private(directory / f"{part}.json", data.model_dump_json())
+
+    def put_once(self, user: str, session_id: str, part: Part, data: Model) -> bool:
+        self._own(user)
+        directory = private_directory(self.directory(session_id))
+        return write_private_once(directory / f"{part}.json", data.model_dump_json())
+
+    def get(self, user: str, session_id: str, part: Part, model: type[M]) -> M | None:
+        if user != self._user:
+            return None
+        path = self.directory(session_id) / f"{part}.json"
+        try:
+            data = read_shared(path)
+            return None if data is None else model.model_validate_json(data)
+        except (OSError, ValidationError) as e:
+            log.error("%s cannot be read and is passed over: %s", path, e)
+            return None
+
+    def ids(self, user: str) -> list[str]:
+        if user != self._user:
+            return []
+        return [name for name in os.listdir(self.root) if SESSION_ID.fullmatch(name)]
+
+    def remove(self, user: str, session_id: str) -> None:
+        self._own(user)
+        shutil.rmtree(self.directory(session_id), ignore_errors=True)
+        keys = self.root / "keys"
+        for path in keys.iterdir() if keys.is_dir() else ():
+            if read_shared(path) == session_id.encode():
+                path.unlink(missing_ok=True)
+
+    def _own(self, user: str) -> None:
+        if user != self._user:
+            raise NotFound(f"This store keeps the sessions of {self._user} only, not of {user}.")
+
+
+def _locked(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as e:  # a file system without locks: limits are then a courtesy
+        log.warning("the sessions directory takes no locks: %s", e)
+    return True
+
+
+def _digest(request_key: str) -> str:
+    return hashlib.sha256(request_key.encode()).hexdigest()

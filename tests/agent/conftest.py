@@ -1,0 +1,92 @@
+"""Users of their own for each test process, and sessions that end with their test."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.users import TestUser, ensure_users, remove_users, unique_names
+
+from .desks import LocalDesk
+from .jobs import Jobs, Make
+from .sessions import AgentSession, settings, start_agent
+
+Launch = Callable[..., AgentSession]
+
+
+@pytest.fixture(scope="session")
+def _users() -> Iterator[list[TestUser]]:
+    names = unique_names(2)
+    try:
+        yield ensure_users(names)
+    finally:
+        remove_users(names)
+
+
+@pytest.fixture(scope="session")
+def user(_users: list[TestUser]) -> TestUser:
+    """Whose sessions they are."""
+    return _users[0]
+
+
+@pytest.fixture(scope="session")
+def stranger(_users: list[TestUser]) -> TestUser:
+    """Another user of the same machine, who is curious."""
+    return _users[1]
+
+
+@pytest.fixture
+def launch(user: TestUser) -> Iterator[Launch]:
+    """Start agents; what still runs of them after the test is ended."""
+    started: list[AgentSession] = []
+
+    def start(**options: object) -> AgentSession:
+        started.append(start_agent(user, **options))  # type: ignore[arg-type]
+        return started[-1]
+
+    yield start
+    for session in started:
+        session.close()
+
+
+@pytest.fixture(scope="module")
+def running(user: TestUser) -> Iterator[AgentSession]:
+    """A running session that the tests of a module look at and do not change."""
+    session = start_agent(user)
+    try:
+        session.wait_running()
+        yield session
+    finally:
+        session.close()
+
+
+@pytest.fixture
+def desk(user: TestUser) -> Iterator[LocalDesk]:
+    """The command line of a user on a machine without a batch system."""
+    desk = LocalDesk(user, settings(user))
+    yield desk
+    desk.close()
+
+
+@pytest.fixture
+def jobs(tmp_path: Path) -> Iterator[Make]:
+    """Queues of jobs that end with the test, and leave no ticket behind."""
+    made: list[Jobs] = []
+
+    def make(slots: int = 2) -> Jobs:
+        made.append(Jobs(tmp_path / "root", slots))
+        made[-1].root.mkdir(mode=0o700)
+        return made[-1]
+
+    yield make
+    for each in made:
+        for name in each.names:
+            runner = each.runner(name) if not each.look(name).state.ended else None
+            if runner:
+                each.cancel(name)
+                assert runner.wait(20)
+        assert list(each.queue.glob("ticket-*")) == []
+        shutil.rmtree(each.queue)

@@ -1,0 +1,73 @@
+"""Sessions as a user has them from the command line, where the machine is its own batch system."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.processes import Process
+from tests.cluster.users import TestUser
+
+from .desks import LocalDesk
+from .sessions import settings
+
+
+@pytest.fixture
+def narrow(user: TestUser) -> Iterator[LocalDesk]:
+    """One session at a time, launched from a server with a secret in its environment."""
+    desk = LocalDesk(
+        user,
+        settings(user, local_sessions="1") | {"JUPYTERHUB_API_TOKEN": "hub-s3cret"},
+    )
+    yield desk
+    desk.close()
+
+
+def test_one_runs_the_next_one_waits_and_both_end_when_told(narrow: LocalDesk) -> None:
+    first = narrow.create()
+    first.wait_running()
+    told = narrow.look(first)
+    assert (told["status"], told["display_num"]) == ("running", first.status.display_num)
+    assert told["started_at"] and told["ends_at"] and told["node"]
+
+    second = narrow.create()
+    waiting = narrow.look(second)
+    assert (waiting["status"], waiting["reason_code"]) == ("pending", "LocalSlots")
+    assert waiting["queue"]["position"] == waiting["queue"]["pending"] == 1
+    assert "1 of your sessions at once" in waiting["queue"]["message"]
+
+    for pid in first.processes():
+        assert b"s3cret" not in Path(f"/proc/{pid}/environ").read_bytes()
+
+    runner = Process.of(second.runner_pid)
+    narrow.run("stop", second.id, "--wait")
+    told = narrow.look(second)
+    assert (told["status"], told["reason_code"]) == ("cancelled", "StoppedByUser")
+    assert told["started_at"] is None and runner.wait(10)
+    assert not (second.directory / "status.json").exists(), "it never ran"
+    assert narrow.look(first)["status"] == "running"
+
+    narrow.run("stop", first.id, "--wait")
+    told = narrow.look(first)
+    assert (told["status"], told["reason_code"]) == ("cancelled", "StoppedByUser")
+    first.assert_nothing_left()
+
+
+def test_a_session_that_is_stopped_at_once_is_stopped(desk: LocalDesk) -> None:
+    session = desk.create()
+    desk.run("stop", session.id, "--wait")
+    told = desk.look(session)
+    assert (told["status"], told["reason_code"]) == ("cancelled", "StoppedByUser")
+    session.assert_nothing_left()
+
+
+def test_a_start_that_fails_says_why_where_the_user_looks(user: TestUser) -> None:
+    desk = LocalDesk(user, settings(user, gateway_address="203.0.113.0/24"))
+    session = desk.create()
+    told = desk.wait(session, lambda s: s["ended_at"])
+    assert (told["status"], told["reason_code"]) == ("failed", "NoSuchAddress")
+    assert "203.0.113.0/24" in told["reason"]
+    assert [s["state"] for s in told["steps"]].count("failed") == 1
+    session.assert_nothing_left()

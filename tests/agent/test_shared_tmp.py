@@ -1,0 +1,110 @@
+"""/tmp and a shared scratch directory belong to everybody: what others can put there in our way."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from moonlight_spawner.errors import UnsafeDirectory
+from moonlight_spawner.files import belongs_to_a_stranger, private_directory, read_own
+from moonlight_spawner.session import StepState
+
+from tests.cluster.users import TestUser, run_as
+
+from .conftest import Launch
+from .sessions import DeskSession, Ranges, settings
+
+
+@pytest.fixture
+def shared() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="mlt-shared-", dir="/var/tmp") as name:
+        Path(name).chmod(0o1777)
+        yield Path(name)
+
+
+@pytest.fixture
+def traps(stranger: TestUser) -> Iterator[Ranges]:
+    """Pipes of another user's where a session looks for what earlier ones have left."""
+    ranges = Ranges()
+    directory = Path(tempfile.mkdtemp(prefix="moonlight-", dir="/tmp"))
+    lock = Path(f"/tmp/.X{ranges.display}-lock")
+    os.mkfifo(directory / "guardian", 0o644)
+    os.mkfifo(lock, 0o644)
+    for path in (directory, directory / "guardian", lock):
+        os.chown(path, stranger.uid, stranger.gid)
+    directory.chmod(0o755)
+    yield ranges
+    shutil.rmtree(directory)
+    lock.unlink()
+
+
+def test_pipes_of_a_stranger_hold_nobody_up(launch: Launch, user: TestUser, traps: Ranges) -> None:
+    session = launch(env=settings(user, traps))
+    status = session.wait_running()
+    assert status.display_num != traps.display, "something lies there"
+    session.ask_to_stop()
+    assert session.wait_ended().end
+    assert session.wait_exit() == 0
+
+
+def test_what_is_read_is_a_small_file_of_ones_own(tmp_path: Path, stranger: TestUser) -> None:
+    path = tmp_path / "pid"
+    path.write_text("4711")
+    assert read_own(path) == "4711"
+    os.chown(path, stranger.uid, -1)
+    assert read_own(path) is None
+    os.mkfifo(tmp_path / "pipe")
+    assert read_own(tmp_path / "pipe") is None
+    (tmp_path / "link").symlink_to("/etc/hostname")
+    assert read_own(tmp_path / "link") is None
+    assert read_own(tmp_path) is None and read_own(tmp_path / "nothing") is None
+    os.truncate(path, 1 << 40)
+    os.chown(path, os.geteuid(), -1)
+    assert len(read_own(path) or "") == 64
+
+
+def test_nothing_is_put_where_a_stranger_could_exchange_it(
+    shared: Path, stranger: TestUser
+) -> None:
+    assert belongs_to_a_stranger(shared) == ""
+    os.chown(shared, stranger.uid, -1)
+    with pytest.raises(UnsafeDirectory, match=f"belongs to uid {stranger.uid}"):
+        private_directory(shared / "mine")
+    os.chown(shared, os.geteuid(), -1)
+    shared.chmod(0o777)
+    with pytest.raises(UnsafeDirectory, match="not sticky"):
+        private_directory(shared / "mine")
+    shared.chmod(0o1777)
+    assert private_directory(shared / "mine").is_dir()
+
+
+def test_the_agent_does_nothing_that_a_stranger_has_written(
+    launch: Launch, user: TestUser, stranger: TestUser, shared: Path
+) -> None:
+    session = launch()
+    session.wait_running()
+    session.ask_to_stop()
+    assert session.wait_exit() == 0
+    for name in (".", "spec.json", "token"):
+        copy = Path(shutil.copytree(session.directory, shared / f"copy-{name.strip('.')}"))
+        copy.chmod(0o755)
+        for path in (copy, *copy.iterdir()):
+            os.chown(path, user.uid, user.gid)
+            path.chmod(0o755)
+        os.chown(copy / name, stranger.uid, stranger.gid)
+        (copy / "status.json").unlink()
+        argv = [sys.executable, "-m", "moonlight_spawner", "agent", str(copy)]
+        done = run_as(user, argv)
+        assert done.returncode != 0 and "is not yours" in done.stderr, name
+        if name == ".":
+            assert not (copy / "status.json").exists(), "not even a word in a stranger's directory"
+        else:
+            status = DeskSession(user, copy).status
+            assert status.end and str(copy / name) in status.end.reason
+            assert {step.state for step in status.steps} == {StepState.WAITING}
+            assert status.display_num is None and status.gateway is None

@@ -1,0 +1,195 @@
+"""Sunshine as a node's users really have it: packed, wrapped, too old, alone, in trouble."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from moonlight_spawner.agent.hosts.sunshine import words
+
+from tests.cluster.processes import Process, wait_until
+from tests.cluster.users import TestUser
+from tests.support.reachable import no_gpu
+
+from .conftest import Launch
+from .sessions import AgentSession
+from .test_sunshine_encoders import site
+
+# What an AppImage's runtime and its AppRun do: no exec, and a mount by a set-user-ID program
+# unless it is told to unpack itself.
+APPIMAGE = """\
+#!/bin/bash
+if [ "$APPIMAGE_EXTRACT_AND_RUN" != 1 ]; then
+  echo 'fuse: mount failed: Operation not permitted'; exit 127
+fi
+mkdir "$TMPDIR/appimage_extracted" && echo "unpacked into $TMPDIR"
+{real} "$@"
+"""
+# Before v2026.816 no Sunshine knew bind_address; an unknown key is a line in the log.
+OLD = """\
+#!/bin/bash
+sed -i /^bind_address/d "$1"
+exec {real} "$@"
+"""
+
+
+@pytest.fixture
+def bin_directory(user: TestUser) -> Iterator[Path]:
+    """A directory of programs in the user's home."""
+    directory = user.home / "bin"
+    directory.mkdir()
+    yield directory
+    shutil.rmtree(directory)
+
+
+def put_sunshine(directory: Path, text: str, env: dict[str, str]) -> str:
+    real = " ".join(f"'{word}'" for word in json.loads(env["MOONLIGHT_HPC_SUNSHINE_COMMAND"]))
+    program = directory / "sunshine"
+    program.write_text(text.replace("{real}", real))
+    program.chmod(0o755)
+    return str(program)
+
+
+def sunshine(session: AgentSession) -> int:
+    base = session.status.sunshine_port
+    found = [
+        c.pid
+        for c in psutil.net_connections("tcp")
+        if c.status == psutil.CONN_LISTEN and c.laddr.port == base
+    ]
+    assert len(found) == 1 and found[0]
+    return found[0]
+
+
+def test_an_appimage_in_the_users_own_bin_directory(
+    launch: Launch, user: TestUser, bin_directory: Path
+) -> None:
+    env = site(user)
+    put_sunshine(bin_directory, APPIMAGE, env)
+    path = f"{bin_directory}:{no_gpu()}:/usr/local/bin:/usr/bin:/bin"
+    session = launch(
+        env=env | {"MOONLIGHT_HPC_SUNSHINE_COMMAND": '["sunshine"]'}, job={"PATH": path}
+    )
+    assert session.wait_running().encoder == "libx264 [software]"
+    assert "unpacked into /tmp/moonlight-" in session.log("stream")
+    assert str(bin_directory) not in session.desktop_environment()["PATH"]
+    session.ask_to_stop()
+    session.wait_ended()
+    # The shell around it dies of TERM at once; the program itself had its time to end.
+    assert "Terminate handler called" in session.log("stream")
+    session.assert_nothing_left()
+
+
+def test_a_sunshine_that_is_open_to_the_network_is_not_used(
+    launch: Launch, user: TestUser, bin_directory: Path
+) -> None:
+    env = site(user)
+    program = put_sunshine(bin_directory, OLD, env)
+    session = launch(env=env | {"MOONLIGHT_HPC_SUNSHINE_COMMAND": json.dumps([program])})
+    assert session.wait_exit() == 1
+    end = session.status.end
+    assert end and "listens on 0.0.0.0, though it was told 127.0.0.1" in end.reason
+    assert "v2026.816" in end.reason
+    session.assert_nothing_left()
+
+
+def test_without_a_browsers_client_native_ones_have_their_desktop(
+    launch: Launch, user: TestUser
+) -> None:
+    env = site(user) | {
+        "MOONLIGHT_HPC_NATIVE_CLIENTS": "true",
+        "MOONLIGHT_HPC_MOONLIGHT_WEB_COMMAND": '["no-such-web-server"]',
+    }
+    session = launch(env=env)
+    notes = session.wait_running().notes
+    assert any("no-such-web-server" in n and "Only native Moonlight" in n for n in notes), notes
+    answer = session.ask("/", session.token)
+    assert answer.status == 502 and json.loads(answer.body)["error"]["code"] == "native_only"
+    native = session.ask("/control/native", session.token)
+    assert native.status == 200
+    where = json.loads(native.body)
+    assert where["available"] and where["port"] == session.status.sunshine_port
+    with socket.create_connection((where["address"], where["port"]), timeout=10):
+        pass
+
+
+def test_the_browsers_client_comes_back_beside_a_sunshine_that_goes_on(
+    launch: Launch, user: TestUser
+) -> None:
+    session = launch(env=site(user))
+    session.wait_running()
+    before = sunshine(session)
+    for pid, command in session.processes().items():
+        if "web-server" in command:
+            Process.of(pid).signal(signal.SIGKILL)
+    assert wait_until(lambda: any("started again" in n for n in session.status.notes), 30)
+    assert session.ask("/stream.html", session.token).status == 200
+    assert sunshine(session) == before
+
+
+def test_a_sunshine_whose_stream_ports_are_taken_meanwhile_moves(
+    launch: Launch, user: TestUser
+) -> None:
+    """It binds them when a stream begins, and crashes if one is taken then."""
+    session = launch(env=site(user))
+    before = session.wait_running().sunshine_port
+    assert before
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", before + 10))
+        os.kill(sunshine(session), signal.SIGSEGV)
+        assert wait_until(lambda: any("started again" in n for n in session.status.notes), 60)
+        after = session.status.sunshine_port
+    assert after and after != before
+    assert session.ask("/stream.html", session.token).status == 200
+
+
+def test_a_restart_that_cannot_write_its_files_ends_the_session_in_order(
+    launch: Launch, user: TestUser
+) -> None:
+    session = launch(env=site(user))
+    session.wait_running()
+    runtime = Path(session.desktop_environment()["XAUTHORITY"]).parent
+    os.chown(runtime / "sunshine", 0, 0)
+    os.kill(sunshine(session), signal.SIGKILL)
+    try:
+        end = session.wait_ended().end
+        assert end and end.code == "RestartFailed"
+        assert "could not be started again" in end.reason and "Permission denied" in end.reason
+        assert session.wait_exit() == 1
+    finally:
+        shutil.rmtree(runtime, ignore_errors=True)
+    session.assert_nothing_left()
+
+
+def test_a_node_whose_name_begins_with_a_digit_still_has_an_address() -> None:
+    code = "from moonlight_spawner.agent.addresses import native_address as a; print(a('0.0.0.0'))"
+    in_a_container = 'hostname 3b1f0c9d2e7a && exec "$@"'
+    done = subprocess.run(
+        [*("unshare", "--uts", "sh", "-c", in_a_container, "sh"), sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    socket.inet_aton(done.stdout.strip())
+    assert done.stdout.count(".") == 3
+
+
+@pytest.mark.parametrize(
+    "said",
+    [  # sunshine-recordings/bind-address.txt
+        "Fatal: Couldn't bind RTSP server to port [48121], Cannot assign requested address",
+        "Error: Invalid bind address: localhost - Invalid argument",
+        "Fatal: Couldn't bind RTSP server to port [48121], Invalid argument",
+    ],
+)
+def test_an_address_that_cannot_be_bound_is_recognised(said: str) -> None:
+    assert words.read(f"[2026-11-22 21:15:41.370]: {said}\n").bad_address

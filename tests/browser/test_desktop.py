@@ -1,0 +1,88 @@
+"""The main job: from a button in JupyterLab to a desktop one can type into, on a real Slurm."""
+
+from __future__ import annotations
+
+from playwright.sync_api import BrowserContext
+
+from tests.browser.desktop import (
+    connect,
+    launch,
+    open_page,
+    press_launch,
+    session_card,
+    type_command,
+    wait_for_desktop,
+    wait_running,
+)
+from tests.cluster.slurm import SlurmCluster
+from tests.support.chromium import colours, keep
+from tests.support.lab import Lab
+
+
+def test_from_the_launcher_card_to_text_typed_into_a_file_on_the_node(
+    slurm: SlurmCluster, lab: Lab, context: BrowserContext
+) -> None:
+    page = open_page(context, lab)
+    page.locator("[data-testid=launch]").wait_for()
+    keep(page, "2-page")
+    session_id = launch(page)
+    keep(page, "3-running")
+    session = lab.api(f"sessions/{session_id}")
+    assert slurm.job(session["slurm_job_id"])["QOS"] == "moonlight"
+
+    desktop = connect(context, page, session_id)
+    typed = lab.user.home / "typed.txt"
+    text = type_command(desktop, "echo moonlight-$USER-$SLURM_JOB_ID | tee ~/typed.txt", typed)
+    assert text.strip() == f"moonlight-{lab.user.name}-{session['slurm_job_id']}"
+    assert colours(keep(desktop, "4-desktop")) > 200
+
+    # Come back by reloading, then in a second tab, then after closing both.
+    desktop.reload()
+    wait_for_desktop(desktop)
+    second = context.new_page()
+    second.goto(desktop.url)
+    wait_for_desktop(second)
+    second.close()
+    desktop.close()
+    again = context.new_page()
+    again.goto(f"{lab.url}moonlight/sessions/{session_id}/")
+    wait_for_desktop(again)
+
+    page.bring_to_front()
+    session_card(page, session_id).locator("[data-testid=stop]").click()
+    page.locator("[data-testid=stop-confirm]").click()
+    page.locator(f"[data-session-id={session_id}][data-status=cancelled]").wait_for()
+    again.bring_to_front()
+    again.locator("[data-testid=ended-page]").wait_for()
+    keep(again, "5-ended")
+    assert "You stopped it" in again.locator("[data-testid=ended-page]").inner_text()
+
+
+def test_a_session_outlives_its_jupyter_server_and_the_page_comes_back_by_itself(
+    lab: Lab, context: BrowserContext
+) -> None:
+    page = open_page(context, lab)
+    session_id = launch(page)
+    desktop = connect(context, page, session_id)
+    lab.kill()
+    desktop.locator("[data-testid=connection-banner]").wait_for()
+    keep(desktop, "6-interrupted")
+    lab.start()
+    desktop.locator("[data-testid=connection-banner]").wait_for(state="hidden", timeout=90_000)
+    wait_for_desktop(desktop)
+    assert lab.api(f"sessions/{session_id}")["status"] == "running"
+
+
+def test_the_page_tells_why_a_session_waits_and_what_place_it_has(
+    slurm: SlurmCluster, lab: Lab, context: BrowserContext
+) -> None:
+    slurm.scontrol("update", "PartitionName=viz", "State=DOWN")
+    try:
+        page = open_page(context, lab)
+        session_id = press_launch(page)
+        waiting = session_card(page, session_id, "pending")
+        waiting.locator("[data-testid=queue-reason]", has_text="switched off").wait_for()
+        keep(page, "7-pending")
+    finally:
+        slurm.scontrol("update", "PartitionName=viz", "State=UP")
+    wait_running(page, session_id)

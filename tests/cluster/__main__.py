@@ -1,0 +1,86 @@
+"""`python -m tests.cluster up`: a cluster by hand, until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.cluster.config import Settings
+from tests.cluster.errors import ClusterError
+from tests.cluster.slurm import SlurmCluster
+from tests.cluster.users import TestUser, ensure_users, remove_users
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="python -m tests.cluster", description=__doc__)
+    commands = top.add_subparsers(dest="command", required=True)
+    up = commands.add_parser("up", help="start a cluster and keep it until Ctrl-C or SIGTERM")
+    up.add_argument("--dir", type=Path, help="its directory, kept at the end; default: temporary")
+    up.add_argument("--users", default="", help="users with the QoS, separated by commas")
+    up.add_argument("--refused-users", default="", help="users in accounting without the QoS")
+    up.add_argument(
+        "--create-users", action="store_true", help="create those that do not exist, until the end"
+    )
+    up.add_argument("--proctrack", choices=["cgroup", "linuxproc"])
+    up.add_argument("--kill-wait", type=int, default=Settings.kill_wait, metavar="SECONDS")
+    up.add_argument("--gpus", type=int, default=Settings.gpus, help="per node")
+    return top
+
+
+USAGE = """\
+The cluster is up: nodes {nodes}; partitions viz (QoS moonlight only), open, short.
+
+    export SLURM_CONF={conf}
+    sinfo
+    sbatch --qos=moonlight --gres=gpu:1 --wrap='sleep 60'     (as {users})
+
+Logs are in {logs}. Ctrl-C ends everything.
+"""
+
+
+def up(options: argparse.Namespace) -> None:
+    users = [name for name in options.users.split(",") if name]
+    refused = [name for name in options.refused_users.split(",") if name]
+    directory = options.dir or Path(tempfile.mkdtemp(prefix="mlt-", dir="/var/tmp"))
+    settings = Settings(proctrack=options.proctrack, kill_wait=options.kill_wait, gpus=options.gpus)
+    created: list[TestUser] = []
+    cluster = SlurmCluster(directory, users, refused_users=refused, settings=settings)
+    try:
+        if options.create_users:
+            created = ensure_users([*users, *refused])
+        cluster.start()
+        print(
+            USAGE.format(
+                nodes=", ".join(cluster.nodes),
+                conf=cluster.slurm_conf,
+                users=" or ".join(users) or "a user you add with sacctmgr",
+                logs=directory / "log",
+            ),
+            flush=True,
+        )
+        signal.pause()
+    finally:
+        cluster.stop()
+        remove_users(created)  # spares those that were there before
+        if options.dir is None:
+            cluster.remove()
+
+
+def main() -> int:
+    # SIGTERM becomes an exception, so that it ends the cluster in order as Ctrl-C does.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        up(parser().parse_args())
+    except KeyboardInterrupt:
+        print("stopped")
+    except ClusterError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

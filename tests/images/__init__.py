@@ -1,0 +1,1 @@
+"""The definitions of the images, and the command that builds them."""

@@ -1,0 +1,114 @@
+"""A gateway in a process of its own, so that its memory is only its own.
+
+``python -m tests.relay.gateway_process``: one JSON object of options comes in on standard input,
+one with port and certificate goes out; it ends when standard input does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+TOKEN = "the-right-token-0123456789abcdefghijklmnop"
+SESSION = "ml-alice-abcdefghij"
+
+
+@dataclass(frozen=True)
+class RunningGateway:
+    port: int
+    certificate: str
+    pid: int
+
+    def memory(self) -> int:
+        """Most bytes that were resident since :meth:`forget_peak`."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0]) * 1024
+
+    def forget_peak(self) -> int:
+        """Begin to measure anew; gives what is resident now."""
+        Path(f"/proc/{self.pid}/clear_refs").write_text("5")  # proc(5): resets VmHWM
+        return self.memory()
+
+
+@contextmanager
+def running_gateway(
+    path: str | None = None,
+    port: int = 0,
+    *,
+    plain: bool = True,
+    signaling: str = "/api/websockets",
+    headers: dict[str, str] | None = None,
+    constants: dict[str, float] | None = None,
+) -> Iterator[RunningGateway]:
+    """A gateway before the host at ``path`` or ``port``; ``constants`` are module attributes."""
+    options = {
+        "path": path,
+        "port": port,
+        "plain": plain,
+        "signaling": signaling,
+        "headers": headers or {},
+        "constants": constants or {},
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.relay.gateway_process"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+    assert process.stdin and process.stdout
+    try:
+        process.stdin.write(json.dumps(options) + "\n")
+        process.stdin.flush()
+        told = json.loads(process.stdout.readline())
+        yield RunningGateway(told["port"], told["certificate"], process.pid)
+        assert process.poll() is None, "the gateway did not survive the test"
+    finally:
+        process.stdin.close()
+        process.wait(30)
+        process.stdout.close()
+
+
+async def _serve(options: dict[str, Any]) -> None:
+    from moonlight_spawner.agent.certificate import make_certificate
+    from moonlight_spawner.agent.gateway import Gateway
+    from moonlight_spawner.agent.gateway.door import Door
+    from moonlight_spawner.relay.upstream import Target
+
+    for name, value in options["constants"].items():
+        module, _, attribute = name.rpartition(".")
+        assert hasattr(importlib.import_module(module), attribute), name
+        setattr(importlib.import_module(module), attribute, value)
+    with tempfile.TemporaryDirectory() as directory:
+        tls, certificate = make_certificate(Path(directory), SESSION)
+    target = Target(
+        path=options["path"],
+        addresses=("127.0.0.1",),
+        port=options["port"],
+        headers=[(k.encode(), v.encode()) for k, v in options["headers"].items()],
+    )
+    there = options["path"] or options["port"]
+    gateway = Gateway(
+        Door(TOKEN, SESSION),
+        lambda: target if there else None,
+        tls,
+        options["plain"],
+        options["signaling"],
+    )
+    await gateway.start("127.0.0.1")
+    print(json.dumps({"port": gateway.port, "certificate": certificate}), flush=True)
+    await asyncio.to_thread(sys.stdin.read)
+    await gateway.stop()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve(json.loads(sys.stdin.readline())))

@@ -1,0 +1,163 @@
+"""A gateway cannot be held up: by many, by slow ones, by those that say nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.waiting import wait_for
+
+from .gateway_process import TOKEN, RunningGateway, running_gateway
+from .streams import open_descriptors
+from .wires import SWITCHED, UPGRADE, FakeHost, ask, ask_on, connect, get, login, read_head
+
+INCOMING = "moonlight_spawner.relay.incoming"
+SERVER = "moonlight_spawner.agent.gateway.server"
+
+
+@pytest.fixture
+def hasty(host: FakeHost) -> Iterator[RunningGateway]:
+    """Short patience, so that its end can be waited for."""
+    constants = {
+        f"{INCOMING}.HEAD_SECONDS": 1.0,
+        f"{INCOMING}.IDLE_SECONDS": 1.0,
+        f"{SERVER}._TLS_SECONDS": 1.0,
+    }
+    with running_gateway(str(host.path), constants=constants) as gateway:
+        yield gateway
+
+
+def closed_by_the_gateway(connection: socket.socket) -> bool:
+    connection.settimeout(15)
+    try:
+        while connection.recv(65536):
+            pass
+    except ConnectionError:
+        return True
+    except TimeoutError:
+        return False
+    return True
+
+
+def closed(connections: list[socket.socket]) -> int:
+    """How many of them the other end has closed by now."""
+    count = 0
+    for connection in select.select(connections, [], [], 0)[0]:
+        try:
+            count += connection.recv(1, socket.MSG_PEEK) == b""
+        except ConnectionError:
+            count += 1
+    return count
+
+
+@pytest.mark.parametrize(
+    "first", [b"", b"\x16", b"\x16\x03\x01\x02\x00", b"G", b"GET / HTTP/1.1\r\n"]
+)
+def test_who_connects_and_says_no_more_is_let_go(hasty: RunningGateway, first: bytes) -> None:
+    with connect(hasty) as connection:
+        connection.sendall(first)
+        assert closed_by_the_gateway(connection)
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+def test_a_head_that_trickles_in_is_cut_off(hasty: RunningGateway, tls: bool) -> None:
+    """Each byte is in time; the head as a whole is not."""
+    with connect(hasty, tls) as connection:
+        with contextlib.suppress(OSError):
+            for byte in get("/").encode():
+                connection.sendall(bytes([byte]))
+                time.sleep(0.1)
+            raise AssertionError("the whole head was taken")
+        assert closed_by_the_gateway(connection)
+
+
+def test_a_login_whose_body_never_comes_is_cut_off(hasty: RunningGateway) -> None:
+    """Nobody is logged in yet, so this costs a stranger nothing but a connection."""
+    with connect(hasty) as connection:
+        connection.sendall(b"POST /login HTTP/1.1\r\nHost: p\r\nContent-Length: 9\r\n\r\ntok")
+        assert closed_by_the_gateway(connection)
+
+
+def test_between_requests_one_may_be_silent_for_a_while_only(hasty: RunningGateway) -> None:
+    with connect(hasty) as connection:
+        assert ask_on(connection, get("/")).status == 200
+        assert closed_by_the_gateway(connection)
+
+
+def test_a_stream_may_be_silent_as_long_as_it_likes(hasty: RunningGateway, host: FakeHost) -> None:
+    def behave(connection: socket.socket, head: bytes, rest: bytes) -> None:
+        connection.sendall(SWITCHED)
+        connection.recv(1)
+        connection.sendall(b"still here")
+
+    host.behave = behave
+    with connect(hasty) as connection:
+        connection.sendall((get("/", UPGRADE) + "\r\n").encode())
+        read_head(connection)
+        time.sleep(3)
+        connection.sendall(b"?")
+        assert connection.recv(100) == b"still here"
+
+
+def test_a_slow_host_is_waited_for(hasty: RunningGateway, host: FakeHost) -> None:
+    def behave(connection: socket.socket, head: bytes, rest: bytes) -> None:
+        time.sleep(3)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate")
+
+    host.behave = behave
+    assert ask(hasty, get("/")).body == b"late"
+
+
+def test_a_crowd_of_strangers_is_limited_and_keeps_the_owner_not_out(host: FakeHost) -> None:
+    with running_gateway(str(host.path)) as gateway:
+        before = open_descriptors(gateway.pid)
+        owner = connect(gateway)
+        assert ask_on(owner, get("/")).status == 200
+        crowd = [connect(gateway) for _ in range(100)]
+        try:
+            wait_for(lambda: closed(crowd) >= 100 - 64)
+            assert closed(crowd) == 100 - 64
+            assert open_descriptors(gateway.pid) - before <= 70
+            # The owner who is in stays in, and comes in from another machine.
+            assert ask_on(owner, get("/")).status == 200
+            with socket.socket() as elsewhere:
+                elsewhere.bind(("127.0.0.2", 0))
+                elsewhere.connect(("127.0.0.1", gateway.port))
+                assert ask_on(elsewhere, get("/")).status == 200
+        finally:
+            owner.close()
+            for connection in crowd:
+                connection.close()
+        wait_for(lambda: open_descriptors(gateway.pid) <= before)
+        assert ask(gateway, get("/")).status == 200
+        assert login(gateway, TOKEN).status == 303
+
+
+def test_who_is_in_does_not_count_as_a_stranger(gateway: RunningGateway) -> None:
+    inside = [connect(gateway) for _ in range(60)]
+    try:
+        for connection in inside:
+            assert ask_on(connection, get("/")).status == 200
+        more = [connect(gateway) for _ in range(40)]
+        inside += more
+        for connection in more:
+            assert ask_on(connection, get("/")).status == 200
+    finally:
+        for connection in inside:
+            connection.close()
+
+
+def test_guesses_from_everywhere_need_no_memory(gateway: RunningGateway) -> None:
+    before = gateway.forget_peak()
+    for number in range(1500):
+        with socket.socket() as connection:
+            connection.bind((f"127.{1 + number // 250}.{number % 250}.7", 0))
+            connection.connect(("127.0.0.1", gateway.port))
+            head = "POST /login HTTP/1.1\r\nHost: p\r\nContent-Length: 7\r\n"
+            assert ask_on(connection, head, b"token=x").status == 403
+    assert gateway.memory() - before < 16 * 2**20

@@ -1,0 +1,61 @@
+"""`moonlight-hpc doctor` on a real cluster: all green, then one thing wrong at a time."""
+
+from __future__ import annotations
+
+from tests.cluster.fixtures import SlurmUsers
+from tests.cluster.slurm import SlurmCluster
+from tests.slurm.conftest import MakeCli
+from tests.support.cli import UserCli
+
+
+def red(cli: UserCli, env: dict[str, str] | None = None) -> list[str]:
+    """Names of the checks that are not good; each of them says what to do."""
+    done = cli.run("doctor", env=env)
+    lines = done.stdout.splitlines()
+    names = []
+    for line, after in zip(lines, [*lines[1:], ""], strict=True):
+        if line.startswith("✗"):
+            assert after.startswith("    → "), done.stdout
+            names.append(line[2:].split(":")[0])
+    assert done.returncode == (1 if names else 0), done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return names
+
+
+def test_an_installation_in_order_is_all_green(slurm_users: SlurmUsers, cli: MakeCli) -> None:
+    alice = cli(slurm_users.alice)
+    assert red(alice) == []
+    assert len(alice.run("doctor").stdout.splitlines()) >= 12
+
+
+def test_what_is_wrong_is_red_and_nothing_else(
+    slurm: SlurmCluster, slurm_users: SlurmUsers, cli: MakeCli
+) -> None:
+    alice, carol = cli(slurm_users.alice), cli(slurm_users.carol)
+    assert red(carol) == ["QoS moonlight"]
+    assert red(alice, {"MOONLIGHT_HPC_QOS": "nosuch"}) == ["QoS nosuch"]
+    assert red(alice, {"MOONLIGHT_HPC_PARTITION": "nosuch"}) == ["partition nosuch", "GPUs"]
+    assert red(alice, {"MOONLIGHT_HPC_AGENT_COMMAND": '["/nosuch/moonlight-hpc", "agent"]'}) == [
+        "agent"
+    ]
+    assert red(alice, {"MOONLIGHT_HPC_HOST_DESKTOP": "never"}) == ["images"]
+    slurm.stop_slurmdbd()
+    assert red(alice) == ["QoS moonlight", "accounting"]
+
+
+def test_records_that_strangers_can_move_are_red(slurm_users: SlurmUsers, cli: MakeCli) -> None:
+    alice = cli(slurm_users.alice)
+    shared = slurm_users.alice.home / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    assert red(alice, {"MOONLIGHT_HPC_SESSIONS_DIR": str(shared)}) == ["records"]
+    shared.chmod(0o1777)
+    assert red(alice, {"MOONLIGHT_HPC_SESSIONS_DIR": str(shared)}) == []
+
+
+def test_a_node_is_looked_at_with_its_own_checks(slurm_users: SlurmUsers, cli: MakeCli) -> None:
+    done = cli(slurm_users.alice).run("doctor", "--node")
+    assert done.returncode == 0, done.stdout
+    names = [line[2:].split(":")[0] for line in done.stdout.splitlines()]
+    first = ["X server", "desktop", "D-Bus", "selkies", "Sunshine", "Sunshine's web client"]
+    assert names == [*first, "X sockets", "Apptainer", "sound", "OpenGL", "input devices"]

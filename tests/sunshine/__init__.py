@@ -1,0 +1,1 @@
+"""Sessions streamed by Sunshine, with stand-ins for what no package registry carries."""

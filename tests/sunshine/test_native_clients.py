@@ -1,0 +1,142 @@
+"""A native client pairs by PIN, is proven by the list, and is known to later sessions."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.standins.client import Client, Identity, PairingFailed
+from tests.support.cli import UserCli
+from tests.support.gateway import SessionGateway
+
+NATIVE = {"MOONLIGHT_HPC_NATIVE_CLIENTS": "true"}
+
+
+def pair(gateway: SessionGateway, client: Client, typed: str) -> tuple[int, dict[str, Any]]:
+    """The client asks and shows the PIN 1234; the user types ``typed`` into the page."""
+    outcome: list[object] = []
+
+    def ask() -> None:
+        try:
+            outcome.append(client.pair("1234"))
+        except PairingFailed as e:
+            outcome.append(e)
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    for _ in range(100):
+        status, answer = gateway.json(
+            "/control/native/pin", "POST", {"pin": typed, "name": "Laptop"}
+        )
+        if status != 409:
+            asking.join(30)
+            assert isinstance(outcome[0], str if typed == "1234" else PairingFailed)
+            return status, answer
+        time.sleep(0.1)
+    raise AssertionError("the client never waited")
+
+
+@pytest.fixture
+def native(alice: UserCli) -> tuple[SessionGateway, dict[str, Any]]:
+    """A running session that takes native clients: its gateway, and where it listens."""
+    session = alice.wait(alice.create(env=NATIVE)["session_id"], "running")
+    gateway = SessionGateway(alice, session)
+    status, where = gateway.json("/control/native")
+    assert status == 200 and where["available"]
+    assert where["port"] == session["sunshine_port"]
+    return gateway, where
+
+
+def test_a_right_pin_pairs_and_later_sessions_know_the_client(
+    alice: UserCli, native: tuple[SessionGateway, dict[str, Any]]
+) -> None:
+    gateway, where = native
+    assert where["clients"] == []
+    identity = Identity.new()
+    client = Client(where["address"], where["port"], identity)
+    status, paired = pair(gateway, client, "1234")
+    assert (status, paired["name"]) == (200, "Laptop")
+    assert client.serverinfo(secure=True)["PairStatus"] == "1"
+    known_as = client.serverinfo()["uniqueid"]
+
+    alice.stop_all()
+    later = alice.wait(alice.create(env=NATIVE)["session_id"], "running")
+    gateway = SessionGateway(alice, later)
+    _, where = gateway.json("/control/native")
+    assert [c["name"] for c in where["clients"]] == ["Laptop"]
+    # The client keeps the host's certificate and its id: both are the same again.
+    again = Client(where["address"], where["port"], identity, client.server_cert)
+    assert again.serverinfo(secure=True)["PairStatus"] == "1"
+    assert again.serverinfo()["uniqueid"] == known_as
+
+    uuid = where["clients"][0]["uuid"]
+    assert gateway.json(f"/control/native/clients/{uuid}", "DELETE")[0] == 200
+    assert gateway.json("/control/native")[1]["clients"] == []
+    memory = gateway.directory.parent / "paired-clients.json"
+    assert memory.read_text() == "[]"
+    assert memory.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_client_removed_in_one_session_does_not_come_back_by_another(
+    alice: UserCli, native: tuple[SessionGateway, dict[str, Any]]
+) -> None:
+    first, where = native
+    status, lost = pair(first, Client(where["address"], where["port"], Identity.new()), "1234")
+    assert status == 200
+    second = SessionGateway(alice, alice.wait(alice.create(env=NATIVE)["session_id"], "running"))
+    _, where = second.json("/control/native")
+    assert [c["uuid"] for c in where["clients"]] == [lost["uuid"]]
+    assert first.json(f"/control/native/clients/{lost['uuid']}", "DELETE")[0] == 200
+
+    status, other = pair(second, Client(where["address"], where["port"], Identity.new()), "1234")
+    assert status == 200
+    memory = json.loads((second.directory.parent / "paired-clients.json").read_text())
+    assert [client["uuid"] for client in memory] == [other["uuid"]]
+    assert second.json(f"/control/native/clients/{other['uuid']}", "DELETE")[0] == 200
+
+
+def test_a_wrong_pin_is_not_taken_for_a_pairing(
+    alice: UserCli, native: tuple[SessionGateway, dict[str, Any]]
+) -> None:
+    gateway, where = native
+    client = Client(where["address"], where["port"], Identity.new())
+    status, answer = pair(gateway, client, "9999")
+    assert status == 422
+    assert "did not accept the PIN" in answer["message"]
+    assert gateway.json("/control/native")[1]["clients"] == []
+    # A pairing that was pending makes Sunshine deaf to TERM: the session ends all the same.
+    alice.stop_all()
+
+
+def test_a_pin_is_four_digits_and_somebody_has_to_wait_for_it(
+    native: tuple[SessionGateway, dict[str, Any]],
+) -> None:
+    gateway, _ = native
+    for pin in ["", "123", "12345", "abcd", 1234, None, "\uff11\uff12\uff13\uff14", "1234; id"]:
+        status, answer = gateway.json("/control/native/pin", "POST", {"pin": pin})
+        assert (status, answer["fields"][0]["field"]) == (400, "pin"), pin
+    status, answer = gateway.json("/control/native/pin", "POST", {"pin": "1234"})
+    assert (status, answer["code"]) == (409, "no_client_waits")
+
+
+def test_a_site_without_native_clients_has_no_panel_and_stays_on_loopback(alice: UserCli) -> None:
+    session = alice.wait(alice.create()["session_id"], "running")
+    gateway = SessionGateway(alice, session)
+    assert gateway.json("/control/native")[0] == 404
+    ports = {session["sunshine_port"] + offset for offset in (-5, 0, 1, 21, 15)}
+    listening = [c.laddr for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN]
+    found = {address.ip for address in listening if address.port in ports}
+    assert found == {"127.0.0.1"}
+
+
+def test_the_browser_streams_beside_native_clients(
+    native: tuple[SessionGateway, dict[str, Any]],
+) -> None:
+    """Sunshine listens on the node's address only, so the browser's client has to go there too."""
+    gateway, _ = native
+    assert gateway.video("/signaling", app=958645192, frames=5) == 5

@@ -1,0 +1,94 @@
+"""`moonlight-hpc` as an ordinary user runs it: another process, another uid, JSON out."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.cluster.users import TestUser, as_user, run_as
+from tests.support.site import site_env
+
+Session = dict[str, Any]
+ENDED = ("completed", "failed", "cancelled", "timeout")
+
+
+class UserCli:
+    """The command line of one user with the settings of one site."""
+
+    def __init__(self, user: TestUser, env: Mapping[str, str]):
+        self.user = user
+        self.env = {**site_env(user.home), "MOONLIGHT_HPC_RESOLUTION": "1024x768", **env}
+
+    def run(
+        self, *arguments: str, env: Mapping[str, str] | None = None, timeout: float = 120
+    ) -> subprocess.CompletedProcess[str]:
+        argv = [sys.executable, "-m", "moonlight_spawner", *arguments]
+        return run_as(self.user, argv, env={**self.env, **(env or {})}, timeout=timeout)
+
+    def start(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+        """The same in the background."""
+        argv = [sys.executable, "-m", "moonlight_spawner", *arguments]
+        options = as_user(self.user, {**self.env, **(env or {})})
+        return subprocess.Popen(
+            argv, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options
+        )
+
+    def json(self, *arguments: str, env: Mapping[str, str] | None = None) -> Any:
+        done = self.run(*arguments, "--json", env=env)
+        assert done.returncode == 0, done.stderr + done.stdout
+        return json.loads(done.stdout)
+
+    def create(self, *arguments: str, env: Mapping[str, str] | None = None) -> Session:
+        session: Session = self.json("session", "create", *arguments, env=env)
+        return session
+
+    def sessions(self, env: Mapping[str, str] | None = None) -> list[Session]:
+        found: list[Session] = self.json("session", "list", "--all", env=env)
+        return found
+
+    def get(self, session_id: str, env: Mapping[str, str] | None = None) -> Session:
+        return next(s for s in self.sessions(env) if s["session_id"] == session_id)
+
+    def directory(self, session_id: str) -> Path:
+        """Where the session's records lie."""
+        return Path(self.env["MOONLIGHT_HPC_SESSIONS_DIR"], self.user.name, session_id)
+
+    def stop(self, session_id: str) -> Session:
+        session: Session = self.json("session", "stop", "--wait", session_id)
+        return session
+
+    def stop_all(self) -> None:
+        for session in self.sessions():
+            if session["status"] not in ENDED:
+                self.stop(session["session_id"])
+
+    def wait(
+        self,
+        session_id: str,
+        condition: str | Callable[[Session], bool],
+        timeout: float = 180,
+        env: Mapping[str, str] | None = None,
+    ) -> Session:
+        """Until the session has that status or meets the condition.
+
+        A session that has ended while something else was waited for is a failure at once, with
+        its reason and the end of its logs.
+        """
+        met = condition if callable(condition) else lambda s: s["status"] == condition
+        deadline = time.monotonic() + timeout
+        while True:
+            session = self.get(session_id, env)
+            if met(session):
+                return session
+            assert session["status"] not in ENDED, self._story(session)
+            assert time.monotonic() < deadline, self._story(session)
+            time.sleep(0.3)
+
+    def _story(self, session: Session) -> str:
+        logs = self.run("session", "logs", session["session_id"], "--tail", "3000").stdout
+        return json.dumps(session, indent=1) + "\n" + logs

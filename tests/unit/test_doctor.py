@@ -1,0 +1,223 @@
+"""`moonlight-hpc doctor` on nodes where something is missing, too old, or never answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.standins.sunshine_install import install
+
+from .conftest import AsNobody
+
+Found = dict[str, dict[str, Any]]
+NODE = ["X server", "desktop", "D-Bus", "selkies", "Sunshine", "Sunshine's web client"]
+NODE += ["X sockets", "Apptainer", "sound", "OpenGL", "input devices"]
+
+# What waits for twenty seconds or a minute waits for one or three.
+HASTY = """
+import sys
+import moonlight_spawner.doctor.node as node
+from moonlight_spawner.cli import main
+assert node.SECONDS
+node.SECONDS = 1.0
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+class Doctor:
+    """Looks at a node that has the programs of ``bin`` and the Python modules of ``lib`` besides."""
+
+    def __init__(self, directory: Path):
+        self.bin, self.lib = directory / "bin", directory / "lib"
+        self.images = directory / "images"
+        for place in (self.bin, self.lib, self.images):
+            place.mkdir()
+        self._env = {
+            "PATH": f"{self.bin}:/usr/bin:/bin",
+            "PYTHONPATH": str(self.lib),
+            "MOONLIGHT_HPC_SCHEDULER": "local",
+            "MOONLIGHT_HPC_SESSIONS_DIR": str(directory / "sessions"),
+            "MOONLIGHT_HPC_IMAGES_DIR": str(self.images),
+        }
+
+    def program(self, name: str, script: str) -> Path:
+        path = self.bin / name
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+        return path
+
+    def look(self, *arguments: str, **settings: str) -> Found:
+        more = {f"MOONLIGHT_HPC_{name.upper()}": value for name, value in settings.items()}
+        done = subprocess.run(
+            [sys.executable, "-c", HASTY, "doctor", *arguments, "--json"],
+            env={**os.environ, **self._env, **more},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.stdout, done.stderr
+        findings = json.loads(done.stdout)
+        assert done.returncode == (0 if all(f["good"] for f in findings) else 1)
+        assert all(f["fix"] for f in findings if not f["good"])
+        return {f["name"]: f for f in findings}
+
+    def node(self, **settings: str) -> Found:
+        found = self.look("--node", **settings)
+        assert list(found) == NODE, "no finding is lost, whatever another one is"
+        return found
+
+
+@pytest.fixture
+def doctor(tmp_path: Path) -> Doctor:
+    return Doctor(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "module, words, fix",
+    [
+        ("import os, signal; os.kill(os.getpid(), signal.SIGILL)", "SIGILL", "CPU is too old"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "SIGSEGV", "by hand"),
+        ("import time; time.sleep(60)", "within 1 s", "by hand"),
+        ("raise ImportError('libgbm.so.1: cannot open')", "libgbm.so.1", "libgbm1"),
+    ],
+    ids=["illegal instruction", "crash", "slow", "library"],
+)
+def test_an_encoder_that_does_not_load(doctor: Doctor, module: str, words: str, fix: str) -> None:
+    (doctor.lib / "pixelflux.py").write_text(module + "\n")
+    found = doctor.node()["selkies"]
+    assert not found["good"]
+    assert words in found["text"] and fix in found["fix"]
+    assert doctor.node(streaming_host="selkies")["selkies"]["good"] is False
+    not_needed = doctor.node(streaming_host="sunshine")["selkies"]
+    assert not_needed["good"] and "not needed" in not_needed["text"]
+
+
+def test_where_images_stream_nothing_of_it_is_needed(doctor: Doctor) -> None:
+    (doctor.lib / "pixelflux.py").write_text("raise ImportError('no')\n")
+    (doctor.images / "sunshine_desktop.sif").write_bytes(b"SIF")
+    doctor.program("apptainer", "exit 0")
+    for host in ("auto", "sunshine"):
+        found = doctor.node(streaming_host=host)
+        assert all(found[name]["good"] for name in NODE[3:6]), found
+    found = doctor.node(streaming_host="selkies")
+    assert not found["selkies"]["good"], "it runs on the node, beside the image"
+    found = doctor.node(streaming_host="sunshine", host_desktop="always")
+    assert not found["Sunshine"]["good"]
+
+
+def test_an_image_that_does_not_start_in_time(doctor: Doctor) -> None:
+    (doctor.images / "sunshine_desktop.sif").write_bytes(b"SIF")
+    doctor.program("apptainer", "exec sleep 60")
+    found = doctor.node()["Apptainer"]
+    assert not found["good"] and "within 3 s" in found["text"]
+    assert f"{doctor.bin}/apptainer exec" in found["fix"]
+
+
+def test_sunshine_is_missed_only_where_it_is_to_be(doctor: Doctor) -> None:
+    found = doctor.node()
+    assert found["Sunshine"]["good"] and found["Sunshine's web client"]["good"]
+    found = doctor.node(streaming_host="sunshine")
+    assert not found["Sunshine"]["good"] and not found["Sunshine's web client"]["good"]
+    assert "sunshine not found" in found["Sunshine"]["text"]
+    assert "web-server not found" in found["Sunshine's web client"]["text"]
+
+
+@pytest.mark.parametrize("host", ["auto", "sunshine"])
+def test_a_sunshine_that_is_there_is_asked(doctor: Doctor, tmp_path: Path, host: str) -> None:
+    (tmp_path / "home").mkdir()
+    install(doctor.bin.parent)
+    found = doctor.node(streaming_host=host)
+    assert found["Sunshine"]["good"], found
+    assert found["Sunshine"]["text"] == f"v2026.817.185037 ({doctor.bin}/sunshine)"
+    assert found["Sunshine's web client"]["good"]
+    assert str(doctor.bin / "static") in found["Sunshine's web client"]["text"]
+
+
+@pytest.mark.parametrize(
+    "said, good",
+    [
+        ("Info: Sunshine version: v2025.924.154138 commit: 9d6d5a1", False),
+        ("Info: Sunshine version: 0.23.1 commit: 9d6d5a1", False),
+        ("Info: Sunshine version: v2026.815 commit: 9d6d5a1", False),
+        ("Info: Sunshine version: v2026.816.1 commit: 9d6d5a1", True),
+        ("Info: Sunshine version: v2026.1003.1 commit: 9d6d5a1", True),
+        ("Info: Sunshine version: v2027.101.1 commit: 9d6d5a1", True),
+        ("cannot open shared object file", False),
+    ],
+)
+def test_a_sunshine_that_would_listen_everywhere_is_red(
+    doctor: Doctor, said: str, good: bool
+) -> None:
+    doctor.program("sunshine", f"echo '{said}'")
+    found = doctor.node()["Sunshine"]
+    assert found["good"] is good, found
+    assert good or "v2026.816" in found["fix"]
+
+
+def test_it_writes_nothing_where_the_user_has_his_own(doctor: Doctor, tmp_path: Path) -> None:
+    seen = tmp_path / "seen"
+    doctor.program("my-sunshine", f'echo "$CONFIGURATION_DIRECTORY $@" > {seen}')
+    doctor.node(sunshine_command='["my-sunshine", "--own-option"]')
+    directory, *words = seen.read_text().split()
+    assert words == ["--own-option", "--version"]
+    assert "moonlight-doctor-" in directory and not Path(directory).exists()
+
+
+def test_a_web_client_without_its_pages(doctor: Doctor, tmp_path: Path) -> None:
+    name = "Sunshine's web client"
+    doctor.program("sunshine", "echo Sunshine version: v2026.914.1")
+    doctor.program("web-server", "exit 0")
+    found = doctor.node()[name]
+    assert not found["good"] and "moonlight_web_directory" in found["fix"]
+    assert str(doctor.bin) in found["text"] and "/opt/moonlight-web" in found["text"]
+    release = tmp_path / "release" / "static"
+    release.mkdir(parents=True)
+    (release / "stream.html").write_text("")
+    assert doctor.node(moonlight_web_directory=str(release.parent))[name]["good"]
+
+
+def test_an_agent_command_of_one_word(doctor: Doctor) -> None:
+    wrapper = doctor.program(
+        "start-agent", f'exec {sys.executable} -m moonlight_spawner agent "$@"'
+    )
+    found = doctor.look(agent_command=json.dumps([str(wrapper)]))["agent"]
+    assert found["good"], found
+    assert found["text"].startswith("moonlight-hpc ") and str(wrapper) in found["text"]
+    doctor.program("start-agent", "echo 'module: command not found' >&2; exit 127")
+    found = doctor.look(agent_command=json.dumps([str(wrapper)]))["agent"]
+    assert not found["good"] and found["text"] == "module: command not found"
+    found = doctor.look(agent_command="[]")["agent"]
+    assert not found["good"] and "empty" in found["text"]
+
+
+LOOK = """
+import asyncio
+from moonlight_spawner.doctor import examine
+from moonlight_spawner.settings import load_site
+result = [vars(f) for f in asyncio.run(examine(load_site(environ={
+    "MOONLIGHT_HPC_CONFIG": args[0], "XDG_CONFIG_HOME": args[0], "MOONLIGHT_HPC_SCHEDULER": "local",
+    "MOONLIGHT_HPC_SESSIONS_DIR": args[1],
+})))]
+"""
+
+
+def test_a_check_that_fails_itself_is_one_finding(
+    as_nobody: AsNobody, shared_directory: Path
+) -> None:
+    settings = shared_directory / "empty.py"
+    settings.write_text("")
+    settings.chmod(0o644)
+    closed = shared_directory / "closed"
+    closed.mkdir(mode=0o700)
+    findings = {f["name"]: f for f in as_nobody(LOOK, str(settings), str(closed / "sessions"))}
+    assert "PermissionError" in findings["space"]["text"] and not findings["space"]["good"]
+    assert "Permission denied" in findings["records"]["text"]
+    assert "sessions_dir" in findings["records"]["text"]
+    assert findings["batch system"]["good"] and "input devices" in findings

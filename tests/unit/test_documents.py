@@ -1,0 +1,66 @@
+"""Documents that would lie: they are compared with what they speak of."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+
+
+def test_the_table_of_settings_is_that_of_the_program() -> None:
+    spec = importlib.util.spec_from_file_location("table", ROOT / "tools/settings_table.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert (ROOT / "docs/configuration.md").read_text("utf-8") == module.page()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda p: p.name)
+def test_links_lead_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text("utf-8")):
+        assert (document.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda p: p.name)
+def test_make_targets_that_are_named_exist(document: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"`make ([a-z-]+)`", document.read_text("utf-8")))
+    assert named <= targets, named - targets
+
+
+def test_files_that_the_structure_names_exist() -> None:
+    text = (ROOT / "docs/structure.md").read_text("utf-8")
+    package = ROOT / "spawner/moonlight_spawner"
+    for name in re.findall(r"`((?:[a-z_]+/)*[a-z_]+\.py)`", text):
+        inside = (package / name).exists()
+        assert inside or (ROOT / "jupyter_extension/moonlight_jupyter" / name).exists(), name
+
+
+def test_every_error_code_of_the_program_has_its_row() -> None:
+    spawner, extension = ROOT / "spawner", ROOT / "jupyter_extension/moonlight_jupyter"
+    sources = [*spawner.rglob("*.py"), *extension.rglob("*.py")]
+    text = "\n".join(path.read_text("utf-8") for path in sources)
+    given = set(re.findall(r'"code": "([a-z_]+)"', text))  # what the node answers to /control
+    given |= set(re.findall(r'\b(?:refuse|_page)\([^"()]*"([a-z_]+)"', text))
+    errors = (spawner / "moonlight_spawner/errors.py").read_text("utf-8")
+    given |= set(re.findall(r'^    code = "([a-z_]+)"', errors, re.MULTILINE))
+    pages = (spawner / "moonlight_spawner/pages.py").read_text("utf-8")
+    given |= set(re.findall(r'^    "([a-z_]+)": \($', pages, re.MULTILINE))
+    base = (extension / "base.py").read_text("utf-8")
+    statuses = set(re.findall(r'^    "([a-z_]+)": (\d{3}),$', base, re.MULTILINE))
+    statuses |= {
+        (code, n) for n, code in re.findall(r'^    (\d{3}): "([a-z_]+)",$', base, re.MULTILINE)
+    }
+    assert len(given) > 20 and len(statuses) > 10  # they are still written as they are looked for
+    given.remove("submit_unconfirmed")  # never answered: the launch goes on, and looks for the job
+
+    table = (ROOT / "docs/api.md").read_text("utf-8")
+    rows = re.findall(r"^\| ([\d, ]+) \| `([a-z_]+)` \|", table, re.MULTILINE)
+    described = {(code, status) for numbers, code in rows for status in numbers.split(", ")}
+    assert given | {code for code, _ in statuses} == {code for code, _ in described}
+    assert statuses <= described

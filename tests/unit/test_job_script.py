@@ -1,0 +1,122 @@
+"""The batch script: what it sets and starts is exactly what was meant, whatever the values hold."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from moonlight_spawner.job import job_script
+from moonlight_spawner.site import MoonlightSite
+
+ID = "ml-alice-abcdefghij"
+# The agent's place is taken by a program that tells what it was given.
+TELL = "import json, os, sys; print(json.dumps([sys.argv[1:], dict(os.environ), os.getpid()]))"
+NASTY = {
+    "SINGLE": "it's",
+    "DOUBLE": 'say "hi"',
+    "LINES": "one\ntwo\n\nfour\n",
+    "COMMAND": "$(touch /tmp/should-not-be)`id`",
+    "VARIABLE": "$HOME ${PATH} $$ !!",
+    "BACKSLASH": "a\\b\\\\c\\n\\",
+    "SPACES": "  a  b\t",
+    "END": "x; exit 1 #",
+    "JINJA": "{{ session_id }}{% raw %}{# #}",
+    "PERCENT": "%s%n%%",
+    "UNICODE": "한국어 \U0001f600 é",
+    "COMMA": "a,b=c,d",
+    "EMPTY": "",
+    "GLOB": "* ? [a-z] ~ {a,b}",
+    "HEREDOC": "<<EOF\nEOF\n",
+    "QUOTES": "'\"'\"''",
+    "CONTROL": "\x01\x7f\r",
+}
+
+
+def run(site: MoonlightSite, directory: Path) -> tuple[list[str], dict[str, str], int, str]:
+    """Arguments, environment and pid of the agent, and all that the script printed before."""
+    script = directory.parent / "job.sh"
+    script.write_text(job_script(site, ID, directory))
+    started = subprocess.Popen(
+        ["/bin/bash", str(script)],
+        env={"PATH": "/usr/bin:/bin", "HOME": "/root"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    said, _ = started.communicate(timeout=30)
+    assert started.returncode == 0, said
+    *before, last = said.splitlines()
+    arguments, environment, pid = json.loads(last)
+    assert pid == started.pid, "the agent is not the job's own process"
+    return arguments, environment, pid, "\n".join(before)
+
+
+@pytest.fixture
+def telling(site: MoonlightSite) -> MoonlightSite:
+    site.agent_command = [sys.executable, "-I", "-c", TELL]
+    return site
+
+
+def test_the_agent_gets_the_directory_and_becomes_the_job(
+    telling: MoonlightSite, tmp_path: Path
+) -> None:
+    arguments, _, _, said = run(telling, tmp_path / ID)
+    assert (arguments, said) == ([str(tmp_path / ID)], "")
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_values_arrive_to_the_letter(telling: MoonlightSite, tmp_path: Path, name: str) -> None:
+    value = NASTY[name]
+    telling.job_environment = {name: value, "AFTER": "still here"}
+    telling.agent_command = [*telling.agent_command, value]
+    directory = tmp_path / (value.replace("/", "_").replace("\n", " ") or "empty")
+    arguments, environment, _, said = run(telling, directory)
+    assert environment[name] == value
+    assert environment["AFTER"] == "still here"
+    assert arguments == [value, str(directory)]
+    assert said == ""
+    assert not Path("/tmp/should-not-be").exists()
+
+
+def test_all_values_together(telling: MoonlightSite, tmp_path: Path) -> None:
+    telling.job_environment = NASTY
+    _, environment, _, _ = run(telling, tmp_path / ID)
+    assert {name: environment[name] for name in NASTY} == NASTY
+
+
+@pytest.mark.parametrize(
+    "name", ["", "A-B", "A B", "1A", "A=B", "A;id", "A\n", "$(id)", "Ä", "a.b", "A\x00"]
+)
+def test_a_name_that_no_shell_takes_is_refused(
+    telling: MoonlightSite, tmp_path: Path, name: str
+) -> None:
+    telling.job_environment = {name: "x"}
+    with pytest.raises(ValueError, match="no name of a variable"):
+        job_script(telling, ID, tmp_path)
+
+
+def test_the_sites_prologue_is_shell_and_runs_before_the_agent(
+    telling: MoonlightSite, tmp_path: Path
+) -> None:
+    telling.job_environment = {"FIRST": "1"}
+    telling.job_prologue = '\n  echo "prologue sees $FIRST"\nexport SECOND=$((FIRST + 1))\n\n'
+    _, environment, _, said = run(telling, tmp_path / ID)
+    assert said == "prologue sees 1"
+    assert environment["SECOND"] == "2"
+
+
+def test_files_of_the_job_are_closed_to_others(telling: MoonlightSite, tmp_path: Path) -> None:
+    telling.job_prologue = "umask"
+    assert run(telling, tmp_path / ID)[3] == "0077"
+
+
+def test_the_script_holds_no_secret_and_names_its_session(
+    telling: MoonlightSite, tmp_path: Path
+) -> None:
+    script = job_script(telling, ID, tmp_path / ID)
+    assert script.startswith("#!/bin/bash\n") and script.endswith("\n")
+    assert f"session {ID}." in script
+    assert "token" not in script.lower()

@@ -1,0 +1,115 @@
+"""Session ids, login names and idempotency keys: what may become a path, a job name, a header."""
+
+from __future__ import annotations
+
+import random
+import string
+
+import pytest
+from moonlight_spawner.errors import InvalidRequest
+from moonlight_spawner.request import validate_request_key, validate_user
+from moonlight_spawner.session import SESSION_ID, new_session_id
+
+ODD_USERS = [
+    "alice",
+    "Alice.B",
+    "alice@EXAMPLE.ORG",
+    "a" * 256,
+    "machine$",
+    "_svc",
+    ".hidden",
+    "-rf",
+    "../../etc",
+    "a/b",
+    "a b",
+    "a\nb",
+    "관리자",
+    "é",
+    "",
+    "....",
+    "----",
+]
+
+
+@pytest.mark.parametrize("user", ODD_USERS)
+def test_an_id_of_any_user_is_safe_as_path_job_name_and_url(user: str) -> None:
+    session_id = new_session_id(user)
+    assert SESSION_ID.fullmatch(session_id)
+    assert session_id.startswith("ml-")
+    assert len(session_id) <= 3 + 32 + 11
+    assert set(session_id) <= set(string.ascii_lowercase + string.digits + "._-")
+
+
+def test_an_id_shows_whose_it_is() -> None:
+    assert new_session_id("alice.b").rpartition("-")[0] == "ml-alice.b"
+
+
+def test_ids_of_one_user_differ() -> None:
+    assert len({new_session_id("alice") for _ in range(20_000)}) == 20_000
+
+
+def test_ids_of_random_users_are_valid() -> None:
+    alphabet = string.printable + "äß日本\u0660\U0001f600"
+    chance = random.Random(7)
+    for _ in range(5_000):
+        user = "".join(chance.choices(alphabet, k=chance.randrange(60)))
+        assert SESSION_ID.fullmatch(new_session_id(user)), user
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "ml-alice-abcdefghi",
+        "ml-alice-abcdefghijk",
+        "ml-alice-abcdefghi1",
+        "ml-alice-ABCDEFGHIJ",
+        "ml--abcdefghij",
+        "ml-.-abcdefghij",
+        "ml-a/b-abcdefghij",
+        "ml-../x-abcdefghij",
+        "ml-alice-abcdefghij\n",
+        "\nml-alice-abcdefghij",
+        "ml-alice-abcdefghij/..",
+        "ml-alice-abcdefghij\x00",
+        "ml-" + "a" * 33 + "-abcdefghij",
+        "../ml-alice-abcdefghij",
+        "ml-٣-abcdefghij",
+    ],
+)
+def test_what_is_no_id_is_not_taken_for_one(text: str) -> None:
+    assert not SESSION_ID.fullmatch(text)
+
+
+@pytest.mark.parametrize("user", ["alice", "Alice.B", "_svc", "a@EXAMPLE.ORG", "host$", "a" * 200])
+def test_login_names(user: str) -> None:
+    assert validate_user(user) == user
+
+
+@pytest.mark.parametrize(
+    "user",
+    ["", "-rf", "a b", "a/b", "../a", "a\n", "a\x00", "a;id", "$(id)", "1a", "é", "a" * 300, "a$$"],
+)
+def test_what_is_no_login_name(user: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        validate_user(user)
+    assert caught.value.fields[0].field == "user"
+    assert "\n" not in str(caught.value) and "\x00" not in str(caught.value)
+    assert len(str(caught.value)) < 120
+
+
+@pytest.mark.parametrize("key", ["a", "5f0c3c9e-7b0a-4a57-9a62-0a5f0f8e8a11", "x" * 128, "../../x"])
+def test_request_keys(key: str) -> None:
+    assert validate_request_key(key) == key
+
+
+@pytest.mark.parametrize("key", ["", " ", "a b", "a\n", "a\r\nX: y", "x" * 129, "é", "a\x00", "\t"])
+def test_what_is_no_request_key(key: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        validate_request_key(key)
+    assert caught.value.fields[0].field == "Idempotency-Key"
+    assert len(str(caught.value.fields[0].value)) <= 61
+
+
+def test_no_request_key_at_all() -> None:
+    assert validate_request_key(None) is None

@@ -1,0 +1,261 @@
+"""The rules about states: what a user sees, from all that is known of a session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from moonlight_spawner.derive import APPEAR_SECONDS, SILENCE_SECONDS, derive
+from moonlight_spawner.records import AgentStatus, Facts, Job, Stop
+from moonlight_spawner.scheduler.base import JobInfo, JobState, Snapshot
+from moonlight_spawner.session import End, Gateway, Resources, Session, State, Step, StepState
+
+NOW = datetime(2026, 1, 2, 12, 0, 0, tzinfo=timezone.utc)
+GATEWAY = Gateway(hosts=["n1"], port=40000, certificate="PEM")
+
+
+def ago(seconds: float) -> datetime:
+    return NOW - timedelta(seconds=seconds)
+
+
+@dataclass(frozen=True)
+class Known:
+    """All that `derive` is told, with a job that was submitted ten seconds ago."""
+
+    job: Job | None = field(default_factory=lambda: Job(job_id="7", submitted_at=ago(10)))
+    stop: Stop | None = None
+    end: End | None = None
+    info: JobInfo | None = None
+    snapshot: Snapshot | None = None
+    agent: AgentStatus | None = None
+    scheduler: str = "slurm"
+
+    def session(self) -> Session:
+        resources = Resources(
+            image="desktop", hours=2, cpus=4, memory_gb=8, gpus=1, resolution="1920x1080", fps=60
+        )
+        facts = Facts(
+            session_id="ml-alice-abcdefghij",
+            user="alice",
+            image_id="desktop",
+            image_name="XFCE desktop",
+            host="selkies",
+            scheduler=self.scheduler,
+            request=resources,
+            created_at=ago(20),
+        )
+        jobs = {self.info.job_id: self.info} if self.info else {}
+        snapshot = self.snapshot or Snapshot(jobs)
+        return derive(facts, self.job, self.stop, self.end, self.info, snapshot, self.agent, NOW)
+
+
+def info(state: JobState, **more: object) -> JobInfo:
+    return JobInfo(job_id="7", state=state, **more)
+
+
+def agent(phase: str, **more: object) -> AgentStatus:
+    known = {"node": "n1", "started_at": ago(5), "beat": ago(1), **more}
+    return AgentStatus(phase=phase, **known)
+
+
+STOP = Stop(requested_at=ago(1))
+WAITS = info(
+    JobState.PENDING, code="Priority", message="Others are ahead.", position=3, pending=9,
+    estimated_start=ago(-60),
+)  # fmt: skip
+RUNS = info(JobState.RUNNING, node="n1", started_at=ago(6), ends_at=ago(-7194))
+ENDS = info(JobState.ENDING, node="n1", started_at=ago(6))
+STARTING = agent(
+    "starting",
+    steps=[
+        Step(id="claim", label="Claim a display", state=StepState.DONE),
+        Step(id="xserver", label="Start the X server", state=StepState.RUNNING),
+        Step(id="desktop", label="Start the desktop"),
+    ],
+)
+RUNNING = agent("running", gateway=GATEWAY, display_num=12, sunshine_port=48026)
+LOGGED_OUT = End(state=State.COMPLETED, code="LoggedOut", reason="Bye.", ended_at=ago(2))
+CRASHED = End(state=State.FAILED, code="XServerEnded", reason="X ended.", ended_at=ago(2))
+TOLD_LIMIT = End(state=State.TIMEOUT, code="TimeLimit", reason="2 h are over.", ended_at=ago(2))
+TOLD_OUTSIDE = End(state=State.CANCELLED, code="CancelledOutside", reason="x", ended_at=ago(2))
+
+
+def ended(end: End) -> AgentStatus:
+    return agent("ended", end=end)
+
+
+LIVE = {
+    "handed over": (Known(), State.PENDING, "Submitting"),
+    "unconfirmed": (Known(job=None), State.PENDING, "SubmitUnconfirmed"),
+    "in the queue": (Known(info=WAITS), State.PENDING, "Priority"),
+    "on a node": (Known(info=RUNS), State.STARTING, "NodePrepares"),
+    "agent starts": (Known(info=RUNS, agent=STARTING), State.STARTING, "xserver"),
+    "agent is faster than squeue": (Known(info=WAITS, agent=STARTING), State.STARTING, "xserver"),
+    "agent is faster than sbatch": (Known(job=None, agent=STARTING), State.STARTING, "xserver"),
+    "runs": (Known(info=RUNS, agent=RUNNING), State.RUNNING, ""),
+    "agent ends": (Known(info=RUNS, agent=agent("stopping")), State.STOPPING, ""),
+    "stopped while handed over": (Known(stop=STOP), State.STOPPING, "Stopping"),
+    "stopped while unconfirmed": (Known(job=None, stop=STOP), State.STOPPING, "Stopping"),
+    "stopped in the queue": (Known(info=WAITS, stop=STOP), State.STOPPING, "Stopping"),
+    "stopped while it starts": (
+        Known(info=RUNS, stop=STOP, agent=STARTING),
+        State.STOPPING,
+        "Stopping",
+    ),
+    "stopped while it runs": (
+        Known(info=RUNS, stop=STOP, agent=RUNNING),
+        State.STOPPING,
+        "Stopping",
+    ),
+    "Slurm ends it": (Known(info=ENDS, agent=RUNNING), State.STOPPING, "Stopping"),
+}
+
+
+@pytest.mark.parametrize("known, state, code", LIVE.values(), ids=LIVE.keys())
+def test_live_states(known: Known, state: State, code: str) -> None:
+    session = known.session()
+    assert (session.status, session.reason_code) == (state, code)
+    assert session.live and session.ended_at is None
+    assert bool(session.queue) == (state is State.PENDING)
+
+
+ENDED = {
+    "logged out": (Known(info=RUNS, agent=ended(LOGGED_OUT)), State.COMPLETED, "LoggedOut"),
+    "crashed": (Known(info=RUNS, agent=ended(CRASHED)), State.FAILED, "XServerEnded"),
+    "crashed, Slurm says failed": (
+        Known(info=info(JobState.FAILED), agent=ended(CRASHED)), State.FAILED, "XServerEnded",
+    ),
+    "failed without a word": (Known(info=info(JobState.FAILED)), State.FAILED, "FAILED"),
+    "completed without a word": (Known(info=info(JobState.COMPLETED)), State.COMPLETED, "COMPLETED"),
+    "completed after a stop": (
+        Known(info=info(JobState.COMPLETED), stop=STOP), State.CANCELLED, "StoppedByUser",
+    ),
+    "cancelled after a stop": (
+        Known(info=info(JobState.CANCELLED), stop=STOP), State.CANCELLED, "StoppedByUser",
+    ),
+    "cancelled from outside": (
+        Known(info=info(JobState.CANCELLED)), State.CANCELLED, "CancelledOutside",
+    ),
+    "time limit": (Known(info=info(JobState.TIMEOUT)), State.TIMEOUT, "TIMEOUT"),
+    "time limit, agent agrees": (
+        Known(info=info(JobState.TIMEOUT), agent=ended(TOLD_LIMIT)), State.TIMEOUT, "TimeLimit",
+    ),
+    "time limit, agent was told by TERM only": (
+        Known(info=info(JobState.TIMEOUT), agent=ended(TOLD_OUTSIDE)), State.TIMEOUT, "TIMEOUT",
+    ),
+    "agent reached the limit, Slurm says completed": (
+        Known(info=info(JobState.COMPLETED), agent=ended(TOLD_LIMIT)), State.TIMEOUT, "TimeLimit",
+    ),
+    "node died": (Known(info=info(JobState.NODE_FAIL), agent=RUNNING), State.FAILED, "NODE_FAIL"),
+    "node died, whatever the agent said": (
+        Known(info=info(JobState.NODE_FAIL), agent=ended(TOLD_OUTSIDE)), State.FAILED, "NODE_FAIL",
+    ),
+    "runner gone": (
+        Known(info=info(JobState.NODE_FAIL, code="RunnerGone"), scheduler="local"),
+        State.FAILED, "RunnerGone",
+    ),
+    "preempted": (
+        Known(info=info(JobState.PREEMPTED), agent=ended(TOLD_OUTSIDE)), State.FAILED, "PREEMPTED",
+    ),
+    "memory": (
+        Known(info=info(JobState.OUT_OF_MEMORY), agent=RUNNING), State.FAILED, "OUT_OF_MEMORY",
+    ),
+    "job unknown": (
+        Known(job=Job(job_id="7", submitted_at=ago(APPEAR_SECONDS))), State.FAILED, "JobUnknown",
+    ),
+    "job unknown after a stop": (
+        Known(job=Job(job_id="7", submitted_at=ago(APPEAR_SECONDS)), stop=STOP),
+        State.CANCELLED, "StoppedByUser",
+    ),
+    "job unknown, it ran when last seen": (
+        Known(
+            job=Job(job_id="7", submitted_at=ago(APPEAR_SECONDS)),
+            info=RUNS, snapshot=Snapshot({}), agent=RUNNING,
+        ),
+        State.FAILED, "JobUnknown",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("known, state, code", ENDED.values(), ids=ENDED.keys())
+def test_ended_states(known: Known, state: State, code: str) -> None:
+    session = known.session()
+    assert (session.status, session.reason_code) == (state, code)
+    assert session.reason and session.ended_at and not session.live
+    assert session.queue is session.gateway is session.ends_at is session.stale_since is None
+
+
+def test_a_recorded_end_is_final_whatever_is_said_later() -> None:
+    for later in (RUNS, WAITS, info(JobState.FAILED), None):
+        known = Known(end=LOGGED_OUT, info=later, agent=RUNNING, stop=STOP)
+        session = known.session()
+        assert (session.status, session.reason) == (State.COMPLETED, "Bye.")
+        assert session.ended_at == LOGGED_OUT.ended_at and session.gateway is None
+
+
+AWAY = Snapshot({}, complete=False, stale_since=ago(30), stale_reason="Slurm is away.")
+
+
+@pytest.mark.parametrize(
+    "known, state",
+    [
+        (Known(info=WAITS), State.PENDING),
+        (Known(info=RUNS), State.STARTING),
+        (Known(info=RUNS, agent=RUNNING), State.RUNNING),
+        (Known(info=None), State.PENDING),
+        (Known(job=Job(job_id="7", submitted_at=ago(9999)), agent=RUNNING), State.RUNNING),
+        (Known(job=Job(job_id="7", submitted_at=ago(9999)), stop=STOP), State.STOPPING),
+    ],
+)
+def test_while_slurm_is_away_the_last_state_stays_and_is_marked(known: Known, state: State) -> None:
+    session = replace(known, snapshot=AWAY).session()
+    assert session.status is state
+    assert (session.stale_since, session.stale_reason) == (ago(30), "Slurm is away.")
+
+
+def test_what_the_agent_said_last_counts_while_slurm_is_away() -> None:
+    session = Known(info=RUNS, agent=ended(CRASHED), snapshot=AWAY).session()
+    assert (session.status, session.stale_since) == (State.FAILED, None)
+
+
+def test_a_new_job_may_be_missing_for_a_while() -> None:
+    young = Job(job_id="7", submitted_at=ago(APPEAR_SECONDS - 1))
+    assert Known(job=young).session().status is State.PENDING
+    assert Known(job=young, agent=RUNNING).session().status is State.RUNNING
+
+
+def test_a_silent_node_is_marked_and_not_ended() -> None:
+    def silent(seconds: float) -> Session:
+        return Known(info=RUNS, agent=agent("running", beat=ago(seconds))).session()
+
+    assert silent(SILENCE_SECONDS).stale_since is None
+    session = silent(SILENCE_SECONDS + 1)
+    assert session.status is State.RUNNING
+    assert session.stale_since == ago(SILENCE_SECONDS + 1)
+    assert session.stale_reason == f"Node n1 has reported nothing for {SILENCE_SECONDS + 1} s."
+
+
+def test_the_queue_is_shown_with_place_and_estimate() -> None:
+    queue = Known(info=WAITS).session().queue
+    assert queue and (queue.code, queue.message) == ("Priority", "Others are ahead.")
+    assert (queue.position, queue.pending, queue.estimated_start) == (3, 9, ago(-60))
+
+
+def test_times_and_places_come_from_whoever_knows_them() -> None:
+    session = Known(info=RUNS, agent=RUNNING).session()
+    assert (session.node, session.display_num, session.sunshine_port) == ("n1", 12, 48026)
+    assert (session.started_at, session.ends_at) == (RUNS.started_at, RUNS.ends_at)
+    assert session.gateway == GATEWAY and "gateway" not in session.model_dump()
+    alone = Known(agent=RUNNING).session()
+    assert (alone.started_at, alone.ends_at) == (ago(5), ago(5) + timedelta(hours=2))
+
+
+def test_only_a_slurm_job_has_a_slurm_id() -> None:
+    assert Known().session().slurm_job_id == "7"
+    assert Known(scheduler="local").session().slurm_job_id is None
+
+
+def test_the_end_of_a_job_is_dated_by_the_batch_system() -> None:
+    assert Known(info=info(JobState.FAILED, ended_at=ago(99))).session().ended_at == ago(99)
+    assert Known(info=info(JobState.FAILED)).session().ended_at == NOW
