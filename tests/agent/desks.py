@@ -124,7 +124,7 @@ def start_in_desktop(session: DeskSession, command: str) -> Process:
     def found() -> list[int]:
         return [p for p, c in session.processes().items() if c == "sleep 7431" and p not in before]
 
-    assert wait_until(found, 15), session.processes()
+    assert wait_until(found, 90), session.processes()
     service.unlink()
     script.unlink()
     return Process.of(found()[0])

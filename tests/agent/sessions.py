@@ -31,7 +31,7 @@ from tests.support.site import site_env
 from .hidden import without_programs
 
 START_SECONDS = 120
-END_SECONDS = 30
+END_SECONDS = 120
 
 
 class Ranges:
@@ -198,7 +198,7 @@ class DeskSession:
                         return message
             raise AssertionError("the stream ended before a frame came")
 
-        return asyncio.run(asyncio.wait_for(join(), 60))
+        return asyncio.run(asyncio.wait_for(join(), 120))
 
 
 class AgentSession(DeskSession):

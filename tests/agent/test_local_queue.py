@@ -56,7 +56,7 @@ def test_many_jobs_get_their_places_in_the_order_of_asking(jobs: Make) -> None:
         desk.wait(ends, JobState.RUNNING)
         desk.cancel(ends)
         desk.wait(starts, JobState.RUNNING)
-    assert wait_until(lambda: len(_words(started)) == len(names), 20)
+    assert wait_until(lambda: len(_words(started)) == len(names), 90)
     # The first two have their places at the same time.
     assert sorted(_words(started)[:2]) == ["a", "b"]
     assert _words(started)[2:] == list(names[2:])

@@ -65,7 +65,7 @@ def test_the_script_hears_term_and_may_take_its_time(jobs: Make) -> None:
     desk = jobs()
     desk.submit("a", "trap 'sleep 0.5; echo bye; exit 0' TERM\necho ready\nsleep 7432 & wait\n")
     log = desk.root / "a" / "agent.log"
-    assert wait_until(lambda: log.exists() and "ready" in log.read_text(), 10)
+    assert wait_until(lambda: log.exists() and "ready" in log.read_text(), 60)
     desk.cancel("a")
     desk.wait("a", JobState.CANCELLED)
     assert "bye" in log.read_text()
@@ -95,7 +95,7 @@ def test_the_time_limit_ends_a_job(tmp_path: Path, deaf: bool) -> None:
         assert found
         return found
 
-    assert wait_until(lambda: job().state.ended, 30, 0.05), job()
+    assert wait_until(lambda: job().state.ended, 90, 0.05), job()
     assert job().state is JobState.TIMEOUT
     assert ("told" in (tmp_path / "agent.log").read_text()) != deaf
 
@@ -145,7 +145,7 @@ def test_jobs_outlive_the_server_that_submitted_them(jobs: Make) -> None:
         ["sh", "-c", '"$@"; exec sleep 7432', "sh", *argv], start_new_session=True
     )
     desk.names.append("a")
-    assert wait_until(lambda: (desk.root / "a" / "local.json").exists(), 10)
+    assert wait_until(lambda: (desk.root / "a" / "local.json").exists(), 60)
     desk.wait("a", JobState.RUNNING)
     os.killpg(server.pid, signal.SIGHUP)
     os.killpg(server.pid, signal.SIGKILL)

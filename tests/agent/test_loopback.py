@@ -103,7 +103,7 @@ def test_nothing_is_sent_to_a_stranger_who_takes_the_port_of_a_client_that_ended
     for pid, command in session.processes().items():
         if "web-server" in command:
             Process.of(pid).signal(signal.SIGKILL)
-    assert wait_until(lambda: _free(port), 10)
+    assert wait_until(lambda: _free(port), 60)
     with squatting(stranger, port) as heard:
         answers = []
 
@@ -112,10 +112,10 @@ def test_nothing_is_sent_to_a_stranger_who_takes_the_port_of_a_client_that_ended
             return answers[-1].status == 200
 
         # It is started again, in another block if the stranger was there first.
-        assert wait_until(answered, 60, 0.2), session.log()
+        assert wait_until(answered, 120, 0.2), session.log()
         assert not any(b"OWNED" in answer.body for answer in answers)
         # It may answer a moment before it is on record.
-        assert wait_until(lambda: any("stream ended" in n for n in session.status.notes), 30)
+        assert wait_until(lambda: any("stream ended" in n for n in session.status.notes), 120)
     assert secret not in "".join(bytes.fromhex(line).decode("latin-1") for line in heard)
 
 

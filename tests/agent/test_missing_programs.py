@@ -82,7 +82,7 @@ def test_without_xfce_a_plain_window_manager_does(launch: Launch) -> None:
     session = launch(hidden=["xfce4-session", "xfce4-terminal"])
     status = session.wait_running()
     assert next(s.detail for s in status.steps if s.id == "desktop") == "openbox"
-    assert wait_until(lambda: "/usr/bin/xterm" in session.processes().values(), 15)
+    assert wait_until(lambda: "/usr/bin/xterm" in session.processes().values(), 90)
     assert len(session.first_frame()) > 100
 
 

@@ -7,6 +7,7 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
 from moonlight_spawner.session import State
 
 from tests.cluster.processes import Process, wait_until
@@ -25,7 +26,7 @@ def wait_for_another(session: AgentSession, name: str, old: int) -> Process:
             return session.find(name) != old
         return False
 
-    assert wait_until(there, 60, 0.1), session.processes()
+    assert wait_until(there, 120, 0.1), session.processes()
     return Process.of(session.find(name))
 
 
@@ -36,7 +37,7 @@ def test_term_ends_everything_soon(launch: Launch) -> None:
     began = time.monotonic()
     session.process.terminate()
     assert session.wait_exit() == 0
-    assert time.monotonic() - began < 15, "Slurm kills 30 s after TERM"
+    assert time.monotonic() - began < 30, "Slurm kills 30 s after TERM"
     status = session.status
     assert status.phase == "ended"
     assert status.end and (status.end.state, status.end.code) == (
@@ -49,7 +50,7 @@ def test_term_ends_everything_soon(launch: Launch) -> None:
 
 def test_term_while_it_starts(launch: Launch) -> None:
     session = launch()
-    session.wait(lambda s: s.steps[2].started_at, 60)
+    session.wait(lambda s: s.steps[2].started_at, 120)
     session.process.terminate()
     assert session.wait_exit() == 0
     end = session.status.end
@@ -57,11 +58,29 @@ def test_term_while_it_starts(launch: Launch) -> None:
     session.assert_nothing_left()
 
 
+@pytest.mark.parametrize(
+    ("seconds_left", "end"),
+    [
+        (92, (State.TIMEOUT, "TimeLimit")),  # seen: Slurm's TERM@60 came 92 s before the limit
+        (300, (State.CANCELLED, "CancelledOutside")),
+    ],
+)
+def test_term_shortly_before_the_limit_is_the_limits(
+    seconds_left: int, end: tuple[State, str], launch: Launch
+) -> None:
+    session = launch(job={"SLURM_JOB_END_TIME": str(int(time.time()) + seconds_left)})
+    session.wait(lambda s: s.steps[0].started_at, 120)
+    session.process.terminate()
+    session.wait_exit()
+    found = session.status.end
+    assert found and (found.state, found.code) == end
+
+
 def test_a_stop_in_the_first_moment_is_the_users(launch: Launch) -> None:
     """TERM may come before the agent listens to signals; his word is on record all the same."""
     session = launch()
     session.ask_to_stop()
-    assert wait_until(lambda: has_child(session.process.pid), 30, 0.001)
+    assert wait_until(lambda: has_child(session.process.pid), 60, 0.001)
     session.process.terminate()
     session.wait_exit()
     end = session.status.end
@@ -143,7 +162,7 @@ def test_many_daemons_that_hold_on_are_gone_too(launch: Launch) -> None:
     session.wait_running()
     swarm = "for i in 1 2 3 4 5 6 7 8; do setsid sleep 7431 & done; trap '' TERM; exec sleep 7431"
     start_in_desktop(session, swarm)
-    assert wait_until(lambda: sum(c == "sleep 7431" for c in session.processes().values()) == 9, 15)
+    assert wait_until(lambda: sum(c == "sleep 7431" for c in session.processes().values()) == 9, 60)
     session.process.terminate()
     session.wait_exit()
     session.assert_nothing_left()

@@ -40,7 +40,7 @@ def test_the_guardian_is_killed(launch: Launch) -> None:
 
 def test_the_agent_is_killed_while_it_starts(launch: Launch) -> None:
     session = launch()
-    session.wait(lambda s: s.steps[1].state is StepState.RUNNING, 60)
+    session.wait(lambda s: s.steps[1].state is StepState.RUNNING, 120)
     session.agent.signal(signal.SIGKILL)
     assert session.wait_exit() == 1
     status = session.status
@@ -74,7 +74,7 @@ def test_agent_and_guardian_are_killed_at_once(desk: LocalDesk) -> None:
     told = desk.wait(session, lambda s: s["ended_at"])
     assert told["status"] == "failed" and told["reason"]
     assert daemon.wait(15), "the runner adopts and ends what is left"
-    assert wait_until(lambda: not session.processes(), 15, 0.1), session.processes()
+    assert wait_until(lambda: not session.processes(), 90, 0.1), session.processes()
     remove_files(session)  # both who would have done it were killed
 
 

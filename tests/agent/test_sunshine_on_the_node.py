@@ -131,7 +131,7 @@ def test_the_browsers_client_comes_back_beside_a_sunshine_that_goes_on(
     for pid, command in session.processes().items():
         if "web-server" in command:
             Process.of(pid).signal(signal.SIGKILL)
-    assert wait_until(lambda: any("started again" in n for n in session.status.notes), 30)
+    assert wait_until(lambda: any("started again" in n for n in session.status.notes), 120)
     assert session.ask("/stream.html", session.token).status == 200
     assert sunshine(session) == before
 
@@ -146,7 +146,7 @@ def test_a_sunshine_whose_stream_ports_are_taken_meanwhile_moves(
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.bind(("127.0.0.1", before + 10))
         os.kill(sunshine(session), signal.SIGSEGV)
-        assert wait_until(lambda: any("started again" in n for n in session.status.notes), 60)
+        assert wait_until(lambda: any("started again" in n for n in session.status.notes), 120)
         after = session.status.sunshine_port
     assert after and after != before
     assert session.ask("/stream.html", session.token).status == 200

@@ -41,7 +41,7 @@ class Commands:
         return {"SLURM_CONF": str(self.slurm_conf)}
 
     def command(
-        self, argv: Sequence[str], *, check: bool = True, timeout: float = 60.0
+        self, argv: Sequence[str], *, check: bool = True, timeout: float = 120.0
     ) -> subprocess.CompletedProcess[str]:
         """Run a program as root; with `check` an exit code other than 0 raises CommandFailed."""
         finished = subprocess.run(
@@ -66,7 +66,7 @@ class Commands:
         env: Mapping[str, str] | None = None,
         input: str | None = None,
         cwd: Path | str | None = None,
-        timeout: float = 60.0,
+        timeout: float = 120.0,
         check: bool = False,
     ) -> subprocess.CompletedProcess[str]:
         """Like `users.run_as`, with SLURM_CONF in the environment."""
@@ -118,7 +118,7 @@ class Commands:
         return _fields(text)
 
     def wait_job(
-        self, job_id: int | str, states: str | Iterable[str], timeout: float = 60.0
+        self, job_id: int | str, states: str | Iterable[str], timeout: float = 120.0
     ) -> dict[str, str]:
         """Wait until the job is in one of the states; its fields then."""
         wanted = {states} if isinstance(states, str) else set(states)
@@ -136,7 +136,7 @@ class Commands:
         return last
 
     def wait_reason(
-        self, job_id: int | str, reason: str | None = None, timeout: float = 45.0
+        self, job_id: int | str, reason: str | None = None, timeout: float = 90.0
     ) -> str:
         """Wait until a pending job's reason is `reason`, or any at all; the reason found.
 
@@ -157,7 +157,7 @@ class Commands:
             )
         return found[0]
 
-    def cancel_all_jobs(self, timeout: float = 60.0) -> None:
+    def cancel_all_jobs(self, timeout: float = 120.0) -> None:
         """Cancel every job and wait until none holds anything."""
         jobs = self.squeue()
         if jobs:

@@ -129,7 +129,7 @@ class Daemon:
         """SIGKILL all that this daemon ever started."""
         end_all(self.descendants)
 
-    def close(self, timeout: float = 15.0) -> None:
+    def close(self, timeout: float = 60.0) -> None:
         """End the daemon and everything below it, and wait until it has."""
         for keeper in self._keepers:
             assert keeper.stdin is not None

@@ -122,7 +122,7 @@ class Faults(Commands):
     def _slurmd_port(self, node: str) -> int:
         raise NotImplementedError
 
-    def _wait_for_answer(self, *argv: str, timeout: float = 30.0) -> None:
+    def _wait_for_answer(self, *argv: str, timeout: float = 90.0) -> None:
         said = [""]
 
         def answered() -> bool:

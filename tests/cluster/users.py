@@ -192,7 +192,7 @@ def run_as(
     env: Mapping[str, str] | None = None,
     input: str | None = None,
     cwd: Path | str | None = None,
-    timeout: float = 60.0,
+    timeout: float = 120.0,
     check: bool = False,
 ) -> subprocess.CompletedProcess[str]:
     """Run a program as a user and return its output as text.

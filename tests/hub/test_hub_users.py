@@ -60,11 +60,11 @@ class TestTheOwner:
         assert launched.status_code == 201, launched.text
         address = launched.headers["location"]
         assert address.startswith(SESSIONS + "/")
-        wait_for(lambda: status(alice, address) == "running", 90)
+        wait_for(lambda: status(alice, address) == "running", 150)
         page = alice.get(launched.json()["stream_url"])
         assert page.status_code == 200 and "<title>Selkies</title>" in page.text
         assert alice.delete(address, headers=xsrf(alice)).status_code == 202
-        wait_for(lambda: status(alice, address) == "cancelled", 30)
+        wait_for(lambda: status(alice, address) == "cancelled", 120)
 
     def test_needs_the_xsrf_token(self, alice: httpx.Client, recorded: str) -> None:
         answer = alice.delete(f"{SESSIONS}/{recorded}")

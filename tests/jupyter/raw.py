@@ -10,7 +10,7 @@ from typing import Any
 
 import h11
 
-ANSWER_SECONDS = 30.0
+ANSWER_SECONDS = 90.0
 
 
 def strict(text: bytes | str) -> Any:

@@ -88,7 +88,7 @@ def stop_all(sessions_dir: Path) -> None:
     for runner in runners:
         with contextlib.suppress(psutil.NoSuchProcess):
             runner.send_signal(signal.SIGTERM)
-    _, alive = psutil.wait_procs(runners, timeout=20)
+    _, alive = psutil.wait_procs(runners, timeout=60)
     for runner in alive:
         with contextlib.suppress(psutil.NoSuchProcess):
             runner.kill()

@@ -45,7 +45,7 @@ def test_a_session_outlives_a_server_that_is_killed(server: Portal) -> None:
     server.kill()  # in the middle of the start
 
     server.start()
-    wait_for(lambda: session(server, session_id)["status"] == "running", 90)
+    wait_for(lambda: session(server, session_id)["status"] == "running", 150)
     server.kill()
 
     server.start()
@@ -56,7 +56,7 @@ def test_a_session_outlives_a_server_that_is_killed(server: Portal) -> None:
         assert client.get(stream).status_code == 200
         assert video_comes(server, stream)
         client.delete(f"{SESSIONS}/{session_id}")
-    wait_for(lambda: session(server, session_id)["status"] == "cancelled", 30)
+    wait_for(lambda: session(server, session_id)["status"] == "cancelled", 120)
 
 
 def test_a_server_that_stops_ends_its_streams_and_no_session(

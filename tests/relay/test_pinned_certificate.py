@@ -28,7 +28,7 @@ def certificate(name: str = "ml-alice-abcdefghij") -> tuple[ssl.SSLContext, str]
 
 def run(work: Callable[[], Awaitable[None]]) -> None:
     async def limited() -> None:
-        await asyncio.wait_for(work(), 30)
+        await asyncio.wait_for(work(), 90)
 
     asyncio.run(limited())
 

@@ -26,7 +26,7 @@ SWITCHED = (
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
-def connect(gateway: RunningGateway, tls: bool = False, timeout: float = 20) -> socket.socket:
+def connect(gateway: RunningGateway, tls: bool = False, timeout: float = 60) -> socket.socket:
     """A connection to the gateway; TLS trusts the one certificate."""
     plain = socket.create_connection(("127.0.0.1", gateway.port), timeout=timeout)
     if not tls:

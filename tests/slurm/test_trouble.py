@@ -51,7 +51,7 @@ def test_a_launch_that_is_killed_is_on_record_and_its_job_is_found(
     try:
         launch = alice.start("session", "create")
         process = psutil.Process(launch.pid)
-        assert wait_until(lambda: "sbatch" in _children(process), 60)
+        assert wait_until(lambda: "sbatch" in _children(process), 120)
         launch.kill()
         launch.wait()
     finally:

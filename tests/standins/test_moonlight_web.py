@@ -108,26 +108,26 @@ async def _stream_v2(web: Web, app: int = DESKTOP, echo: bool = True) -> dict[st
 
 def test_v2_streams_with_both_sides_paired_before(tmp_path: Path) -> None:
     with running(tmp_path, 2) as (web, host):
-        seen = asyncio.run(asyncio.wait_for(_stream_v2(web), 30))
+        seen = asyncio.run(asyncio.wait_for(_stream_v2(web), 90))
         assert seen["UpdateApp"]["app"]["title"] == "Desktop"
         assert seen["ConnectionComplete"]["width"] == 1280
         assert seen["first"][:2] == b"\x02\x01"
         assert seen["rtt"][:3] == [1, 2, 3]
         assert "pong" not in seen
         assert host.client().serverinfo()["state"] == "SUNSHINE_SERVER_BUSY"
-        again = asyncio.run(asyncio.wait_for(_stream_v2(web), 30))
+        again = asyncio.run(asyncio.wait_for(_stream_v2(web), 90))
         assert again["video"] >= 20
         answer = web.fetch("POST", "/api/host/cancel", HEADER, {"host_id": 1})
         assert answer == (200, '{"success": true}')
         assert host.client().serverinfo()["state"] == "SUNSHINE_SERVER_FREE"
-        wrong = asyncio.run(asyncio.wait_for(_stream_v2(web, app=7), 10))
+        wrong = asyncio.run(asyncio.wait_for(_stream_v2(web, app=7), 90))
         assert wrong["DebugLog"]["ty"] == "fatalDescription"
 
 
 def test_v2_needs_its_streamer(tmp_path: Path) -> None:
     with running(tmp_path, 2) as (web, _):
         (web.folder / "streamer").unlink()
-        seen = asyncio.run(asyncio.wait_for(_stream_v2(web), 10))
+        seen = asyncio.run(asyncio.wait_for(_stream_v2(web), 90))
         assert seen["DebugLog"]["message"] == "Failed to start stream because of a server error"
 
 
@@ -153,7 +153,7 @@ def test_v3_streams_with_both_sides_paired_before(tmp_path: Path) -> None:
         return seen
 
     with running(tmp_path, 3) as (web, host):
-        seen = asyncio.run(asyncio.wait_for(stream(web), 30))
+        seen = asyncio.run(asyncio.wait_for(stream(web), 90))
         assert seen["Response"]["app_name"] == "Desktop"
         assert host.client().serverinfo()["currentgame"] == str(DESKTOP)
         web.process.send_signal(signal.SIGTERM)
@@ -190,7 +190,7 @@ def test_pairing_by_pin_rewrites_the_data(both: tuple[Web, Sunshine]) -> None:
                             await asyncio.sleep(0.05)
         return lines
 
-    first, second = asyncio.run(asyncio.wait_for(pair(), 30))
+    first, second = asyncio.run(asyncio.wait_for(pair(), 90))
     assert len(first["Pin"]) == 4
     assert second["Paired"]["paired"] == "Paired"
     assert len(host.clients()) == 2

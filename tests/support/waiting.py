@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def wait_for(condition: Callable[[], T], seconds: float = 30.0) -> T:
+def wait_for(condition: Callable[[], T], seconds: float = 90.0) -> T:
     """Poll ``condition`` until it is true; what it gave then.
 
     ``wait_until`` of tests.cluster gives False at the end of the time, for those who go on then.

@@ -191,7 +191,7 @@ def test_a_key_that_twenty_processes_want_has_one_owner(tmp_path: Path) -> None:
     for process in crowd:
         process.start()
     start.set()
-    told = [answers.get(timeout=30) for _ in crowd]
+    told = [answers.get(timeout=90) for _ in crowd]
     for process in crowd:
         process.join()
     owners = {owner for _, owner in told}

@@ -22,6 +22,10 @@ from .status import StatusFile, could_not_start
 log = logging.getLogger(__name__)
 
 _STOP_POLL_SECONDS = 1.0
+# `--signal=B:TERM@60` comes on the tick of 30 s before that minute (slurmctld's PERIODIC_TIMEOUT),
+# so 60 to 90 s before the limit; the rest is for whole seconds and a busy node. A session that is
+# cancelled from outside this shortly before its limit cannot be told from one that reached it.
+_TERM_BEFORE_LIMIT = timedelta(seconds=60 + 30 + 15)
 
 
 def run(directory: Path, runtime: Path) -> int:
@@ -114,8 +118,7 @@ class Agent:
     def _stopped(self) -> End:
         if self._asked_to_stop():
             return End(state=State.CANCELLED, code="StoppedByUser", reason="You stopped it.")
-        # TERM comes up to a minute (and Slurm's 10 s of tolerance) before the limit.
-        if now() > self._ends_at - timedelta(seconds=90):
+        if now() > self._ends_at - _TERM_BEFORE_LIMIT:
             return End(
                 state=State.TIMEOUT,
                 code="TimeLimit",
