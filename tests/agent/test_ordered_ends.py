@@ -69,11 +69,11 @@ def test_term_shortly_before_the_limit_is_the_limits(
     seconds_left: int, end: tuple[State, str], launch: Launch
 ) -> None:
     session = launch(job={"SLURM_JOB_END_TIME": str(int(time.time()) + seconds_left)})
-    session.wait(lambda s: s.steps[0].started_at, 120)
+    session.wait_running()
     session.process.terminate()
     session.wait_exit()
     found = session.status.end
-    assert found and (found.state, found.code) == end
+    assert found and (found.state, found.code) == end, session.log()
 
 
 def test_a_stop_in_the_first_moment_is_the_users(launch: Launch) -> None:
