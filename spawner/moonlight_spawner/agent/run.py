@@ -22,9 +22,9 @@ from .status import StatusFile, could_not_start
 log = logging.getLogger(__name__)
 
 _STOP_POLL_SECONDS = 1.0
-# `--signal=B:TERM@60` comes on the tick of 30 s before that minute (slurmctld's PERIODIC_TIMEOUT),
-# so 60 to 90 s before the limit; the rest is for whole seconds and a busy node. A session that is
-# cancelled from outside this shortly before its limit cannot be told from one that reached it.
+# `--signal=B:TERM@60` was seen 92 s before the limit (Slurm 22.05): Slurm looks at limits on a tick
+# of about 30 s, so it is early by up to one. The rest is for whole seconds and a busy node. A session
+# that is cancelled from outside this shortly before its limit cannot be told from one that reached it.
 _TERM_BEFORE_LIMIT = timedelta(seconds=60 + 30 + 15)
 
 
