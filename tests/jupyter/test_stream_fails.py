@@ -108,7 +108,8 @@ class TestASessionThatDoesNotRun:
         assert node.host.heads == []
 
     async def test_is_not_known(self, call: Call, records: Records) -> None:
-        session_id = records.add()[:-1] + "a2"[records.add().endswith("a")]
+        known = records.add()
+        session_id = known[:-1] + "a2"[known.endswith("a")]
         answer = await call("GET", desktop(session_id))
         assert (answer.status, answer.code) == (404, "unknown")
         page = await call("GET", desktop(session_id), headers=HTML)
