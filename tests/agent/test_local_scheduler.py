@@ -13,9 +13,9 @@ import time
 from pathlib import Path
 
 import pytest
+from moonlight_spawner.mark import mark_of
 from moonlight_spawner.scheduler import local
 from moonlight_spawner.scheduler.base import JobState
-from moonlight_spawner.scheduler.mark import mark_of
 
 from tests.cluster.processes import wait_until
 

@@ -21,10 +21,10 @@ from pydantic import ValidationError
 
 from ..errors import SchedulerUnavailable
 from ..files import read_shared, write_private
+from ..mark import ProcessMark
 from ..site import MoonlightSite
 from .base import JobInfo, JobRequest, JobState, Scheduler, Snapshot
 from .local_queue import queue_directory
-from .mark import ProcessMark
 
 log = logging.getLogger(__name__)
 

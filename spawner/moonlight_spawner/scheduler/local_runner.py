@@ -20,11 +20,11 @@ import psutil
 
 from ..agent.processes import become_subreaper, die_with_parent, end_descendants
 from ..files import write_private
+from ..mark import mark_of
 from ..session import now
 from .base import JobState
 from .local import LocalJob
 from .local_queue import Ticket
-from .mark import mark_of
 
 # As Slurm: --signal=B:TERM@60 before the limit, KillWait after it or after a TERM from outside.
 _WARN_SECONDS = 60.0
