@@ -58,4 +58,5 @@ def test_a_node_is_looked_at_with_its_own_checks(slurm_users: SlurmUsers, cli: M
     assert done.returncode == 0, done.stdout
     names = [line[2:].split(":")[0] for line in done.stdout.splitlines()]
     first = ["X server", "desktop", "D-Bus", "selkies", "Sunshine", "Sunshine's web client"]
-    assert names == [*first, "X sockets", "Apptainer", "sound", "OpenGL", "input devices"]
+    then = ["X sockets", "Apptainer", "sound", "OpenGL", "input devices", "shared memory"]
+    assert names == [*first, *then]

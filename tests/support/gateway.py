@@ -9,6 +9,7 @@ import queue
 import ssl
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -22,7 +23,17 @@ class SessionGateway:
     """Talks to the gateway of a running session."""
 
     def __init__(self, cli: UserCli, session: Session):
-        self.directory = cli.directory(session["session_id"])
+        self._read(cli.directory(session["session_id"]))
+
+    @classmethod
+    def of(cls, directory: Path) -> SessionGateway:
+        """That of the session with this directory."""
+        gateway = cls.__new__(cls)
+        gateway._read(directory)
+        return gateway
+
+    def _read(self, directory: Path) -> None:
+        self.directory = directory
         status = json.loads((self.directory / "status.json").read_text())
         self.token = (self.directory / "token").read_text().strip()
         self._port = int(status["gateway"]["port"])
@@ -55,25 +66,33 @@ class SessionGateway:
 
     def sounds(self, path: str, app: int) -> Iterator[int]:
         """The loudest sample of each packet of sound, while the caller listens."""
-        packets: queue.Queue[int | None] = queue.Queue()
+        for message in self._messages(path, app):
+            if message[0] == _AUDIO:
+                yield int.from_bytes(message[1:3], "big")
+
+    def pictures(self, path: str, app: int) -> Iterator[bytes]:
+        """Video messages; the stream goes on until the caller closes this."""
+        return (message for message in self._messages(path, app) if message[0] == _VIDEO)
+
+    def _messages(self, path: str, app: int) -> Iterator[bytes]:
+        messages: queue.Queue[bytes | None] = queue.Queue()
         enough = threading.Event()
 
         def heard(message: bytes) -> bool:
-            if message[0] == _AUDIO:
-                packets.put(int.from_bytes(message[1:3], "big"))
+            messages.put(message)
             return enough.is_set()
 
         def listen() -> None:
             try:
                 asyncio.run(asyncio.wait_for(self._listen(path, app, heard), 120))
             finally:
-                packets.put(None)
+                messages.put(None)
 
         thread = threading.Thread(target=listen, daemon=True)
         thread.start()
         try:
-            while (peak := packets.get(timeout=60)) is not None:
-                yield peak
+            while (message := messages.get(timeout=60)) is not None:
+                yield message
         finally:
             enough.set()
             thread.join(30)

@@ -17,7 +17,7 @@ from .conftest import AsNobody
 
 Found = dict[str, dict[str, Any]]
 NODE = ["X server", "desktop", "D-Bus", "selkies", "Sunshine", "Sunshine's web client"]
-NODE += ["X sockets", "Apptainer", "sound", "OpenGL", "input devices"]
+NODE += ["X sockets", "Apptainer", "sound", "OpenGL", "input devices", "shared memory"]
 
 # What waits for twenty seconds or a minute waits for one or three.
 HASTY = """
@@ -221,3 +221,8 @@ def test_a_check_that_fails_itself_is_one_finding(
     assert "Permission denied" in findings["records"]["text"]
     assert "sessions_dir" in findings["records"]["text"]
     assert findings["batch system"]["good"] and "input devices" in findings
+
+
+def test_the_node_says_how_shared_memory_is_closed_to_others(doctor: Doctor) -> None:
+    found = doctor.look("--node")["shared memory"]
+    assert found["good"] and "closed to others from the start" in found["text"]

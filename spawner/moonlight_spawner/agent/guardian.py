@@ -23,6 +23,7 @@ from types import FrameType
 from ..errors import UnsafeDirectory
 from ..files import read_own, read_shared
 from ..session import End, State
+from .memory import remove_left
 from .processes import become_subreaper, die_with_parent, end_descendants
 from .status import StatusFile, could_not_start
 from .xserver import remove_leftovers
@@ -75,7 +76,7 @@ def guard(directory: Path) -> int:
             time.sleep(0.05)
     for signum in _SIGNALS:
         signal.signal(signum, signal.SIG_IGN)
-    result = _clean_up(directory, runtime, status, bool(told_at))
+    result = _clean_up(directory, runtime, agent, status, bool(told_at))
     alone.close()
     return result
 
@@ -138,6 +139,7 @@ def _sweep() -> None:
                 continue
             pid = int(read_own(path / "guardian") or "")
             if not Path(f"/proc/{pid}").exists():
+                remove_left(path)
                 shutil.rmtree(path, ignore_errors=True)
     _remove_ice_sockets()
     for lock in Path("/tmp").glob(".X*-lock"):
@@ -188,8 +190,9 @@ def _agent(directory: Path, runtime: Path, guardian: int) -> int:
         sys.stderr.flush()
 
 
-def _clean_up(directory: Path, runtime: Path, status: int, told: bool) -> int:
+def _clean_up(directory: Path, runtime: Path, agent: int, status: int, told: bool) -> int:
     end_descendants()
+    remove_left(runtime, agent)
     _remove_ice_sockets()
     shutil.rmtree(runtime, ignore_errors=True)
     record = StatusFile.load(directory)

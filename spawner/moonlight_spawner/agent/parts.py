@@ -29,6 +29,7 @@ from .graphics import Graphics, look
 from .hosts import HOSTS, Host, HostContext, HostFailed
 from .keyboard import set_layout
 from .manifest import Manifest, read_manifest
+from .memory import SharedMemory
 from .sound import Sound
 from .status import StatusFile
 from .supervise import Supervisor
@@ -66,6 +67,7 @@ class Parts:
         self._host: Host | None = None
         self._gateway: GatewayServer | None = None
         self._native_address: str | None = None
+        self._memory = SharedMemory(runtime, os.getpid())
 
     async def start(self) -> None:
         """Start everything.
@@ -81,6 +83,8 @@ class Parts:
         ports = self._claim_ports()
         self._native_address = native_address(self._spec.gateway_address)
         step("claim", StepState.DONE, f"display :{self._display.number}, ports from {ports}")
+
+        self._memory.begin()
 
         step("xserver", StepState.RUNNING)
         env = self._environment(self._display.number)
@@ -131,6 +135,7 @@ class Parts:
             self._clipboard.stop()
         first = [part.stop() for part in (self._gateway, self._host, self._desktop) if part]
         await asyncio.gather(*first, return_exceptions=True)
+        self._memory.stop()
         if self._sound:
             await self._sound.stop()
         if self._desktop:
@@ -243,6 +248,7 @@ class Parts:
                 container=container,
                 ports=ports,
                 claim_ports=self._claim_ports,
+                memory=self._memory,
                 note=status.note,
                 address=self._native_address,
                 gpu=gpu,

@@ -14,11 +14,12 @@ from pathlib import Path
 
 import psutil
 
+from .private_segments import Made, PrivateSegments
+
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-_IPC_RMID = 0
 _KILLED_SECONDS = 1.0
 _MOUNT_HELPERS = ("fuse2fs", "squashfuse", "fuse-overlayfs", "gocryptfs")
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -73,20 +74,6 @@ def family(pid: int) -> set[int]:
         process = psutil.Process(pid)
         return {pid, *(child.pid for child in process.children(recursive=True))}
     return set()
-
-
-def remove_shared_memory(makers: set[int]) -> None:
-    """Remove what these processes, that have ended, left of SysV shared memory (sysvipc(7)).
-
-    Unlike everything else of theirs it outlives them: some 10 MB for each KILL of a program that
-    shared pictures with the X server.
-    """
-    with contextlib.suppress(OSError), open("/proc/sysvipc/shm") as f:
-        columns = f.readline().split()
-        for line in f:
-            row = dict(zip(columns, map(int, line.split()), strict=False))
-            if row["uid"] == os.geteuid() and row["nattch"] == 0 and row["cpid"] in makers:
-                _libc.shmctl(row["shmid"], _IPC_RMID, None)
 
 
 def end_mount_helpers() -> None:
@@ -155,7 +142,12 @@ async def output_of(
 class Child:
     """One process of the session and its group, logging to a file.
 
-    ``plain``: it and what it runs gain no rights from the programs' files.
+    Parameters
+    ----------
+    plain
+        It and what it runs gain no rights from the programs' files.
+    made
+        Its shared memory is made for it, and told here (:mod:`.private_segments`); plain too.
     """
 
     def __init__(
@@ -166,6 +158,7 @@ class Child:
         log: Path,
         cwd: str = "/",
         plain: bool = False,
+        made: Made | None = None,
     ):
         self.name = name
         self.argv = list(argv)
@@ -173,6 +166,8 @@ class Child:
         self.log = log
         self.cwd = cwd
         self._plain = plain
+        self._made = made
+        self._segments: PrivateSegments | None = None
         self._gone = False
         self._process: asyncio.subprocess.Process | None = None
 
@@ -185,6 +180,7 @@ class Child:
             The program cannot be run.
         """
         fd = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+        self._segments = PrivateSegments(self._made) if self._made else None
         try:
             self._process = await asyncio.create_subprocess_exec(
                 *self.argv,
@@ -199,12 +195,16 @@ class Child:
             self._gone = False  # not before: the number of a group that is gone may be another's
         finally:
             os.close(fd)
+            if self._segments:
+                self._segments.begin()
 
     def _before(self) -> None:
         """In the child, before its program."""
         die_with_parent()
         if self._plain:
             gain_no_rights()
+        if self._segments:
+            self._segments.before()
 
     @property
     def pid(self) -> int:

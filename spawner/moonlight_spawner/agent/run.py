@@ -15,6 +15,7 @@ from pathlib import Path
 from ..files import read_shared
 from ..records import Spec
 from ..session import End, State, StepState, from_epoch, now
+from .memory import remove_left
 from .parts import START_FAILURES, Parts
 from .processes import end_descendants
 from .status import StatusFile, could_not_start
@@ -41,6 +42,7 @@ def run(directory: Path, runtime: Path) -> int:
         return asyncio.run(agent.run())
     finally:
         end_descendants(0.3)
+        remove_left(runtime, os.getpid())
         # The guardian does it too; but it may be the one that was killed.
         shutil.rmtree(runtime, ignore_errors=True)
 

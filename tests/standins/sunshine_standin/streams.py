@@ -24,6 +24,7 @@ from functools import partial
 from .announce import Announced
 from .apps import Apps
 from .audio import Audio, Sound
+from .capture import Capture
 from .config import Config
 from .display import Video
 from .log import Log
@@ -63,12 +64,21 @@ class Launch:
 
     @property
     def environment(self) -> dict[str, str]:
-        width, height, fps = [*self.query.get("mode", "0x0x0").split("x"), "0", "0"][:3]
+        width, height, fps = self._mode
         return {
             "SUNSHINE_CLIENT_WIDTH": width,
             "SUNSHINE_CLIENT_HEIGHT": height,
             "SUNSHINE_CLIENT_FPS": fps,
         }
+
+    @property
+    def size(self) -> tuple[int, int]:
+        width, height, _ = (int(word) if word.isdigit() else 0 for word in self._mode)
+        return width, height
+
+    @property
+    def _mode(self) -> list[str]:
+        return [*self.query.get("mode", "0x0x0").split("x"), "0", "0"][:3]
 
     @property
     def on_host(self) -> bool:
@@ -87,6 +97,7 @@ class Stream:
     blank: bool = False
     sent: int = 0
     over: threading.Event = field(default_factory=threading.Event)
+    capture: Capture | None = None
 
 
 class Streams:
@@ -155,6 +166,8 @@ class Streams:
                 if stream.control and self._sockets:
                     self._sockets[1].sendto(struct.pack(">4sI", b"TERM", code), stream.control)
                 self._streams.remove(stream)
+                if stream.capture:
+                    stream.capture.end()
                 stream.over.set()
                 self._log.info("CLIENT DISCONNECTED")
             if not self._streams:
@@ -208,6 +221,7 @@ class Streams:
         asked = stream.asked
         if at == 0 and stream.video is None:
             stream.blank = not self.video.open(asked.codec, asked.kbps)
+            stream.capture = Capture(*stream.launch.size)
         if at == 2 and stream.audio is None:
             sound = Sound(
                 asked.channels, asked.high_quality, asked.packet_ms, stream.launch.on_host

@@ -15,6 +15,7 @@ from ...session import Resources
 from ..container import Container
 from ..gpu import Gpu
 from ..manifest import Application
+from ..memory import SharedMemory
 from ..processes import Child
 
 Answer = tuple[int, h.Headers, bytes]
@@ -38,6 +39,8 @@ class HostContext:
         Base of the session's block of ports.
     claim_ports
         Claims another block in its place and gives its base.
+    memory
+        Closes the shared memory of the session's programs to others.
     note
         Tells the user something that stays with the session.
     address
@@ -58,6 +61,7 @@ class HostContext:
     container: Container
     ports: int
     claim_ports: Callable[[], int]
+    memory: SharedMemory
     note: Callable[[str], None]
     address: str | None = None
     gpu: Gpu | None = None

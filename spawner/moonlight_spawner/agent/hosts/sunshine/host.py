@@ -17,7 +17,7 @@ from ....relay.upstream import Target
 from ... import uinput
 from ...claims import WEB_OFFSET, udp_ports_free
 from ...container import NoApptainer, Node
-from ...processes import Child, family, listening, remove_shared_memory
+from ...processes import Child, listening
 from ..base import Answer, Host, HostContext, HostFailed
 from . import files, words
 from .api import ApiError, SunshineApi
@@ -169,7 +169,9 @@ class SunshineHost(Host):
             # Sunshine's package gives it file capabilities, and we could not see its sockets.
             home = self.env["HOME"]
             cwd = home if os.access(home, os.X_OK) else "/"
-            self._child = Child("host", argv, self.env, log, cwd, plain=node)
+            # Of Apptainer's programs some may be set-user-ID; then what is watched has to do.
+            made = self.context.memory.made if node else None
+            self._child = Child("host", argv, self.env, log, cwd, plain=node, made=made)
             await self._child.start()
         except NoApptainer as e:
             raise HostFailed(str(e)) from e
@@ -299,6 +301,5 @@ class SunshineHost(Host):
     async def _end_sunshine(self) -> None:
         """TERM can hang for ever once a pairing is or was pending, so KILL follows soon."""
         if self._child:
-            makers = family(self._child.pid)
             await self._child.stop(1.0)
-            remove_shared_memory(makers)
+            self.context.memory.remove_of(self._child.pid)
