@@ -1,13 +1,29 @@
-"""Files that are one user's alone: made private, written atomically, read only if they are his."""
+"""Files that are one user's alone: made private, written atomically, read only if they are his.
+
+Where they lie is looked at by :mod:`.trust`; here the directory and the file that were really
+opened have to be his, whatever the path led to.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
+import secrets
 import stat
-import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from .errors import UnsafeDirectory
+from .trust import exchangeable, make_directories
+
+
+class NotYours(PermissionError):
+    """What was opened belongs to somebody else, or is no plain file: it is not used."""
+
+    def __init__(self, path: Path, info: os.stat_result):
+        whose = "" if info.st_uid == os.geteuid() else f" (it belongs to uid {info.st_uid})"
+        super().__init__(errno.EPERM, f"this is not yours and is not used{whose}", str(path))
 
 
 def private_directory(path: Path, parents: bool = False) -> Path:
@@ -16,14 +32,14 @@ def private_directory(path: Path, parents: bool = False) -> Path:
     Raises
     ------
     UnsafeDirectory
-        Someone else owns it or the directory that it is in, or it is a symbolic link: on a shared
-        file system anyone may have put it there first.
+        Someone else owns it or may exchange it, or it is a symbolic link: on a shared file system
+        anyone may have put it there first.
     """
     try:
         if parents:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if why := belongs_to_a_stranger(path.parent):
-            raise UnsafeDirectory(f"{path} is not safe: {why}. An administrator has to see to it.")
+            make_directories(path.parent)
+        if why := exchangeable(path.parent):
+            raise UnsafeDirectory(f"{path} is not safe: {why}.")
         path.mkdir(mode=0o700)
     except FileExistsError:
         pass
@@ -43,13 +59,15 @@ def private_directory(path: Path, parents: bool = False) -> Path:
 
 
 def write_private(path: Path, data: str | bytes) -> None:
-    """Replace ``path`` (mode 0600) in one step: a reader sees the old file or the new one, whole."""
-    temporary = _temporary(path, data)
-    try:
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    """Replace ``path`` (mode 0600) in one step: a reader sees the old file or the new one, whole.
+
+    Raises
+    ------
+    OSError
+        Also where the directory is somebody else's.
+    """
+    with _own_directory(path) as directory, _temporary(path, data, directory) as temporary:
+        os.replace(temporary, path.name, src_dir_fd=directory, dst_dir_fd=directory)
 
 
 def write_private_once(path: Path, data: str | bytes) -> bool:
@@ -57,25 +75,29 @@ def write_private_once(path: Path, data: str | bytes) -> bool:
 
     A hard link decides, which is atomic on NFS too, and never shows half a file.
     """
-    temporary = _temporary(path, data)
-    try:
-        os.link(temporary, path)
-    except FileExistsError:
-        return False
-    finally:
-        os.unlink(temporary)
+    with _own_directory(path) as directory, _temporary(path, data, directory) as temporary:
+        try:
+            os.link(temporary, path.name, src_dir_fd=directory, dst_dir_fd=directory)
+        except FileExistsError:
+            return False
     return True
 
 
 def read_shared(path: Path) -> bytes | None:
-    """A file that another node may have written; None if it does not exist.
+    """A file of this user's that another node may have written; None if it does not exist.
 
     Opening the directory first makes an NFS client ask the server again: without that it may
     serve a replaced file from its name cache for half a minute.
+
+    Raises
+    ------
+    OSError
+        It cannot be read, or is not his (:class:`NotYours`): what it says is not believed.
     """
     try:
-        os.close(os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY))
-        return path.read_bytes()
+        with _own_directory(path) as directory:
+            with open(_open_own(path, path.name, directory), "rb") as file:
+                return file.read()
     except (FileNotFoundError, NotADirectoryError):
         return None
 
@@ -86,42 +108,20 @@ def read_own(path: Path, limit: int = 64) -> str | None:
     In a directory that all may write to, a name may be a pipe that nobody ever writes to.
     """
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        fd = _open_own(path, path)
     except OSError:
         return None
     try:
-        info = os.fstat(fd)
-        if not stat.S_ISREG(info.st_mode) or info.st_uid != os.geteuid():
-            return None
         return os.read(fd, limit).decode("utf-8", "replace")
     finally:
         os.close(fd)
 
 
-def belongs_to_a_stranger(path: Path) -> str:
-    """Why what lies in this directory may be exchanged by others; empty if it may not.
-
-    The owner of a directory may rename what is in it, whoever owns that; so may everybody who may
-    write to it, unless it is sticky.
-    """
-    info = path.stat()
-    if info.st_uid not in (0, os.geteuid()):
-        return f"{path} belongs to uid {info.st_uid}, who could exchange what is in it"
-    # One's own directory may be writable for one's own group (umask 002 of many systems).
-    others = 0o002 if info.st_uid == os.geteuid() else 0o022
-    if info.st_mode & others and not info.st_mode & stat.S_ISVTX:
-        return f"others may write to {path} and exchange what is in it (it is not sticky)"
-    return ""
-
-
 def tail(path: Path, limit: int) -> tuple[str, int]:
     """The last ``limit`` bytes of a text file, and its whole size; ``("", 0)`` if there is none."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        fd = _open_own(path, path)
     except OSError:
-        return "", 0
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        os.close(fd)
         return "", 0
     with open(fd, "rb") as f:
         size = f.seek(0, os.SEEK_END)
@@ -129,14 +129,43 @@ def tail(path: Path, limit: int) -> tuple[str, int]:
         return f.read(limit).decode("utf-8", "replace"), size
 
 
-def _temporary(path: Path, data: str | bytes) -> str:
-    fd, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mkstemp makes 0600
+@contextlib.contextmanager
+def _own_directory(path: Path) -> Iterator[int]:
+    """A descriptor of the directory of ``path``, which has to be this user's."""
+    fd = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        info = os.fstat(fd)
+        if info.st_uid != os.geteuid():
+            raise NotYours(path.parent, info)
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _open_own(path: Path, name: str | Path, directory: int | None = None) -> int:
+    """A descriptor of a plain file of this user's; without waiting, should it be a pipe."""
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    fd = os.open(name, flags, dir_fd=directory)
+    info = os.fstat(fd)
+    if not stat.S_ISREG(info.st_mode) or info.st_uid != os.geteuid():
+        os.close(fd)
+        raise NotYours(path, info)
+    return fd
+
+
+@contextlib.contextmanager
+def _temporary(path: Path, data: str | bytes, directory: int) -> Iterator[str]:
+    """The name of a new file with ``data`` beside ``path``; removed if it is still there."""
+    name = f".{path.name}.{secrets.token_hex(8)}"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    fd = os.open(name, flags, 0o600, dir_fd=directory)
     try:
         with open(fd, "wb") as f:
+            os.fchmod(fd, 0o600)  # whatever the umask
             f.write(data.encode() if isinstance(data, str) else data)
             f.flush()
-            os.fsync(f.fileno())
-    except BaseException:  # a full disk is not helped by half a file more
-        os.unlink(name)
-        raise
-    return name
+            os.fsync(fd)
+        yield name
+    finally:  # a full disk is not helped by half a file more
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=directory)

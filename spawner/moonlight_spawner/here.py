@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from .files import belongs_to_a_stranger
+from .trust import exchangeable, root_owns
 
 
 def scratch(kind: str) -> str:
     """The site's directory, if root made it: in /scratch anyone may have been there first."""
     path = Path(f"/scratch/sunshine_{kind}")
     try:
-        usable = path.is_dir() and path.lstat().st_uid == 0 and not belongs_to_a_stranger(path)
+        usable = path.is_dir() and root_owns(path.lstat()) and not exchangeable(path)
     except OSError:
         return ""
     return str(path) if usable else ""

@@ -165,7 +165,11 @@ class SessionManager:
         end = end or (agent.end if agent else None)
         if end or agent is None or agent.gateway is None:
             return Reach(None, end)
-        token = (read_shared(self.store.directory(session_id) / "token") or b"").strip()
+        try:
+            token = (read_shared(self.store.directory(session_id) / "token") or b"").strip()
+        except OSError as e:
+            log.error("%s cannot be reached: %s", session_id, e)
+            return Reach(None, None)
         target = Target(
             addresses=tuple(agent.gateway.hosts),
             port=agent.gateway.port,

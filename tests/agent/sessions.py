@@ -16,7 +16,6 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from moonlight_spawner.files import write_private
 from moonlight_spawner.records import AgentStatus, Stop
 from websockets.asyncio.client import connect as connect_websocket
 
@@ -122,9 +121,10 @@ class DeskSession:
     def ask_to_stop(self) -> None:
         """As the manager does: ``stop.json`` is there, whole, from one moment to the next."""
         path = self.directory / "stop.json"
-        write_private(path.with_suffix(".new"), Stop().model_dump_json())
-        os.chown(path.with_suffix(".new"), self.user.uid, self.user.gid)
-        path.with_suffix(".new").rename(path)
+        new = path.with_suffix(".new")
+        new.write_text(Stop().model_dump_json())
+        os.chown(new, self.user.uid, self.user.gid)
+        new.rename(path)
 
     def processes(self) -> dict[int, str]:
         """What runs with the session's id in its command line or environment."""

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 from moonlight_spawner.errors import UnsafeDirectory
-from moonlight_spawner.files import belongs_to_a_stranger, private_directory, read_own
+from moonlight_spawner.files import private_directory, read_own
 from moonlight_spawner.session import StepState
+from moonlight_spawner.trust import exchangeable
 
 from tests.cluster.users import TestUser, run_as
 
@@ -71,7 +72,7 @@ def test_what_is_read_is_a_small_file_of_ones_own(tmp_path: Path, stranger: Test
 def test_nothing_is_put_where_a_stranger_could_exchange_it(
     shared: Path, stranger: TestUser
 ) -> None:
-    assert belongs_to_a_stranger(shared) == ""
+    assert exchangeable(shared) == ""
     os.chown(shared, stranger.uid, -1)
     with pytest.raises(UnsafeDirectory, match=f"belongs to uid {stranger.uid}"):
         private_directory(shared / "mine")

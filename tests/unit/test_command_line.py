@@ -73,8 +73,8 @@ def test_a_sessions_dir_that_cannot_be_made_is_named(
         assert word in done.stderr
 
 
-def test_a_sessions_dir_that_others_may_change_is_named(tmp_path: Path) -> None:
-    sessions = tmp_path / "sessions"
+def test_a_sessions_dir_that_others_may_change_is_named(shared_directory: Path) -> None:
+    sessions = shared_directory / "sessions"
     sessions.mkdir()
     sessions.chmod(0o777)
     done = run(sessions, "session", "list")

@@ -23,6 +23,7 @@ from types import FrameType
 from ..errors import UnsafeDirectory
 from ..files import read_own, read_shared
 from ..session import End, State
+from ..trust import exchangeable
 from .memory import remove_left
 from .processes import become_subreaper, die_with_parent, end_descendants
 from .status import StatusFile, could_not_start
@@ -125,6 +126,8 @@ def _refuse_strangers(directory: Path) -> None:
     ------
     UnsafeDirectory
     """
+    if why := exchangeable(directory):
+        raise UnsafeDirectory(f"{directory} is not safe: {why}. Nothing is started.")
     for path in (directory, directory / "spec.json", directory / "token"):
         info = path.lstat()
         if info.st_uid != os.geteuid() or stat.S_ISLNK(info.st_mode):

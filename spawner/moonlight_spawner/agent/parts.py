@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UnsafeDirectory
-from ..files import private_directory
+from ..files import private_directory, read_shared
 from ..records import Spec
 from ..relay.upstream import Target
 from ..session import End, Gateway, StepState
@@ -272,7 +272,7 @@ class Parts:
     async def _open_gateway(self, env: dict[str, str]) -> None:
         spec = self._spec
         assert self._host
-        token = (self._directory / "token").read_text().strip()
+        token = (read_shared(self._directory / "token") or b"").decode().strip()
         tls, certificate = make_certificate(self._runtime, spec.session_id)
         address, hosts = listen_and_announce(spec.gateway_address)
         self._clipboard = Clipboard(env["DISPLAY"], env["XAUTHORITY"], spec.clipboard)

@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 
 from ..errors import MoonlightError
-from ..files import belongs_to_a_stranger
 from ..images import HOST_DESKTOP, Catalogue, data_file
 from ..scheduler.command import CommandMissing, CommandTimeout, Result, run
 from ..site import MoonlightSite
 from ..store import FileStore
+from ..trust import exchangeable
 from .ask import answer, last_line
 from .finding import SECONDS, Check, Finding
 from .node import NODE_CHECKS
@@ -134,8 +134,7 @@ async def _records(site: MoonlightSite) -> Finding:
     except (MoonlightError, OSError) as e:
         return Finding("records", False, str(e), fix.format(site.sessions_dir))
     for name in (site.logs_dir, site.sandboxes_dir):
-        path = Path(name)
-        why = belongs_to_a_stranger(path) if name and path.is_dir() else ""
+        why = exchangeable(name) if name else ""
         if why:
             return Finding("records", False, why, fix.format(name))
     return Finding("records", True, str(root))

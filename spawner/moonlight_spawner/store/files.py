@@ -13,6 +13,7 @@ import logging
 import os
 import pwd
 import shutil
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -21,9 +22,14 @@ from pydantic import ValidationError
 from ..errors import NotFound, UnsafeDirectory
 from ..files import private_directory, read_shared, write_private, write_private_once
 from ..session import SESSION_ID, Model
+from ..trust import make_directories
 from .base import M, Part, Store
 
 log = logging.getLogger(__name__)
+
+# Owners and modes on the way to the records are looked at again after this; those of each
+# directory and file are looked at whenever it is opened.
+_LOOK_AGAIN_SECONDS = 10.0
 
 
 class FileStore(Store):
@@ -36,7 +42,7 @@ class FileStore(Store):
     def __init__(self, root: str | Path):
         self._user = pwd.getpwuid(os.geteuid()).pw_name
         self._shared = Path(root)
-        self._root: Path | None = None
+        self._looked_at = float("-inf")
 
     @property
     def user(self) -> str:
@@ -45,25 +51,30 @@ class FileStore(Store):
 
     @property
     def root(self) -> Path:
-        """The user's own directory, made at the first use.
+        """The user's own directory, made if need be.
 
         Raises
         ------
         UnsafeDirectory
         """
-        if self._root is None:
-            try:
-                self._shared.mkdir(mode=0o700, parents=True, exist_ok=True)
-            except OSError as e:
-                raise UnsafeDirectory(
-                    f"Cannot make the directory {self._shared}, where sessions keep their records: "
-                    f"{e.strerror}. Name one that you may write to in the setting sessions_dir."
-                ) from e
-            try:
-                self._root = private_directory(self._shared / self._user)
-            except UnsafeDirectory as e:
-                raise UnsafeDirectory(f"{e} The setting sessions_dir names where it lies.") from e
-        return self._root
+        own = self._shared / self._user
+        if time.monotonic() - self._looked_at > _LOOK_AGAIN_SECONDS:
+            self._look(own)
+            self._looked_at = time.monotonic()
+        return own
+
+    def _look(self, own: Path) -> None:
+        try:
+            make_directories(self._shared)
+        except OSError as e:
+            raise UnsafeDirectory(
+                f"Cannot make the directory {self._shared}, where sessions keep their records: "
+                f"{e.strerror}. Name one that you may write to in the setting sessions_dir."
+            ) from e
+        try:
+            private_directory(own)
+        except UnsafeDirectory as e:
+            raise UnsafeDirectory(f"{e} The setting sessions_dir names where it lies.") from e
 
     def directory(self, session_id: str) -> Path:
         """The session's directory, for its agent. It may not exist.
@@ -96,7 +107,11 @@ class FileStore(Store):
     @contextlib.asynccontextmanager
     async def exclusively(self, user: str) -> AsyncIterator[None]:
         self._own(user)
-        fd = os.open(self.root / "create.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fd = os.open(
+            self.root / "create.lock",
+            os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW,
+            0o600,
+        )
         try:
             while not _locked(fd):
                 await asyncio.sleep(0.02)
