@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from moonlight_spawner.agent.clipboard import Clipboard
+from moonlight_spawner.agent.screen import Screen
 from Xlib import X
 from Xlib.display import Display
 
@@ -27,7 +28,8 @@ class Server:
         self._process = subprocess.Popen(argv, pass_fds=[write], stderr=subprocess.DEVNULL)
         os.close(write)
         with os.fdopen(read) as told:
-            self.display = f":{int(told.readline())}"
+            self.screen = Screen(int(told.readline()), self._process.pid, b"")
+        self.display = self.screen.name
 
     def pasted(self) -> str | None:
         """What a program gets out of the clipboard; None if nobody owns it."""
@@ -53,9 +55,8 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def clipboard(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clipboard]:
-    monkeypatch.setenv("XAUTHORITY", "")  # it sets it, and the test takes it back
-    clipboard = Clipboard(server.display, "", "both")
+def clipboard(server: Server) -> Iterator[Clipboard]:
+    clipboard = Clipboard(server.screen, "both")
     yield clipboard
     clipboard.stop()
 
@@ -86,7 +87,7 @@ def test_one_owner_is_left_of_many(server: Server, clipboard: Clipboard) -> None
 def test_an_owner_with_the_window_id_of_an_earlier_one_is_another(
     server: Server, clipboard: Clipboard
 ) -> None:
-    other = Clipboard(server.display, "", "both")
+    other = Clipboard(server.screen, "both")
     assert ask(clipboard, "PUT", "mine")[0] == 200
     assert ask(other, "PUT", "of another")[0] == 200
     assert wait_until(lambda: owners() == 1, 90)
@@ -118,7 +119,7 @@ def test_who_asked_just_before_another_program_took_over_is_answered(
 
 
 def test_it_says_so_when_there_is_no_x_server(server: Server, clipboard: Clipboard) -> None:
-    other = Clipboard(server.display, "", "both")
+    other = Clipboard(server.screen, "both")
     assert ask(other, "PUT", "of another")[0] == 200
     assert ask(clipboard, "GET")[0] == 200  # it knows the server, and has a window there
     server.end()

@@ -109,3 +109,11 @@ def test_the_agent_does_nothing_that_a_stranger_has_written(
             assert status.end and str(copy / name) in status.end.reason
             assert {step.state for step in status.steps} == {StepState.WAITING}
             assert status.display_num is None and status.gateway is None
+    above = shared / "above"
+    above.mkdir()
+    copy = Path(shutil.copytree(session.directory, above / "copy"))
+    for path in (copy, *copy.iterdir()):
+        os.chown(path, user.uid, user.gid)
+    above.chmod(0o777)
+    done = run_as(user, [sys.executable, "-m", "moonlight_spawner", "agent", str(copy)])
+    assert done.returncode != 0 and f"others may write to {above} " in done.stderr

@@ -21,6 +21,7 @@ from Xlib.display import Display
 from Xlib.protocol import event
 
 from ..control import MAX_CLIPBOARD_BYTES as MAX_BYTES
+from .screen import Screen
 from .xclient import connection
 
 _SECONDS = 5.0  # for all of a text: one that comes byte by byte is cut
@@ -42,9 +43,8 @@ class Clipboard:
         ``both``, ``to_desktop``, ``from_desktop`` or ``off``.
     """
 
-    def __init__(self, display: str, xauthority: str, policy: str):
-        self._display = display
-        self._xauthority = xauthority
+    def __init__(self, screen: Screen, policy: str):
+        self._screen = screen
         self.policy = policy
         self._owner: _Owner | None = None
         self._setting = asyncio.Lock()
@@ -87,7 +87,7 @@ class Clipboard:
             message = f"text has {len(data)} bytes; at most {MAX_BYTES} are taken."
             return 413, _wrong(message, "text_too_long")
         async with self._setting:  # who is the last to take the selection is the one to remember
-            owner = _Owner(self._display, self._xauthority, data)
+            owner = _Owner(self._screen, data)
             await asyncio.to_thread(owner.start)
             if self._owner:
                 self._owner.stop()
@@ -96,7 +96,7 @@ class Clipboard:
 
     def _read(self) -> tuple[str, bool]:
         with contextlib.ExitStack() as stack:
-            x = stack.enter_context(connection(self._display, self._xauthority))
+            x = stack.enter_context(connection(self._screen))
             owner = x.get_selection_owner(x.intern_atom("CLIPBOARD"))
             if self._owner and self._owner.is_window(owner):
                 return self._owner.data.decode(), False
@@ -187,10 +187,10 @@ def _next(x: Display, kind: int, wanted: Any, deadline: float) -> Any:
 class _Owner:
     """Owns the selection and hands its text out until another program takes it."""
 
-    def __init__(self, display: str, xauthority: str, data: bytes):
+    def __init__(self, screen: Screen, data: bytes):
         self.data = data
         self._holds = False
-        self._names = (display, xauthority)
+        self._screen = screen
         self._stopping = threading.Event()
         self._x: Display
         self._window: Any
@@ -198,7 +198,7 @@ class _Owner:
     def start(self) -> None:
         """Take the selection; the thread begins to answer."""
         with contextlib.ExitStack() as stack:
-            self._x = stack.enter_context(connection(*self._names))
+            self._x = stack.enter_context(connection(self._screen))
             self._window = self._x.screen().root.create_window(0, 0, 1, 1, 0, X.CopyFromParent)
             self._targets = self._x.intern_atom("TARGETS")
             self._utf8 = self._x.intern_atom("UTF8_STRING")

@@ -126,12 +126,12 @@ def _refuse_strangers(directory: Path) -> None:
     ------
     UnsafeDirectory
     """
-    if why := exchangeable(directory):
-        raise UnsafeDirectory(f"{directory} is not safe: {why}. Nothing is started.")
     for path in (directory, directory / "spec.json", directory / "token"):
         info = path.lstat()
         if info.st_uid != os.geteuid() or stat.S_ISLNK(info.st_mode):
             raise UnsafeDirectory(f"{path} is not yours (uid {info.st_uid}): nothing is started.")
+    if why := exchangeable(directory):
+        raise UnsafeDirectory(f"{directory} is not safe: {why}. Nothing is started.")
 
 
 def _sweep() -> None:

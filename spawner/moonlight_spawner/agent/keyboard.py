@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from . import xclient
 from .container import Container, Node
 from .processes import output_of
+from .screen import Screen
 
 _LAYOUT = re.compile(r"([a-z]{2,8})(?:\(([A-Za-z0-9_-]{1,32})\))?", re.ASCII)
 DEFAULT = "us"  # what an X server starts with
@@ -24,7 +25,11 @@ _NUMBER_PAD = ["-option", "numpad:mac"]
 
 
 async def set_layout(
-    layout: str, container: Container, env: Mapping[str, str], keys: bool = False
+    layout: str,
+    container: Container,
+    env: Mapping[str, str],
+    screen: Screen,
+    keys: bool = False,
 ) -> str:
     """Set an XKB layout such as ``kr`` or ``de(nodeadkeys)``; why not, empty if it is set.
 
@@ -48,8 +53,6 @@ async def set_layout(
     if await output_of(where.argv(words, env), env) is None:
         return "setxkbmap is not installed or does not know it"
     group = 1 if second else 0
-    if not await asyncio.to_thread(
-        xclient.lock_keyboard_group, env["DISPLAY"], env["XAUTHORITY"], group
-    ):
+    if not await asyncio.to_thread(xclient.lock_keyboard_group, screen, group):
         return "the X server would not switch to it"
     return ""

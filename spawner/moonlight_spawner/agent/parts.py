@@ -207,7 +207,9 @@ class Parts:
 
     async def _set_keyboard(self, env: dict[str, str], container: Container) -> None:
         layout = self._spec.request.keyboard
-        why = await set_layout(layout, container, env, keys=self._spec.host == "sunshine")
+        assert self._x
+        keys = self._spec.host == "sunshine"
+        why = await set_layout(layout, container, env, self._x.screen, keys)
         if why:
             self._status.note(f"The keyboard layout {layout} could not be set: {why}.")
 
@@ -271,11 +273,11 @@ class Parts:
 
     async def _open_gateway(self, env: dict[str, str]) -> None:
         spec = self._spec
-        assert self._host
+        assert self._host and self._x
         token = (read_shared(self._directory / "token") or b"").decode().strip()
         tls, certificate = make_certificate(self._runtime, spec.session_id)
         address, hosts = listen_and_announce(spec.gateway_address)
-        self._clipboard = Clipboard(env["DISPLAY"], env["XAUTHORITY"], spec.clipboard)
+        self._clipboard = Clipboard(self._x.screen, spec.clipboard)
         self._gateway = GatewayServer(
             Door(token, spec.session_id),
             self._target,

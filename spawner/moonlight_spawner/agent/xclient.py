@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import os
+import threading
 from collections.abc import Iterator
+from typing import Any
 
 from Xlib import X, display, error
 from Xlib.ext import randr
+from Xlib.protocol import display as protocol
 from Xlib.protocol import rq
+from Xlib.support import connect
+
+from .screen import COOKIE_KIND, Screen
 
 _FAILURES = (error.DisplayError, error.XError, error.ConnectionClosedError, OSError)
 
 
-def window_manager_present(display_name: str, xauthority: str) -> bool:
+def window_manager_present(screen: Screen) -> bool:
     """``_NET_SUPPORTING_WM_CHECK`` is set, or somebody else holds SubstructureRedirect (old ones)."""
     try:
-        with connection(display_name, xauthority) as x:
+        with connection(screen) as x:
             root = x.screen().root
             if root.get_full_property(x.intern_atom("_NET_SUPPORTING_WM_CHECK"), X.AnyPropertyType):
                 return True
@@ -28,13 +33,13 @@ def window_manager_present(display_name: str, xauthority: str) -> bool:
         return False
 
 
-def resize(display_name: str, xauthority: str, width: int, height: int) -> bool:
+def resize(screen: Screen, width: int, height: int) -> bool:
     """Make the screen ``width`` x ``height`` pixels, within the size that Xvfb began with.
 
     Xvfb takes no size over its first one, so it begins with the largest a user may ask for.
     """
     try:
-        with connection(display_name, xauthority) as x:
+        with connection(screen) as x:
             root = x.screen().root
             resources = root.xrandr_get_screen_resources()
             crtc, output = resources.crtcs[0], resources.outputs[0]
@@ -98,10 +103,10 @@ class _LatchLockState(rq.Request):  # type: ignore[misc]
 _CORE_KEYBOARD = 0x100
 
 
-def lock_keyboard_group(display_name: str, xauthority: str, group: int) -> bool:
+def lock_keyboard_group(screen: Screen, group: int) -> bool:
     """Put a group of the keyboard's layouts in force, 0 for the first; False if X has no XKB."""
     try:
-        with connection(display_name, xauthority) as x:
+        with connection(screen) as x:
             opcode = x.query_extension("XKEYBOARD").major_opcode
             if not _UseExtension(x.display, opcode=opcode, major=1, minor=0).supported:
                 return False
@@ -123,16 +128,45 @@ def lock_keyboard_group(display_name: str, xauthority: str, group: int) -> bool:
         return False
 
 
+class _OwnWay:
+    """Where python-xlib asks for a connection and a cookie.
+
+    Its own way leads to the file of whoever owns /tmp/.X11-unix and, where that refuses, to whoever
+    has a TCP port of this machine, with the cookie each time.
+    """
+
+    asked = threading.local()
+    get_display = staticmethod(connect.get_display)
+
+    @classmethod
+    def get_socket(cls, name: str, *way: Any) -> Any:
+        screen = getattr(cls.asked, "screen", None)
+        return screen.connect() if screen else connect.get_socket(name, *way)
+
+    @classmethod
+    def get_auth(cls, *connected: Any) -> Any:
+        screen = getattr(cls.asked, "screen", None)
+        if screen is None:
+            return connect.get_auth(*connected)
+        return (COOKIE_KIND, screen.cookie) if screen.cookie else (b"", b"")
+
+
+protocol.connect = _OwnWay
+
+
 @contextlib.contextmanager
-def connection(display_name: str, xauthority: str) -> Iterator[display.Display]:
-    """A connection to the session's X server.
+def connection(screen: Screen) -> Iterator[display.Display]:
+    """A connection to the session's X server, and to nobody else.
 
     Raises
     ------
     Xlib.error.DisplayError, OSError
     """
-    os.environ["XAUTHORITY"] = xauthority  # python-xlib reads it from the environment only
-    connection = display.Display(display_name)
+    _OwnWay.asked.screen = screen
+    try:
+        connection = display.Display(screen.name)
+    finally:
+        del _OwnWay.asked.screen
     try:
         yield connection
     finally:

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import secrets
-import socket
 import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,15 @@ from pathlib import Path
 from ..files import read_own
 from . import xclient
 from .processes import Child
+from .screen import (
+    COOKIE_KIND,
+    AddressTaken,
+    Screen,
+    StrangerThere,
+    held,
+    make_sockets,
+    unsafe_sockets,
+)
 
 _START_SECONDS = 60.0
 
@@ -25,7 +33,6 @@ class XServerFailed(Exception):
 def write_xauthority(path: Path, display: int) -> bytes:
     """A new MIT-MAGIC-COOKIE-1 for ``display`` in an Xauthority file of mode 0600."""
     cookie = secrets.token_bytes(16)
-    name = b"MIT-MAGIC-COOKIE-1"
     number = str(display).encode()
     # Xau(3): family, then address, number, name and data, each with its length before it.
     # FamilyLocal (256) is this host; FamilyWild (0xffff) matches also when the host is renamed,
@@ -33,7 +40,7 @@ def write_xauthority(path: Path, display: int) -> bytes:
     entries = b""
     for family, address in ((256, os.uname().nodename.encode()), (0xFFFF, b"")):
         entries += struct.pack(">H", family)
-        for part in (address, number, name, cookie):
+        for part in (address, number, COOKIE_KIND, cookie):
             entries += struct.pack(">H", len(part)) + part
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with open(fd, "wb") as f:
@@ -62,7 +69,6 @@ class XServer:
         command: Sequence[str] = (),
     ):
         self.display = display
-        self._xauthority = xauthority
         self._cookie = write_xauthority(xauthority, display)
         width, height = largest
         command = command or ["Xvfb", "-screen", "0", f"{width}x{height}x24", "-dpi", "96"]
@@ -70,6 +76,12 @@ class XServer:
         argv = [command[0], f":{display}", *command[1:]]
         argv += ["-auth", str(xauthority), "-nolisten", "tcp", "-noreset"]
         self.child = Child("xserver", argv, env, log)
+        self._held = contextlib.ExitStack()
+
+    @property
+    def screen(self) -> Screen:
+        """The way to it, once it has been started."""
+        return Screen(self.display, self.child.pid, self._cookie)
 
     async def start(self) -> None:
         """Start it and wait until it answers.
@@ -78,6 +90,9 @@ class XServer:
         ------
         XServerFailed
         """
+        if why := unsafe_sockets():
+            raise XServerFailed(why)
+        make_sockets()
         try:
             await self.child.start()
         except OSError as e:
@@ -98,52 +113,43 @@ class XServer:
 
     async def resize(self, width: int, height: int) -> bool:
         """Give the screen this size in pixels; False if the server would not."""
-        name, file = f":{self.display}", str(self._xauthority)
-        return await asyncio.to_thread(xclient.resize, name, file, width, height)
+        return await asyncio.to_thread(xclient.resize, self.screen, width, height)
 
     async def window_manager_present(self) -> bool:
-        name, file = f":{self.display}", str(self._xauthority)
-        return await asyncio.to_thread(xclient.window_manager_present, name, file)
+        return await asyncio.to_thread(xclient.window_manager_present, self.screen)
 
     async def stop(self) -> None:
+        self._held.close()
         await self.child.stop()
         remove_leftovers(self.display, self.child.pid)
 
     def _answers(self) -> bool:
         """Whether our own process takes our cookie on the sockets that clients will use.
 
-        Clients try the abstract socket first. On a shared node anyone may have bound that name:
-        then the keys typed would go to him, so the peer of each socket has to be our own process.
+        On a shared node anyone may have bound such a name: then the keys typed would go to him. One
+        that the X server leaves out (the site's own may) is kept from others.
         """
-        answered = False
-        for address in (f"\0/tmp/.X11-unix/X{self.display}", f"/tmp/.X11-unix/X{self.display}"):
-            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-                connection.settimeout(2)
-                try:
-                    connection.connect(address)
-                    pid, uid, _ = struct.unpack(
-                        "3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
-                    )
-                    if pid != self.child.pid or uid != os.geteuid():
-                        raise XServerFailed(
-                            f"Another process (pid {pid}, uid {uid}) sits on display "
-                            f":{self.display}."
-                        )
-                    answered = self._handshake(connection) or answered
-                except PermissionError as e:
-                    raise XServerFailed(
-                        f"Another user sits on display :{self.display} with a socket of his own."
-                    ) from e
-                except OSError:  # not yet, or just gone: both show soon
-                    continue
-        return answered
+        try:
+            left_out = [address for address in self.screen.addresses if not self._on(address)]
+            if len(left_out) == len(self.screen.addresses):
+                return False
+            for address in left_out:
+                if not self._on(address):  # it answers, so it has opened all that it opens
+                    self._held.enter_context(held(address))
+        except (StrangerThere, PermissionError) as e:
+            raise XServerFailed(f"Somebody else is in the X server's place: {e}.") from e
+        except AddressTaken as e:
+            raise XServerFailed(f"Somebody else has taken the X server's socket: {e}.") from e
+        except OSError:  # not yet, or just gone: both show soon
+            return False
+        return True
 
-    def _handshake(self, connection: socket.socket) -> bool:
-        """X11 connection setup; the first byte of the answer is 1 for success."""
-        name = b"MIT-MAGIC-COOKIE-1"
-        head = struct.pack("<BxHHHHxx", 0x6C, 11, 0, len(name), len(self._cookie))
-        connection.sendall(head + name + b"\0" * (-len(name) % 4) + self._cookie)
-        return connection.recv(8)[:1] == b"\x01"
+    def _on(self, address: str) -> bool:
+        """Whether it answers there; False if there is nothing."""
+        try:
+            return self.screen.answers(address)
+        except (ConnectionRefusedError, FileNotFoundError):
+            return False
 
 
 def remove_leftovers(display: int, pid: int) -> None:

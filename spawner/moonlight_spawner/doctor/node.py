@@ -6,13 +6,13 @@ import asyncio
 import importlib.util
 import os
 import shutil
-import stat
 import sys
 from pathlib import Path
 
 from ..agent.environment import desktop_environment
 from ..agent.graphics import VIRTUALGL
 from ..agent.private_segments import supported
+from ..agent.screen import MAKE_SOCKETS, SOCKETS, unsafe_sockets
 from ..agent.uinput import writable
 from ..images import Catalogue
 from ..site import MoonlightSite
@@ -72,15 +72,10 @@ async def _without_selkies() -> tuple[str, str]:
 
 
 async def _sockets(site: MoonlightSite) -> Finding:
-    directory = Path("/tmp/.X11-unix")
-    try:
-        info = directory.stat()
-    except FileNotFoundError:
-        fix = "install -d -o root -m 1777 /tmp/.X11-unix (systemd-tmpfiles does so at boot)"
-        return Finding("X sockets", False, f"{directory} does not exist", fix)
-    good = info.st_uid == 0 and bool(info.st_mode & stat.S_ISVTX)
-    text = f"{directory} belongs to uid {info.st_uid}, mode {info.st_mode & 0o7777:o}"
-    return Finding("X sockets", good, text, f"chown root {directory}; chmod 1777 {directory}")
+    why = unsafe_sockets()
+    if why:
+        return Finding("X sockets", False, why.partition(f" {MAKE_SOCKETS}")[0], MAKE_SOCKETS)
+    return Finding("X sockets", True, f"nobody can exchange what is in {SOCKETS}")
 
 
 async def _image(site: MoonlightSite) -> Finding:
