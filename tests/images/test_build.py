@@ -123,11 +123,11 @@ def test_the_rename_is_the_last_thing_that_happens(
     seen = []
     real = os.replace
 
-    def replace(source: Path, target: Path) -> None:
+    def replace(source: Path, target: Path, **within: int) -> None:
         if str(target).endswith(".sif"):
             seen.append((old.read_bytes(), stat.S_IMODE(os.stat(source).st_mode)))
             assert os.path.dirname(source) == os.path.dirname(target)
-        real(source, target)
+        real(source, target, **within)
 
     monkeypatch.setattr(os, "replace", replace)
     assert builder.build("desktop") == 0
