@@ -82,6 +82,7 @@ class Launcher:
             virtualgl=site.virtualgl,
             audio=site.audio,
             clipboard=site.clipboard,
+            files=site.files,
             image=ImageOptions(
                 changes=site.image_changes,
                 overlay_mb=site.image_overlay_mb,

@@ -43,6 +43,32 @@ _PAGES: dict[str, tuple[bool, dict[str, tuple[str, str]]]] = {
             "ko": ("거부됨", "다른 사이트의 페이지에서 온 요청입니다."),
         },
     ),
+    "files_off": (
+        False,
+        {
+            "en": (
+                "Files do not go this way",
+                "This site lets no files in this direction through the desktop's page.",
+            ),
+            "ko": (
+                "파일을 이 방향으로 보낼 수 없습니다",
+                "이 사이트는 데스크톱 페이지에서 이 방향의 파일 전송을 허용하지 않습니다.",
+            ),
+        },
+    ),
+    "not_for_pages": (
+        False,
+        {
+            "en": (
+                "Refused",
+                "The desktop's page may stream, and not change or delete what the stream needs.",
+            ),
+            "ko": (
+                "거부됨",
+                "데스크톱 페이지는 스트리밍만 할 수 있으며 스트리밍 설정을 바꾸거나 삭제할 수 없습니다.",
+            ),
+        },
+    ),
     "host_away": (
         True,
         {

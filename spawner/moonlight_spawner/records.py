@@ -69,6 +69,7 @@ class AgentStatus(Model):
     gl_renderer: str | None = None
     audio: bool | None = None
     clipboard: str = "off"
+    files: str = "off"
     notes: list[str] = []
     started_at: datetime = Field(default_factory=now)
     beat: datetime = Field(default_factory=now)
@@ -122,5 +123,6 @@ class Spec(Model):
     virtualgl: bool = True
     audio: bool = True
     clipboard: str = "off"
+    files: str = "off"
     image: ImageOptions = ImageOptions()
     sunshine: SunshineOptions = SunshineOptions()

@@ -145,7 +145,7 @@ class Session(Model):
 
     ``reason`` is a sentence for the user and ``reason_code`` a stable word for programs.
     ``encoder``, ``gl_renderer`` and ``audio`` are what the node really uses, None until it is
-    known; ``clipboard`` is ``both``, ``to_desktop``, ``from_desktop`` or ``off``.
+    known; ``clipboard`` and ``files`` are ``both``, ``to_desktop``, ``from_desktop`` or ``off``.
     ``stale_since`` is set while the batch system or the node does not answer, or when neither can be
     asked from here (``stale_code``): the rest is the last known truth.
     """
@@ -170,6 +170,7 @@ class Session(Model):
     gl_renderer: str | None = None
     audio: bool | None = None
     clipboard: str = "off"
+    files: str = "off"
     notes: list[str] = []
     created_at: datetime
     started_at: datetime | None = None

@@ -183,6 +183,11 @@ class MoonlightSite(LoggingConfigurable):
         "both",
         help="Ways that clipboard text may go between the user and the desktop.",
     ).tag(config=True)
+    files = Enum(
+        ["both", "to_desktop", "from_desktop", "off"],
+        "both",
+        help="Ways that files may go through the stream's page, where it can carry files (selkies).",
+    ).tag(config=True)
 
     display_min = Int(10, min=0, help="First X display; :1 to :9 are left to VNC.").tag(config=True)
     display_max = Int(99, min=0, help="Last X display.").tag(config=True)

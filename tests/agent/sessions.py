@@ -171,10 +171,17 @@ class DeskSession:
         assert gateway
         return RunningGateway(gateway.port, gateway.certificate, 0)
 
-    def ask(self, path: str, token: str | None = None, *more: str, method: str = "GET") -> Answer:
+    def ask(
+        self,
+        path: str,
+        token: str | None = None,
+        *more: str,
+        method: str = "GET",
+        body: bytes = b"",
+    ) -> Answer:
         bearer = f"Authorization: Bearer {token}\r\n" if token else ""
         head = f"{method} {path} HTTP/1.1\r\nHost: portal\r\n{bearer}{''.join(more)}"
-        return ask(self.gateway, head, tls=True)
+        return ask(self.gateway, head, body, tls=True)
 
     def first_frame(self) -> bytes:
         """Join the stream as a browser does, through the gateway; its first video frame."""

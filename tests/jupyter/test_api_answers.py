@@ -25,7 +25,7 @@ SESSION = {
     *("request", "scheduler", "slurm_job_id", "queue", "steps", "node", "display_num"),
     *("sunshine_port", "web_url", "stream_url", "notes", "created_at", "started_at", "ends_at"),
     *("ended_at", "stale_since", "stale_reason", "stale_code"),
-    *("encoder", "gl_renderer", "audio", "clipboard"),
+    *("encoder", "gl_renderer", "audio", "clipboard", "files"),
 }
 
 
@@ -110,12 +110,12 @@ class TestEachCall:
         assert logs[1] == {"name": "xserver", "size": 0, "truncated": False, "text": ""}
 
     async def test_what_the_node_really_uses_is_told(self, api: Call, records: Records) -> None:
-        names = ("encoder", "gl_renderer", "audio", "clipboard")
+        names = ("encoder", "gl_renderer", "audio", "clipboard", "files")
         used = {"encoder": "NVENC H.264", "gl_renderer": "NVIDIA L4", "audio": True}
-        used["clipboard"] = "to_desktop"
+        used |= {"clipboard": "to_desktop", "files": "from_desktop"}
         for session_id, expected in (
             (records.add(**used), used),
-            (records.add("starting"), dict.fromkeys(names) | {"clipboard": "off"}),
+            (records.add("starting"), dict.fromkeys(names) | {"clipboard": "off", "files": "off"}),
         ):
             session = (await api("GET", f"/sessions/{session_id}")).json
             assert {name: session[name] for name in names} == expected

@@ -27,6 +27,16 @@ describe('the facts of a running session', () => {
     expect(heard).toContainEqual({ label: '소리', value: '켜짐' });
   });
 
+  it('say of a running one which ways clipboard and files may go', () => {
+    const running = { ...known, status: 'running', clipboard: 'both', files: 'off' } as const;
+    expect(factsOf(en, running).slice(-2)).toEqual([
+      { label: 'Clipboard', value: 'both ways' },
+      { label: 'Files', value: 'off' },
+    ]);
+    const one = { ...running, files: 'to_desktop' } as const;
+    expect(factsOf(ko, one)).toContainEqual({ label: '파일', value: '데스크톱으로만' });
+  });
+
   it('leave out what is not known, also by an older server', () => {
     expect(factsOf(en, session())).toEqual([]);
     const unknown = session({ encoder: null, gl_renderer: null, audio: null });

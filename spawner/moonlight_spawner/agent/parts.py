@@ -288,6 +288,7 @@ class Parts:
         )
         await self._gateway.start(address)
         self._status.status.clipboard = spec.clipboard
+        self._status.status.files = self._host.files
         self._status.status.gateway = Gateway(
             hosts=hosts, port=self._gateway.port, certificate=certificate
         )
@@ -297,6 +298,9 @@ class Parts:
     @property
     def absence(self) -> str:
         return self._host.absence if self._host else "host_away"
+
+    def refusal(self, method: str, path: str, websocket: bool) -> str:
+        return self._host.refusal(method, path, websocket) if self._host else ""
 
     def answer(self, path: str) -> Any:
         return self._host.answer(path) if self._host else None

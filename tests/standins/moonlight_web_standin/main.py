@@ -17,6 +17,8 @@ from .data import Data
 from .schema import Wrong
 from .server import WebServer
 
+_LEVELS = {"OFF": 100, "ERROR": 40, "WARN": 30, "INFO": 20, "DEBUG": 10, "TRACE": 5}
+
 
 def main(argv: list[str]) -> None:
     which = major()
@@ -35,7 +37,8 @@ def main(argv: list[str]) -> None:
     if options.command in (["print-config"], ["config", "print"]):
         print(json.dumps(config, indent=2))
         return
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    level = _LEVELS[config["log"]["level_filter"].upper()]
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s")
     try:
         data = Data(Path(config["data_storage"]["path"]), which)
     except Wrong as e:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import secrets
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -15,6 +16,8 @@ from ..client import Client, GameStreamError, Identity, PairingFailed
 from .data import Data
 from .sockets import stream_v2, stream_v3
 from .stream import client_of
+
+log = logging.getLogger(__name__)
 
 User = dict[str, Any]
 _UNCACHED = {
@@ -41,6 +44,11 @@ class WebServer:
             ("GET", "/api/apps"): self._apps,
             ("GET", "/api/permissions"): self._permissions,
             ("GET", "/api/default_settings"): self._settings,
+            ("GET", "/api/user"): self._user,
+            ("PATCH", "/api/user"): self._changed,
+            ("PATCH", "/api/role"): self._changed,
+            ("PATCH", "/api/host"): self._changed,
+            ("DELETE", "/api/host"): self._delete,
             ("POST", "/api/pair"): self._pair,
             ("POST", "/api/host/cancel"): self._cancel,
             ("GET", "/config.js"): self._config_js,
@@ -130,6 +138,22 @@ class WebServer:
 
     async def _settings(self, request: web.Request) -> web.Response:
         return web.json_response(self.data.role_of(self.user(request))["default_settings"])
+
+    async def _user(self, request: web.Request) -> web.Response:
+        return web.json_response({"name": self.user(request)["name"]})
+
+    async def _changed(self, request: web.Request) -> web.Response:
+        self.user(request)
+        return web.Response()
+
+    async def _delete(self, request: web.Request) -> web.Response:
+        """What a user may do with his own host, and so take away the stream."""
+        user = self.user(request)
+        number = _number(request.query.get("host_id"))
+        self.host(user, number)
+        del self.data.hosts[number]
+        self.data.store()
+        return web.Response()
 
     async def _hosts(self, request: web.Request) -> web.StreamResponse:
         """ndjson: first what is stored, then one line for each host that was asked."""
@@ -238,6 +262,9 @@ class WebServer:
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         user = self.user(request)
+        hidden = ("cookie", "authorization")
+        headers = {n: v for n, v in request.headers.items() if n.lower() not in hidden}
+        log.info("stream request %s %s", request.path, headers)
         return await (stream_v2 if self.major == 2 else stream_v3)(self, user, request)
 
     async def _config_js(self, _request: web.Request) -> web.Response:

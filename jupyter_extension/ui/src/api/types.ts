@@ -23,7 +23,7 @@ export interface LaunchRequest {
   keyboard?: string;
 }
 
-/** Which ways text may go between the desktop's clipboard and the browser. */
+/** Which ways the clipboard's text, or files, may go between the desktop and the browser. */
 export type ClipboardWays = 'both' | 'to_desktop' | 'from_desktop' | 'off';
 
 export interface Step {
@@ -75,6 +75,7 @@ export interface Session {
   gl_renderer?: string | null;
   audio?: boolean | null;
   clipboard?: ClipboardWays;
+  files?: ClipboardWays;
 }
 
 export interface Image {

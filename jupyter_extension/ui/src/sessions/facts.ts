@@ -9,14 +9,18 @@ export interface Fact {
 
 /** What is known about a running session; what the server did not find out is left out. */
 export function factsOf(t: Dictionary, session: Session): Fact[] {
-  const { node, display_num, gl_renderer, audio } = session;
+  const { node, display_num, gl_renderer, audio, clipboard, files } = session;
   const words = t.session;
+  const running = session.status === 'running';
   const facts: [string, string | null | undefined][] = [
     [words.node, node],
     [words.display, display_num === null ? null : `:${display_num}`],
     [words.encoder, encoderOf(session)],
     [words.openGl, gl_renderer],
     [words.sound, audio == null ? null : audio ? words.soundOn : words.soundOff],
+    // Before it runs nothing may go anywhere, which would not be worth a line.
+    [words.clipboard, running && clipboard ? words.ways[clipboard] : null],
+    [words.files, running && files ? words.ways[files] : null],
   ];
   return facts.flatMap(([label, value]) => (value ? [{ label, value }] : []));
 }

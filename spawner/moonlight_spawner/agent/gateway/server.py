@@ -40,6 +40,9 @@ class Local(Protocol):
     def absence(self) -> str:
         """Name of the page that is shown while there is no client (:mod:`moonlight_spawner.pages`)."""
 
+    def refusal(self, method: str, path: str, websocket: bool) -> str:
+        """For a browser: name of the page that says why this is not passed on, empty if it is."""
+
     def answer(self, path: str) -> tuple[int, h.Headers, bytes] | None:
         """For a browser: a whole answer, None to ask the client."""
 
@@ -195,6 +198,10 @@ class Gateway:
         else:
             if request.path == "/signaling":
                 request = replace(request, path=self._signaling_path)
+            websocket = h.is_websocket(request.headers)
+            if self._host and (why := self._host.refusal(request.method, request.path, websocket)):
+                await _page(incoming, request, 403, why)
+                return incoming.unread()
             return await self._relay(incoming, request)
         return incoming.unread()
 

@@ -124,6 +124,18 @@ class Host(ABC):
         """Which page tells why there is no web client (:mod:`moonlight_spawner.pages`)."""
         return "host_away"
 
+    @property
+    def files(self) -> str:
+        """Which ways its page carries files: the setting, where it can carry any."""
+        return "off"
+
+    def refusal(self, method: str, path: str, websocket: bool) -> str:
+        """Why a request of the web client is not passed on, as a page's name; empty if it is.
+
+        ``path`` is as sent, still percent-encoded.
+        """
+        return ""
+
     def answer(self, path: str) -> Answer | None:
         """What the gateway says itself for a path of the web client, None to ask the client."""
         return None

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import posixpath
 import shutil
 import sys
 from pathlib import Path
+from urllib.parse import unquote
 
 from ...relay.upstream import Target
+from ..clipboard import FROM_DESKTOP, TO_DESKTOP
 from ..processes import Child
 from .base import Host, HostFailed
 
@@ -23,6 +26,10 @@ _WEBSOCKET = "/api/websockets"
 _VIDEO_FRAME = 0x04  # first byte of a binary message with H.264
 _USUAL_KBPS = 8000  # its own default, to which a client may add up to the user's limit
 _CLIPBOARD = {"both": "true", "to_desktop": "in", "from_desktop": "out", "off": "false"}
+_FILES = {"both": "upload,download", "to_desktop": "upload", "from_desktop": "download"}
+# selkies refuses by itself what its option does not allow; the gateway does not even ask it.
+_UPLOADS = ("api/upload",)
+_DOWNLOADS = ("api/files", "api/print")
 _INSTALL = "An administrator has to install it there: pip install 'moonlight-hpc[selkies]'."
 
 
@@ -52,6 +59,7 @@ class SelkiesHost(Host):
         argv += ["--video-streaming-mode=false", f"--framerate={self.context.request.fps}"]
         argv += ["--ui-title=Moonlight HPC", "--enable-sharing=false"]
         argv += [f"--enable-clipboard={_CLIPBOARD[self.context.spec.clipboard]}"]
+        argv += [f"--file-transfers={_FILES.get(self.files, 'none')}"]
         most = self.context.request.bitrate_kbps
         argv += [f"--video-bitrate={min(most, _USUAL_KBPS)},100-{most}"]
         self._child = Child(
@@ -83,6 +91,16 @@ class SelkiesHost(Host):
             ) from e
         except OSError as e:
             raise HostFailed(f"selkies went away: {e}") from e
+
+    @property
+    def files(self) -> str:
+        return self.context.spec.files
+
+    def refusal(self, method: str, path: str, websocket: bool) -> str:
+        closed: tuple[str, ...] = () if self.files in TO_DESKTOP else _UPLOADS
+        closed += () if self.files in FROM_DESKTOP else _DOWNLOADS
+        plain = posixpath.normpath(unquote(path)).lstrip("/").lower()
+        return "files_off" if plain.startswith(closed) else ""
 
     def target(self) -> Target:
         return Target(path=str(self._socket))

@@ -112,6 +112,9 @@ class SunshineHost(Host):
     def absence(self) -> str:
         return "native_only" if self._native_only else "host_away"
 
+    def refusal(self, method: str, path: str, websocket: bool) -> str:
+        return self._web.refusal(method, path, websocket) if self._web else ""
+
     def answer(self, path: str) -> Answer | None:
         return self._web.answer(path) if self._web else None
 

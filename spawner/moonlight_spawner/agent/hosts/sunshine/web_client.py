@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import secrets
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,10 @@ from .files import DESKTOP_APP_ID, KeyPair
 _NO_PASTE = 'addEventListener("paste", e => e.stopImmediatePropagation(), true)\n'
 USER_HEADER = "x-moonlight-session-user"
 _START_SECONDS = 60.0
+_READING = ("GET", "HEAD")
+# All that its page has to change for a stream: end one, and negotiate WebRTC (v3).
+_WEBRTC = re.compile(r"/api/host/stream/webrtc(?:/[A-Za-z0-9-]+)?")
+_CHANGES = {"/api/host/cancel": ("POST",)}
 # Where our images have the release.
 IMAGE_RELEASE = "/opt/moonlight-web"
 
@@ -121,6 +126,19 @@ class WebClient:
         if self.child:
             await self.child.stop(1.0)
 
+    def refusal(self, method: str, path: str, websocket: bool) -> str:
+        """Nothing but what streams: its API would let a page delete, change or pair the host.
+
+        What reads may be asked for anything; what changes something is known by name.
+        """
+        if websocket:
+            allowed = path == self.websocket_path
+        elif _WEBRTC.fullmatch(path):
+            allowed = self._options.webrtc and self.version == 3
+        else:
+            allowed = method in (*_READING, *_CHANGES.get(path, ()))
+        return "" if allowed else "not_for_pages"
+
     def answer(self, path: str) -> Answer | None:
         """The page that opens the stream itself, and its knowledge of where it is.
 
@@ -214,6 +232,8 @@ class WebClient:
                     "max": self._http_port + WEBRTC_OFFSETS[-1],
                 },
             },
+            # At Info it writes every request's headers, the secret user name among them.
+            "log": {"level_filter": "Warn", "file_path": None},
             "moonlight": {"default_http_port": self._http_port, "pair_device_name": "browser"},
         }
 
