@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.users import TestUser, ensure_users, remove_users, unique_names
+from tests.support.waiting import PATIENCE
 
 from .desks import LocalDesk
 from .jobs import Jobs, Make
@@ -87,6 +88,6 @@ def jobs(tmp_path: Path) -> Iterator[Make]:
             runner = each.runner(name) if not each.look(name).state.ended else None
             if runner:
                 each.cancel(name)
-                assert runner.wait(20)
+                assert runner.wait(PATIENCE)
         assert list(each.queue.glob("ticket-*")) == []
         shutil.rmtree(each.queue)

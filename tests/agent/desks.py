@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.cluster.processes import Process, wait_until
+from tests.cluster.processes import Process
 from tests.cluster.users import TestUser, run_as
+from tests.support.waiting import wait_until
 
 from .sessions import DeskSession
 
@@ -70,12 +71,14 @@ class LocalDesk:
         self,
         session: DeskSession,
         condition: Callable[[dict[str, Any]], object],
-        timeout: float = 120,
     ) -> dict[str, Any]:
-        deadline = time.monotonic() + timeout
-        while not condition(told := self.look(session)):
-            assert time.monotonic() < deadline, f"{told}\n{session.log()}"
-            time.sleep(0.2)
+        told: dict[str, Any] = {}
+
+        def met() -> object:
+            told.update(self.look(session))
+            return condition(told)
+
+        assert wait_until(met, interval=0.2), f"{told}\n{session.log()}"
         return told
 
     def close(self) -> None:
@@ -124,7 +127,7 @@ def start_in_desktop(session: DeskSession, command: str) -> Process:
     def found() -> list[int]:
         return [p for p, c in session.processes().items() if c == "sleep 7431" and p not in before]
 
-    assert wait_until(found, 90), session.processes()
+    assert wait_until(found), session.processes()
     service.unlink()
     script.unlink()
     return Process.of(found()[0])

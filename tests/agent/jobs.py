@@ -13,7 +13,8 @@ from moonlight_spawner.scheduler.local_queue import queue_directory
 from moonlight_spawner.session import Resources
 from moonlight_spawner.site import MoonlightSite
 
-from tests.cluster.processes import Process, wait_until
+from tests.cluster.processes import Process
+from tests.support.waiting import wait_until
 
 
 class Jobs:
@@ -44,8 +45,8 @@ class Jobs:
     def cancel(self, name: str) -> None:
         asyncio.run(self.scheduler.cancel(name))
 
-    def wait(self, name: str, state: JobState, timeout: float = 60) -> JobInfo:
-        assert wait_until(lambda: self.look(name).state is state, timeout, 0.05), self.look(name)
+    def wait(self, name: str, state: JobState) -> JobInfo:
+        assert wait_until(lambda: self.look(name).state is state, interval=0.05), self.look(name)
         return self.look(name)
 
     def runner(self, name: str) -> Process:

@@ -20,17 +20,15 @@ from moonlight_spawner.records import AgentStatus, Stop
 from websockets.asyncio.client import connect as connect_websocket
 
 from tests.cluster.daemon import CLEAN_ENVIRONMENT
-from tests.cluster.processes import Process, mentioning, wait_until
+from tests.cluster.processes import Process, mentioning
 from tests.cluster.users import TestUser, as_user, run_as
 from tests.relay.gateway_process import RunningGateway
 from tests.relay.wires import Answer, ask
 from tests.support.reachable import no_gpu, reachable
 from tests.support.site import site_env
+from tests.support.waiting import GRACE, PATIENCE, wait_until
 
 from .hidden import without_programs
-
-START_SECONDS = 120
-END_SECONDS = 120
 
 
 class Ranges:
@@ -98,7 +96,7 @@ class DeskSession:
             return (self.directory / f"{name}.log").read_text("utf-8", "replace")
         return ""
 
-    def wait(self, condition: Callable[[AgentStatus], object], timeout: float) -> AgentStatus:
+    def wait(self, condition: Callable[[AgentStatus], object]) -> AgentStatus:
         """Wait for a status; one that has ended comes too, for the test to be surprised at."""
 
         def there() -> bool:
@@ -107,16 +105,16 @@ class DeskSession:
                 return bool(condition(status) or status.end)
             return False
 
-        assert wait_until(there, timeout, 0.05), f"{self.id}: it never came to be\n{self.log()}"
+        assert wait_until(there, interval=0.05), f"{self.id}: it never came to be\n{self.log()}"
         return self.status
 
     def wait_running(self) -> AgentStatus:
-        status = self.wait(lambda s: s.phase == "running", START_SECONDS)
+        status = self.wait(lambda s: s.phase == "running")
         assert status.end is None, f"{status.end}\n{self.log()}\n{self.log('stream')}"
         return status
 
     def wait_ended(self) -> AgentStatus:
-        return self.wait(lambda s: s.end, END_SECONDS)
+        return self.wait(lambda s: s.end)
 
     def ask_to_stop(self) -> None:
         """As the manager does: ``stop.json`` is there, whole, from one moment to the next."""
@@ -163,7 +161,7 @@ class DeskSession:
         return found
 
     def assert_nothing_left(self) -> None:
-        assert wait_until(lambda: not self.leftovers(), END_SECONDS, 0.1), self.leftovers()
+        assert wait_until(lambda: not self.leftovers(), interval=0.1), self.leftovers()
 
     @property
     def gateway(self) -> RunningGateway:
@@ -205,7 +203,7 @@ class DeskSession:
                         return message
             raise AssertionError("the stream ended before a frame came")
 
-        return asyncio.run(asyncio.wait_for(join(), 120))
+        return asyncio.run(asyncio.wait_for(join(), PATIENCE))
 
 
 class AgentSession(DeskSession):
@@ -228,18 +226,17 @@ class AgentSession(DeskSession):
         return Process.of(int(children[0]))
 
     def wait_exit(self) -> int:
-        return self.process.wait(END_SECONDS)
+        return self.process.wait(PATIENCE)
 
     def close(self) -> None:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(15)
+                self.process.wait(GRACE)
         for pid in self.processes():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(15)
+        self.process.wait(PATIENCE)
 
 
 def prepare(

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 from tests.cluster.users import TestUser, as_user
 from tests.support.reachable import reachable
+from tests.support.waiting import STILL
 
 
 def main(name: str) -> None:
@@ -23,7 +24,7 @@ def main(name: str) -> None:
     print("ready", flush=True)
     while True:
         connection, _ = listener.accept()
-        connection.settimeout(1)
+        connection.settimeout(STILL)
         heard = b""
         with connection, contextlib.suppress(OSError):
             while part := connection.recv(4096):

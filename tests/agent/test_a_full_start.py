@@ -11,6 +11,7 @@ from moonlight_spawner.session import StepState
 
 from tests.cluster.users import run_as
 from tests.relay.wires import ask, login
+from tests.support.waiting import PATIENCE
 
 from .sessions import AgentSession
 
@@ -38,7 +39,7 @@ def test_the_gateway_is_where_it_says(running: AgentSession) -> None:
     status = running.status
     assert status.gateway and status.gateway.hosts == ["127.0.0.1"]
     assert status.node == os.uname().nodename
-    with socket.create_connection(("127.0.0.1", status.gateway.port), 5):
+    with socket.create_connection(("127.0.0.1", status.gateway.port), PATIENCE):
         pass
 
 

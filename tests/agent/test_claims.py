@@ -19,7 +19,7 @@ from moonlight_spawner.agent.claims import (
     claim_ports,
 )
 
-from tests.cluster.processes import wait_until
+from tests.support.waiting import PATIENCE, wait_until
 
 from .sessions import Ranges
 
@@ -61,7 +61,7 @@ def crowd() -> Iterator[Crowd]:
             members.append(processes.Process(target=_hold, args=(ranges, start, told, leave)))
             members[-1].start()
         start.set()
-        return [told.get(timeout=60) for _ in range(number)]
+        return [told.get(timeout=PATIENCE) for _ in range(number)]
 
     yield gather
     last_word.close()
@@ -100,7 +100,7 @@ def test_a_claim_ends_with_its_holder_however_he_dies(crowd: Crowd) -> None:
     with pytest.raises(NothingFree):
         claim_display(display, display)
     os.kill(pid, signal.SIGKILL)
-    assert wait_until(lambda: can_be_claimed(display), 60)
+    assert wait_until(lambda: can_be_claimed(display))
     again = claim_ports(ranges.port, ranges.port + PORT_BLOCK - 1)
     assert again.number == port
     again.release()

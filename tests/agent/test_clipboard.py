@@ -15,7 +15,7 @@ from moonlight_spawner.agent.screen import Screen
 from Xlib import X
 from Xlib.display import Display
 
-from tests.cluster.processes import wait_until
+from tests.support.waiting import PATIENCE, wait_until
 
 
 class Server:
@@ -37,7 +37,7 @@ class Server:
             ["xclip", "-display", self.display, "-selection", "clipboard", "-out"],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
             check=False,
         )
         return None if done.returncode else done.stdout
@@ -73,14 +73,14 @@ def test_it_gives_the_selection_up_when_it_is_stopped(server: Server, clipboard:
     assert ask(clipboard, "PUT", "mine") == (200, {"length": 4})
     assert server.pasted() == "mine"
     clipboard.stop()
-    assert wait_until(lambda: server.pasted() is None, 90)
+    assert wait_until(lambda: server.pasted() is None)
     assert ask(clipboard, "GET") == (200, {"text": "", "truncated": False})
 
 
 def test_one_owner_is_left_of_many(server: Server, clipboard: Clipboard) -> None:
     for n in range(20):
         assert ask(clipboard, "PUT", f"text {n}")[0] == 200
-    assert wait_until(lambda: owners() == 1, 90), owners()
+    assert wait_until(lambda: owners() == 1), owners()
     assert server.pasted() == "text 19"
 
 
@@ -90,7 +90,7 @@ def test_an_owner_with_the_window_id_of_an_earlier_one_is_another(
     other = Clipboard(server.screen, "both")
     assert ask(clipboard, "PUT", "mine")[0] == 200
     assert ask(other, "PUT", "of another")[0] == 200
-    assert wait_until(lambda: owners() == 1, 90)
+    assert wait_until(lambda: owners() == 1)
     for n in range(3):  # X gives ids of connections that are closed again
         assert ask(other, "PUT", f"of another, {n}")[0] == 200
         assert ask(clipboard, "GET")[1]["text"] == f"of another, {n}"
@@ -112,7 +112,7 @@ def test_who_asked_just_before_another_program_took_over_is_answered(
         window.convert_selection(name, x.intern_atom("UTF8_STRING"), place, X.CurrentTime)
         window.set_selection_owner(name, X.CurrentTime)  # both arrive there at once
         x.sync()
-        assert wait_until(answered, 90), f"no answer at {n}"
+        assert wait_until(answered), f"no answer at {n}"
         assert window.get_full_property(place, X.AnyPropertyType).value == f"text {n}".encode()
         window.destroy()
     x.close()
@@ -130,4 +130,4 @@ def test_it_says_so_when_there_is_no_x_server(server: Server, clipboard: Clipboa
             assert "X server" in answer["message"]
     other.stop()
     clipboard.stop()
-    assert wait_until(lambda: owners() == 0, 90)
+    assert wait_until(lambda: owners() == 0)

@@ -11,6 +11,7 @@ import pytest
 from moonlight_spawner.session import State
 
 from tests.cluster.users import TestUser, run_as
+from tests.support.waiting import STILL
 
 from .conftest import Launch
 from .sessions import DeskSession, prepare
@@ -82,7 +83,7 @@ def test_a_disk_that_fails_for_a_moment_does_not_make_the_agent_deaf(launch: Lau
     session.wait_running()
     word = session.directory / "stop.json"
     word.mkdir()  # reading it fails as it does on a shared file system that is away
-    time.sleep(3)
+    time.sleep(3 * STILL)  # the agent looks each second
     word.rmdir()
     assert session.status.phase == "running"
     session.ask_to_stop()

@@ -16,8 +16,8 @@ import pytest
 from moonlight_spawner.scheduler.base import JobState
 from moonlight_spawner.scheduler.local_queue import Ticket, queue_directory
 
-from tests.cluster.processes import wait_until
 from tests.cluster.users import TestUser, run_as
+from tests.support.waiting import PATIENCE, wait_until
 
 from .jobs import Make
 
@@ -56,7 +56,7 @@ def test_many_jobs_get_their_places_in_the_order_of_asking(jobs: Make) -> None:
         desk.wait(ends, JobState.RUNNING)
         desk.cancel(ends)
         desk.wait(starts, JobState.RUNNING)
-    assert wait_until(lambda: len(_words(started)) == len(names), 90)
+    assert wait_until(lambda: len(_words(started)) == len(names))
     # The first two have their places at the same time.
     assert sorted(_words(started)[:2]) == ["a", "b"]
     assert _words(started)[2:] == list(names[2:])
@@ -86,7 +86,7 @@ def test_however_they_come_and_go_no_place_is_given_twice(tmp_path: Path) -> Non
     for person in people:
         person.start()
     for person in people:
-        person.join(60)
+        person.join(PATIENCE)
     assert [person.exitcode for person in people] == [0] * 6
     assert (inside.value, most.value) == (0, 2)
     assert sorted(path.name for path in queue.iterdir()) == ["0", "1"]

@@ -17,7 +17,7 @@ from moonlight_spawner.mark import mark_of
 from moonlight_spawner.scheduler import local
 from moonlight_spawner.scheduler.base import JobState
 
-from tests.cluster.processes import wait_until
+from tests.support.waiting import PATIENCE, wait_until
 
 from .jobs import Make
 
@@ -65,7 +65,7 @@ def test_the_script_hears_term_and_may_take_its_time(jobs: Make) -> None:
     desk = jobs()
     desk.submit("a", "trap 'sleep 0.5; echo bye; exit 0' TERM\necho ready\nsleep 7432 & wait\n")
     log = desk.root / "a" / "agent.log"
-    assert wait_until(lambda: log.exists() and "ready" in log.read_text(), 60)
+    assert wait_until(lambda: log.exists() and "ready" in log.read_text())
     desk.cancel("a")
     desk.wait("a", JobState.CANCELLED)
     assert "bye" in log.read_text()
@@ -95,7 +95,7 @@ def test_the_time_limit_ends_a_job(tmp_path: Path, deaf: bool) -> None:
         assert found
         return found
 
-    assert wait_until(lambda: job().state.ended, 90, 0.05), job()
+    assert wait_until(lambda: job().state.ended, interval=0.05), job()
     assert job().state is JobState.TIMEOUT
     assert ("told" in (tmp_path / "agent.log").read_text()) != deaf
 
@@ -108,7 +108,7 @@ def test_a_killed_runner_takes_its_job_along_and_is_told(jobs: Make) -> None:
     desk.runner("a").signal(signal.SIGKILL)
     job = desk.wait("a", JobState.NODE_FAIL)
     assert job.code == "RunnerGone" and "killed" in job.message
-    assert script.wait(10)
+    assert script.wait(PATIENCE)
     desk.submit("b", LONG)
     desk.wait("b", JobState.RUNNING)  # its place is free again
 
@@ -126,7 +126,7 @@ def test_a_job_that_ends_between_two_looks_is_not_taken_for_lost(
     def slow(directory: Path) -> local.LocalJob | None:
         job = read(directory)
         (directory / "go").touch()
-        assert runner.wait(20)  # all of this happens before the next line of the scheduler
+        assert runner.wait(PATIENCE)  # all of this happens before the next line of the scheduler
         return job
 
     with monkeypatch.context() as patch:
@@ -145,7 +145,7 @@ def test_jobs_outlive_the_server_that_submitted_them(jobs: Make) -> None:
         ["sh", "-c", '"$@"; exec sleep 7432', "sh", *argv], start_new_session=True
     )
     desk.names.append("a")
-    assert wait_until(lambda: (desk.root / "a" / "local.json").exists(), 60)
+    assert wait_until(lambda: (desk.root / "a" / "local.json").exists())
     desk.wait("a", JobState.RUNNING)
     os.killpg(server.pid, signal.SIGHUP)
     os.killpg(server.pid, signal.SIGKILL)

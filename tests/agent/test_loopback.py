@@ -17,8 +17,9 @@ import pytest
 from moonlight_spawner.agent.claims import WEB_OFFSET
 from moonlight_spawner.relay.upstream import Target, UpstreamError, call
 
-from tests.cluster.processes import Process, wait_until
+from tests.cluster.processes import Process
 from tests.cluster.users import TestUser, as_user
+from tests.support.waiting import PATIENCE, wait_until
 
 from .conftest import Launch
 from .sessions import AgentSession
@@ -70,7 +71,7 @@ def squatting(stranger: TestUser, *ports: int) -> Iterator[list[str]]:
     finally:
         process.kill()
         process.wait()
-        thread.join(10)
+        thread.join(PATIENCE)
 
 
 def user_name(session: AgentSession) -> str:
@@ -103,7 +104,7 @@ def test_nothing_is_sent_to_a_stranger_who_takes_the_port_of_a_client_that_ended
     for pid, command in session.processes().items():
         if "web-server" in command:
             Process.of(pid).signal(signal.SIGKILL)
-    assert wait_until(lambda: _free(port), 60)
+    assert wait_until(lambda: _free(port))
     with squatting(stranger, port) as heard:
         answers = []
 
@@ -112,10 +113,10 @@ def test_nothing_is_sent_to_a_stranger_who_takes_the_port_of_a_client_that_ended
             return answers[-1].status == 200
 
         # It is started again, in another block if the stranger was there first.
-        assert wait_until(answered, 120, 0.2), session.log()
+        assert wait_until(answered, interval=0.2), session.log()
         assert not any(b"OWNED" in answer.body for answer in answers)
         # It may answer a moment before it is on record.
-        assert wait_until(lambda: any("stream ended" in n for n in session.status.notes), 120)
+        assert wait_until(lambda: any("stream ended" in n for n in session.status.notes))
     assert secret not in "".join(bytes.fromhex(line).decode("latin-1") for line in heard)
 
 

@@ -16,8 +16,8 @@ from moonlight_spawner.agent.claims import claim_display
 from moonlight_spawner.records import AgentStatus
 from moonlight_spawner.session import State, StepState
 
-from tests.cluster.processes import wait_until
 from tests.cluster.users import TestUser
+from tests.support.waiting import wait_until
 
 from .conftest import Launch
 from .sessions import AgentSession, Ranges, settings
@@ -82,7 +82,7 @@ def test_without_xfce_a_plain_window_manager_does(launch: Launch) -> None:
     session = launch(hidden=["xfce4-session", "xfce4-terminal"])
     status = session.wait_running()
     assert next(s.detail for s in status.steps if s.id == "desktop") == "openbox"
-    assert wait_until(lambda: "/usr/bin/xterm" in session.processes().values(), 90)
+    assert wait_until(lambda: "/usr/bin/xterm" in session.processes().values())
     assert len(session.first_frame()) > 100
 
 

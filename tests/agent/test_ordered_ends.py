@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from moonlight_spawner.session import State
 
-from tests.cluster.processes import Process, wait_until
+from tests.cluster.processes import Process
 from tests.cluster.users import run_as
+from tests.support.waiting import wait_until
 
 from .conftest import Launch
 from .desks import DAEMON, start_in_desktop
@@ -26,7 +27,7 @@ def wait_for_another(session: AgentSession, name: str, old: int) -> Process:
             return session.find(name) != old
         return False
 
-    assert wait_until(there, 120, 0.1), session.processes()
+    assert wait_until(there, interval=0.1), session.processes()
     return Process.of(session.find(name))
 
 
@@ -50,7 +51,7 @@ def test_term_ends_everything_soon(launch: Launch) -> None:
 
 def test_term_while_it_starts(launch: Launch) -> None:
     session = launch()
-    session.wait(lambda s: s.steps[2].started_at, 120)
+    session.wait(lambda s: s.steps[2].started_at)
     session.process.terminate()
     assert session.wait_exit() == 0
     end = session.status.end
@@ -80,7 +81,7 @@ def test_a_stop_in_the_first_moment_is_the_users(launch: Launch) -> None:
     """TERM may come before the agent listens to signals; his word is on record all the same."""
     session = launch()
     session.ask_to_stop()
-    assert wait_until(lambda: has_child(session.process.pid), 60, 0.001)
+    assert wait_until(lambda: has_child(session.process.pid), interval=0.001)
     session.process.terminate()
     session.wait_exit()
     end = session.status.end
@@ -132,7 +133,7 @@ def test_a_killed_stream_comes_back_three_times_and_then_the_session_ends(launch
         assert len(session.first_frame()) > 100
         stream.signal(signal.SIGKILL)
         stream = wait_for_another(session, "selkies", stream.pid)
-        wait_until(lambda: session.ask("/", session.token).status == 200, 60, 0.2)
+        wait_until(lambda: session.ask("/", session.token).status == 200, interval=0.2)
         assert session.status.phase == "running", attempt
     assert len(session.first_frame()) > 100
     assert any("stream ended (signal 9)" in note for note in session.status.notes)
@@ -151,7 +152,7 @@ def test_a_crashed_desktop_comes_back_with_its_windows_gone(launch: Launch) -> N
     x = Process.of(session.find("Xvfb"))
     desktop.signal(signal.SIGKILL)
     wait_for_another(session, "xfce4-session", desktop.pid)
-    session.wait(lambda s: any("desktop ended" in note for note in s.notes), 60)
+    session.wait(lambda s: any("desktop ended" in note for note in s.notes))
     assert any("desktop ended (signal 9)" in note for note in session.status.notes)
     assert x.alive() and session.status.phase == "running"
     assert len(session.first_frame()) > 100
@@ -162,7 +163,7 @@ def test_many_daemons_that_hold_on_are_gone_too(launch: Launch) -> None:
     session.wait_running()
     swarm = "for i in 1 2 3 4 5 6 7 8; do setsid sleep 7431 & done; trap '' TERM; exec sleep 7431"
     start_in_desktop(session, swarm)
-    assert wait_until(lambda: sum(c == "sleep 7431" for c in session.processes().values()) == 9, 60)
+    assert wait_until(lambda: sum(c == "sleep 7431" for c in session.processes().values()) == 9)
     session.process.terminate()
     session.wait_exit()
     session.assert_nothing_left()

@@ -9,6 +9,7 @@ import pytest
 
 from tests.cluster.processes import Process
 from tests.cluster.users import TestUser
+from tests.support.waiting import PATIENCE
 
 from .desks import LocalDesk
 from .sessions import settings
@@ -45,7 +46,7 @@ def test_one_runs_the_next_one_waits_and_both_end_when_told(narrow: LocalDesk) -
     narrow.run("stop", second.id, "--wait")
     told = narrow.look(second)
     assert (told["status"], told["reason_code"]) == ("cancelled", "StoppedByUser")
-    assert told["started_at"] is None and runner.wait(10)
+    assert told["started_at"] is None and runner.wait(PATIENCE)
     assert not (second.directory / "status.json").exists(), "it never ran"
     assert narrow.look(first)["status"] == "running"
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.processes import wait_until
 from tests.cluster.users import TestUser, as_user, run_as
 from tests.standins.sunshine_standin.capture import PICTURE
 from tests.support.gateway import SessionGateway
+from tests.support.waiting import wait_until
 
 from .conftest import Launch
 from .test_sunshine_encoders import site
@@ -85,9 +85,9 @@ def test_nobody_else_reads_the_screen_while_it_streams_nor_afterwards(
     next(pictures)
     assert len(memory(user)) > len(before)
     os.kill(sunshine(session), signal.SIGKILL)
-    assert wait_until(lambda: any("started again" in n for n in session.status.notes), 120)
+    assert wait_until(lambda: any("started again" in n for n in session.status.notes))
     pictures.close()
-    assert wait_until(lambda: memory(user) == before, 60), memory(user)
+    assert wait_until(lambda: memory(user) == before), memory(user)
 
     pictures = gateway.pictures("/signaling", APP)
     next(pictures)

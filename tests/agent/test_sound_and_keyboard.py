@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.processes import wait_until
 from tests.cluster.users import TestUser, run_as
+from tests.support.waiting import wait_until
 
 from .conftest import Launch
 from .sessions import AgentSession, settings
@@ -61,7 +61,7 @@ def test_what_the_desktop_plays_is_heard_by_the_host_and_by_nobody_else(
         stdout=subprocess.DEVNULL,
     )
     try:
-        assert wait_until(lambda: loudest(session) > 10_000, 50)
+        assert wait_until(lambda: loudest(session) > 10_000)
     finally:
         player.kill()
         player.wait()
@@ -81,11 +81,11 @@ def test_a_sound_server_that_ends_is_started_again_once_and_the_desktop_stays(
     first = session.find("pulseaudio")
     desktop = session.find("xfwm4")
     os.kill(first, signal.SIGKILL)
-    session.wait(lambda s: any("sound server ended and runs again" in n for n in s.notes), 120)
+    session.wait(lambda s: any("sound server ended and runs again" in n for n in s.notes))
     second = session.find("pulseaudio")
     assert second != first
     os.kill(second, signal.SIGKILL)
-    status = session.wait(lambda s: s.audio is False, 120)
+    status = session.wait(lambda s: s.audio is False)
     assert any("no sound any more" in note for note in status.notes)
     assert status.end is None and session.find("xfwm4") == desktop
     assert len(session.first_frame()) > 100

@@ -6,7 +6,8 @@ import signal
 
 from moonlight_spawner.session import State, StepState
 
-from tests.cluster.processes import Process, wait_until
+from tests.cluster.processes import Process
+from tests.support.waiting import PATIENCE, wait_until
 
 from .conftest import Launch
 from .desks import DAEMON, LocalDesk, remove_files, start_in_desktop
@@ -31,16 +32,16 @@ def test_the_guardian_is_killed(launch: Launch) -> None:
     daemon = start_in_desktop(session, DAEMON)
     agent = session.agent
     session.guardian.signal(signal.SIGKILL)
-    assert agent.wait(15), "the agent outlives its guardian"
+    assert agent.wait(PATIENCE), "the agent outlives its guardian"
     end = session.status.end
     assert end and (end.state, end.code) == (State.CANCELLED, "CancelledOutside")
-    assert daemon.wait(5)
+    assert daemon.wait(PATIENCE)
     session.assert_nothing_left()
 
 
 def test_the_agent_is_killed_while_it_starts(launch: Launch) -> None:
     session = launch()
-    session.wait(lambda s: s.steps[1].state is StepState.RUNNING, 120)
+    session.wait(lambda s: s.steps[1].state is StepState.RUNNING)
     session.agent.signal(signal.SIGKILL)
     assert session.wait_exit() == 1
     status = session.status
@@ -73,8 +74,8 @@ def test_agent_and_guardian_are_killed_at_once(desk: LocalDesk) -> None:
     guardian.signal(signal.SIGKILL)
     told = desk.wait(session, lambda s: s["ended_at"])
     assert told["status"] == "failed" and told["reason"]
-    assert daemon.wait(15), "the runner adopts and ends what is left"
-    assert wait_until(lambda: not session.processes(), 90, 0.1), session.processes()
+    assert daemon.wait(PATIENCE), "the runner adopts and ends what is left"
+    assert wait_until(lambda: not session.processes(), interval=0.1), session.processes()
     remove_files(session)  # both who would have done it were killed
 
 

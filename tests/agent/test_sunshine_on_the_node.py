@@ -16,9 +16,10 @@ import psutil
 import pytest
 from moonlight_spawner.agent.hosts.sunshine import words
 
-from tests.cluster.processes import Process, wait_until
+from tests.cluster.processes import Process
 from tests.cluster.users import TestUser
 from tests.support.reachable import no_gpu
+from tests.support.waiting import PATIENCE, wait_until
 
 from .conftest import Launch
 from .sessions import AgentSession
@@ -118,7 +119,7 @@ def test_without_a_browsers_client_native_ones_have_their_desktop(
     assert native.status == 200
     where = json.loads(native.body)
     assert where["available"] and where["port"] == session.status.sunshine_port
-    with socket.create_connection((where["address"], where["port"]), timeout=10):
+    with socket.create_connection((where["address"], where["port"]), timeout=PATIENCE):
         pass
 
 
@@ -131,7 +132,7 @@ def test_the_browsers_client_comes_back_beside_a_sunshine_that_goes_on(
     for pid, command in session.processes().items():
         if "web-server" in command:
             Process.of(pid).signal(signal.SIGKILL)
-    assert wait_until(lambda: any("started again" in n for n in session.status.notes), 120)
+    assert wait_until(lambda: any("started again" in n for n in session.status.notes))
     assert session.ask("/stream.html", session.token).status == 200
     assert sunshine(session) == before
 
@@ -146,7 +147,7 @@ def test_a_sunshine_whose_stream_ports_are_taken_meanwhile_moves(
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.bind(("127.0.0.1", before + 10))
         os.kill(sunshine(session), signal.SIGSEGV)
-        assert wait_until(lambda: any("started again" in n for n in session.status.notes), 120)
+        assert wait_until(lambda: any("started again" in n for n in session.status.notes))
         after = session.status.sunshine_port
     assert after and after != before
     assert session.ask("/stream.html", session.token).status == 200

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from playwright.sync_api import BrowserContext, Locator, Page, Response
 
-from tests.support.chromium import colours, keep
+from tests.support.chromium import changed, colours, keep
 from tests.support.lab import Lab
+from tests.support.waiting import wait_until
 
 # XFCE's wallpaper and panel have thousands of colours; a black page with a line of text has few.
 _DESKTOP_COLOURS = 200
+
+# A terminal covers a quarter of the desktop.
+_WINDOW = 0.1
+
+# After so long a key press is taken for lost: the desktop shows its picture before it hears.
+_AGAIN_SECONDS = 5.0
 
 
 def open_page(context: BrowserContext, lab: Lab) -> Page:
@@ -51,7 +57,7 @@ def session_card(page: Page, session_id: str, status: str = "") -> Locator:
 
 
 def wait_running(page: Page, session_id: str) -> None:
-    session_card(page, session_id, "running").wait_for(timeout=180_000)
+    session_card(page, session_id, "running").wait_for()
 
 
 def _is_launch(answer: Response) -> bool:
@@ -67,26 +73,32 @@ def connect(context: BrowserContext, page: Page, session_id: str) -> Page:
     return opened.value
 
 
-def wait_for_desktop(page: Page, timeout: float = 150) -> bytes:
+def wait_for_desktop(page: Page) -> bytes:
     """Until the picture of a desktop is seen; the screenshot."""
     page.locator("[data-testid=desktop-frame]").wait_for()
-    deadline = time.monotonic() + timeout
-    while True:
-        png = page.screenshot()
-        if colours(png) > _DESKTOP_COLOURS:
-            return png
-        assert time.monotonic() < deadline, f"no desktop is seen; look at {keep(page, 'failed')!r}"
-        time.sleep(0.5)
+    seen = [b""]
+
+    def desktop() -> bool:
+        seen[0] = page.screenshot()
+        return colours(seen[0]) > _DESKTOP_COLOURS
+
+    assert wait_until(desktop, interval=0.2), f"no desktop is seen; {keep(page, 'failed')!r}"
+    return seen[0]
 
 
-def type_command(page: Page, command: str, result: Path, timeout: float = 120) -> str:
+def type_command(page: Page, command: str, result: Path) -> str:
     """Type a shell command into a terminal of the desktop; what ``result`` holds then."""
-    page.mouse.click(640, 600)
-    deadline = time.monotonic() + timeout
-    while not result.exists() or not result.read_text().strip():
-        assert time.monotonic() < deadline, f"{result} was not written; {keep(page, 'failed')!r}"
+
+    def written() -> bool:
+        return result.exists() and bool(result.read_text().strip())
+
+    def typed() -> bool:
+        before = page.screenshot()
         page.keyboard.press("Control+Alt+t")  # a new terminal, should the first have been too slow
-        time.sleep(3)
+        wait_until(lambda: changed(before, page.screenshot()) > _WINDOW, _AGAIN_SECONDS)
         page.keyboard.type(command + "\n", delay=15)
-        time.sleep(1.5)
+        return wait_until(written, _AGAIN_SECONDS)
+
+    page.mouse.click(640, 600)
+    assert wait_until(typed), f"{result} was not written; {keep(page, 'failed')!r}"
     return result.read_text()

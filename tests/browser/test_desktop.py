@@ -68,7 +68,7 @@ def test_a_session_outlives_its_jupyter_server_and_the_page_comes_back_by_itself
     desktop.locator("[data-testid=connection-banner]").wait_for()
     keep(desktop, "6-interrupted")
     lab.start()
-    desktop.locator("[data-testid=connection-banner]").wait_for(state="hidden", timeout=180_000)
+    desktop.locator("[data-testid=connection-banner]").wait_for(state="hidden")
     wait_for_desktop(desktop)
     assert lab.api(f"sessions/{session_id}")["status"] == "running"
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from tests.cluster.daemon import CLEAN_ENVIRONMENT
 from tests.cluster.errors import ClusterError, CommandFailed
 from tests.cluster.packages import find_program
-from tests.cluster.processes import wait_until
 from tests.cluster.users import TestUser, run_as
+from tests.support.waiting import PATIENCE, wait_until
 
 _KEY = re.compile(r"[A-Z][A-Za-z0-9_/:]*")
 
@@ -41,7 +41,7 @@ class Commands:
         return {"SLURM_CONF": str(self.slurm_conf)}
 
     def command(
-        self, argv: Sequence[str], *, check: bool = True, timeout: float = 120.0
+        self, argv: Sequence[str], *, check: bool = True, timeout: float = PATIENCE
     ) -> subprocess.CompletedProcess[str]:
         """Run a program as root; with `check` an exit code other than 0 raises CommandFailed."""
         finished = subprocess.run(
@@ -66,7 +66,7 @@ class Commands:
         env: Mapping[str, str] | None = None,
         input: str | None = None,
         cwd: Path | str | None = None,
-        timeout: float = 120.0,
+        timeout: float = PATIENCE,
         check: bool = False,
     ) -> subprocess.CompletedProcess[str]:
         """Like `users.run_as`, with SLURM_CONF in the environment."""
@@ -117,9 +117,7 @@ class Commands:
         text = self.scontrol("-o", "show", "job", str(job_id))
         return _fields(text)
 
-    def wait_job(
-        self, job_id: int | str, states: str | Iterable[str], timeout: float = 120.0
-    ) -> dict[str, str]:
+    def wait_job(self, job_id: int | str, states: str | Iterable[str]) -> dict[str, str]:
         """Wait until the job is in one of the states; its fields then."""
         wanted = {states} if isinstance(states, str) else set(states)
         last: dict[str, str] = {}
@@ -128,16 +126,14 @@ class Commands:
             last.update(self.job(job_id))
             return last["JobState"] in wanted
 
-        if not wait_until(reached, timeout, 0.1):
+        if not wait_until(reached, interval=0.1):
             raise ClusterError(
                 f"job {job_id} is {last.get('JobState')} ({last.get('Reason')}) after "
-                f"{timeout:.0f} s, not {' or '.join(sorted(wanted))}"
+                f"{PATIENCE:.0f} s, not {' or '.join(sorted(wanted))}"
             )
         return last
 
-    def wait_reason(
-        self, job_id: int | str, reason: str | None = None, timeout: float = 90.0
-    ) -> str:
+    def wait_reason(self, job_id: int | str, reason: str | None = None) -> str:
         """Wait until a pending job's reason is `reason`, or any at all; the reason found.
 
         It is `None` until the scheduler's first look, and may then change once more: a job over
@@ -150,22 +146,22 @@ class Commands:
             found[0] = fields["Reason"] if fields["JobState"] == "PENDING" else ""
             return found[0] == reason if reason else found[0] not in ("", "None")
 
-        if not wait_until(known, timeout, 0.1):
+        if not wait_until(known, interval=0.1):
             raise ClusterError(
-                f"job {job_id} does not wait for {reason or 'a reason'} after {timeout:.0f} s: "
+                f"job {job_id} does not wait for {reason or 'a reason'} after {PATIENCE:.0f} s: "
                 f"it is {self.job(job_id)['JobState']} ({found[0]})"
             )
         return found[0]
 
-    def cancel_all_jobs(self, timeout: float = 120.0) -> None:
+    def cancel_all_jobs(self) -> None:
         """Cancel every job and wait until none holds anything."""
         jobs = self.squeue()
         if jobs:
             # They hear TERM, and KILL comes after KillWait, also if KILL is what one asks for:
             # a session uses that time to leave nothing in /tmp.
             self.command(["scancel", *(str(job.id) for job in jobs)], check=False)
-        if not wait_until(lambda: not self.squeue(), timeout, 0.1):
-            raise ClusterError(f"jobs are left after {timeout:.0f} s: {self.squeue()}")
+        if not wait_until(lambda: not self.squeue(), interval=0.1):
+            raise ClusterError(f"jobs are left after {PATIENCE:.0f} s: {self.squeue()}")
 
     def node_state(self, node: str) -> str:
         """Such as idle, mixed, drained, down, in sinfo's words; `*` at its end: no answer.
@@ -182,9 +178,7 @@ class Commands:
             base = "completing"
         return base + "*" * ("*" in state)
 
-    def wait_node_state(
-        self, node: str, states: str | Iterable[str], timeout: float = 120.0
-    ) -> str:
+    def wait_node_state(self, node: str, states: str | Iterable[str]) -> str:
         """Wait until the node is in one of the states, with or without `*`; the state found."""
         wanted = {states} if isinstance(states, str) else set(states)
         found = [""]
@@ -193,9 +187,9 @@ class Commands:
             found[0] = self.node_state(node)
             return found[0] in wanted or found[0].rstrip("*") in wanted
 
-        if not wait_until(reached, timeout, 0.1):
+        if not wait_until(reached, interval=0.1):
             raise ClusterError(
-                f"node {node} is {found[0]} after {timeout:.0f} s, "
+                f"node {node} is {found[0]} after {PATIENCE:.0f} s, "
                 f"not {' or '.join(sorted(wanted))}"
             )
         return found[0]

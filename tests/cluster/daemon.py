@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tests.cluster.errors import DaemonFailed
-from tests.cluster.processes import Process, descendants, end_all, wait_until
+from tests.cluster.processes import Process, descendants, end_all
+from tests.support.waiting import GRACE, PATIENCE, wait_until
 
 KEEPER = Path(__file__).with_name("keeper.py")
 # Root's own environment carries tokens and proxies that no daemon, and no job, should inherit.
@@ -65,7 +66,7 @@ class Daemon:
     def alive(self) -> bool:
         return self.process is not None and self.process.alive()
 
-    def start(self, ready: Callable[[], object], timeout: float = 60.0) -> None:
+    def start(self, ready: Callable[[], object]) -> None:
         """Start it and wait until `ready()`; DaemonFailed with the log's end if it never is."""
         if self.alive:
             return
@@ -88,8 +89,8 @@ class Daemon:
         if "error" in answer:
             raise DaemonFailed(f"{self.name} could not be started: {answer['error']}")
         process = self.process = Process(answer["pid"], answer["start"])
-        if not wait_until(lambda: ready() or not process.alive(), timeout):
-            raise DaemonFailed(f"{self.name} was not ready after {timeout:.0f} s:\n{self._tail()}")
+        if not wait_until(lambda: ready() or not process.alive()):
+            raise DaemonFailed(f"{self.name} was not ready after {PATIENCE:.0f} s:\n{self._tail()}")
         if not process.alive():
             raise DaemonFailed(f"{self.name} ended while starting:\n{self._tail()}")
 
@@ -100,19 +101,19 @@ class Daemon:
         """Send a signal to the daemon alone; False when it does not run."""
         return self.process is not None and self.process.signal(number)
 
-    def stop(self, timeout: float = 5.0) -> None:
+    def stop(self) -> None:
         """End the daemon alone by TERM, then KILL. What it started goes on."""
         if self.process is None:
             return
         self.signal(signal.SIGTERM)
         self.signal(signal.SIGCONT)
-        if not self.process.wait(timeout):
+        if not self.process.wait(GRACE):
             self.kill()
 
     def kill(self) -> None:
         """SIGKILL the daemon alone. What it started goes on."""
         if self.process is not None and self.signal(signal.SIGKILL):
-            self.process.wait(5.0)
+            self.process.wait()
 
     def descendants(self) -> list[int]:
         """Pids of all that this daemon ever started and that still runs, the daemon excluded."""
@@ -129,16 +130,16 @@ class Daemon:
         """SIGKILL all that this daemon ever started."""
         end_all(self.descendants)
 
-    def close(self, timeout: float = 60.0) -> None:
+    def close(self) -> None:
         """End the daemon and everything below it, and wait until it has."""
         for keeper in self._keepers:
             assert keeper.stdin is not None
             keeper.stdin.close()
         for keeper in self._keepers:
             try:
-                keeper.wait(timeout)
+                keeper.wait(PATIENCE)
             except subprocess.TimeoutExpired as error:
-                raise DaemonFailed(f"{self.name} could not be ended in {timeout:.0f} s") from error
+                raise DaemonFailed(f"{self.name} could not be ended in {PATIENCE:.0f} s") from error
             finally:
                 assert keeper.stdout is not None
                 keeper.stdout.close()

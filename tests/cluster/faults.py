@@ -9,7 +9,8 @@ from pathlib import Path
 from tests.cluster.commands import Commands
 from tests.cluster.daemon import Daemon
 from tests.cluster.errors import ClusterError
-from tests.cluster.processes import listening, wait_until
+from tests.cluster.processes import listening
+from tests.support.waiting import wait_until
 
 # Node states in which slurmd answers and takes jobs, or has as many as it can.
 WORKING = ("idle", "mixed", "allocated", "completing")
@@ -63,7 +64,7 @@ class Faults(Commands):
         process = self.slurmctld.process
         if not self.slurmctld.signal(signal.SIGSTOP) or process is None:
             raise ClusterError("slurmctld cannot be frozen: it does not run")
-        wait_until(process.stopped, 5.0)
+        wait_until(process.stopped)
 
     def thaw_slurmctld(self) -> None:
         """SIGCONT the controller; what was sent to it meanwhile takes effect."""
@@ -122,7 +123,7 @@ class Faults(Commands):
     def _slurmd_port(self, node: str) -> int:
         raise NotImplementedError
 
-    def _wait_for_answer(self, *argv: str, timeout: float = 90.0) -> None:
+    def _wait_for_answer(self, *argv: str) -> None:
         said = [""]
 
         def answered() -> bool:
@@ -131,5 +132,5 @@ class Faults(Commands):
             # A mistake in slurm.conf does not pass with time.
             return finished.returncode == 0 or "fatal:" in said[0]
 
-        if not wait_until(answered, timeout, 0.05) or "fatal:" in said[0]:
+        if not wait_until(answered, interval=0.05) or "fatal:" in said[0]:
             raise ClusterError(f"{' '.join(argv)} fails: {said[0]}")

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.cluster.keeper import descendants, stat_fields
+from tests.support.waiting import PATIENCE, wait_until
 
-__all__ = ["Process", "descendants", "end_all", "listening", "mentioning", "wait_until"]
+__all__ = ["Process", "descendants", "end_all", "listening", "mentioning"]
 
 
 @dataclass(frozen=True)
@@ -56,22 +56,12 @@ class Process:
             return False
         return True
 
-    def wait(self, timeout: float) -> bool:
-        """True once it has ended, False when `timeout` seconds were not enough."""
-        return wait_until(lambda: not self.alive(), timeout)
+    def wait(self, seconds: float = PATIENCE) -> bool:
+        """True once it has ended, False when `seconds` were not enough."""
+        return wait_until(lambda: not self.alive(), seconds)
 
 
-def wait_until(condition: Callable[[], object], timeout: float, interval: float = 0.02) -> bool:
-    """Poll `condition` until it is true; False after `timeout` seconds."""
-    deadline = time.monotonic() + timeout
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(interval)
-    return True
-
-
-def end_all(find: Callable[[], Iterable[int]], timeout: float = 5.0) -> bool:
+def end_all(find: Callable[[], Iterable[int]]) -> bool:
     """SIGKILL the pids that `find()` returns until it returns none: killed ones may have forked."""
 
     def none_left() -> bool:
@@ -81,7 +71,7 @@ def end_all(find: Callable[[], Iterable[int]], timeout: float = 5.0) -> bool:
                 os.kill(pid, signal.SIGKILL)
         return not pids
 
-    return wait_until(none_left, timeout)
+    return wait_until(none_left)
 
 
 def listening(port: int) -> bool:

@@ -19,9 +19,10 @@ from tests.cluster.accounting import REPOSITORY
 from tests.cluster.config import CGROUP_ROOT, Layout, Settings
 from tests.cluster.errors import ClusterError, CommandFailed, DaemonFailed, MissingProgram
 from tests.cluster.fixtures import SlurmUsers, require_slurm
-from tests.cluster.processes import mentioning, wait_until
+from tests.cluster.processes import mentioning
 from tests.cluster.slurm import SlurmCluster
 from tests.cluster.users import TestUser, ensure_users, remove_users, run_as, unique_names
+from tests.support.waiting import PATIENCE, STILL, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -123,7 +124,7 @@ class TestFaults:
         slurm.freeze_slurmctld()
         # It would be 20 s until squeue gives up; that it hangs at all is the point here.
         with pytest.raises(subprocess.TimeoutExpired):
-            slurm.command(["squeue"], timeout=2)
+            slurm.command(["squeue"], timeout=STILL)
         slurm.thaw_slurmctld()
         assert slurm.squeue() == []
 
@@ -149,11 +150,11 @@ class TestFaults:
         assert not slurm.slurmds["n1"].alive
         assert slurm.job(job)["JobState"] == "RUNNING"
         # RUNNING is said before the script is.
-        assert wait_until(lambda: sleeps(slurm) == ["sleep 600"], 5)
+        assert wait_until(lambda: sleeps(slurm) == ["sleep 600"])
         slurm.start_node("n1")
         slurm.command(["scancel", str(job)])
         slurm.wait_job(job, "CANCELLED")
-        assert wait_until(lambda: sleeps(slurm) == [], 5), "the new slurmd ends the old one's job"
+        assert wait_until(lambda: sleeps(slurm) == []), "the new slurmd ends the old one's job"
 
     def test_a_node_can_die_with_all_its_processes_and_no_other(
         self, slurm: SlurmCluster, slurm_users: SlurmUsers
@@ -162,7 +163,7 @@ class TestFaults:
         kept = slurm.submit(slurm_users.bob, BATCH, "--nodelist=n2")
         for job in (lost, kept):
             slurm.wait_job(job, "RUNNING")
-        assert wait_until(lambda: len(sleeps(slurm)) == 6, 5), sleeps(slurm)
+        assert wait_until(lambda: len(sleeps(slurm)) == 6), sleeps(slurm)
         slurm.kill_node("n1", jobs=True)
         assert sleeps(slurm) == ["sleep 600"]
         assert slurm.slurmds["n2"].alive
@@ -187,13 +188,13 @@ class TestTheEnd:
             theirs, ours = other.submit(alice, CLINGING), slurm.submit(alice)
             other.wait_job(theirs, "RUNNING")
             slurm.wait_job(ours, "RUNNING")
-            assert wait_until(lambda: len(sleeps(other)) == 5, 5), sleeps(other)
+            assert wait_until(lambda: len(sleeps(other)) == 5), sleeps(other)
             if other.settings.process_tracking() == "cgroup":
                 assert traces(directory) != []
         assert left_behind(directory) == {}
         assert traces(directory) == []
         assert slurm.job(ours)["JobState"] == "RUNNING"
-        assert wait_until(lambda: sleeps(slurm) == ["sleep 600"], 5)
+        assert wait_until(lambda: sleeps(slurm) == ["sleep 600"])
 
     def test_a_stopped_cluster_starts_again_with_its_jobs(
         self, slurm_users: SlurmUsers, directory: Path
@@ -241,12 +242,12 @@ class TestTheEnd:
             env = {"SLURM_CONF": f"{directory}/etc/slurm.conf"}
             sbatch = ["sbatch", "--qos=moonlight", "--output=/dev/null"]
             run_as(slurm_users.alice, sbatch, env=env, input=CLINGING, check=True)
-            assert wait_until(lambda: "sleep 6005" in left_behind(directory).values(), 10)
+            assert wait_until(lambda: "sleep 6005" in left_behind(directory).values())
         finally:
             owner.send_signal(number)
-            owner.communicate(timeout=30)
-        assert wait_until(lambda: left_behind(directory) == {}, 10), left_behind(directory)
-        assert wait_until(lambda: not traces(directory), 5), traces(directory)
+            owner.communicate(timeout=PATIENCE)
+        assert wait_until(lambda: left_behind(directory) == {}), left_behind(directory)
+        assert wait_until(lambda: not traces(directory)), traces(directory)
 
 
 class TestErrors:

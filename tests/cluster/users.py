@@ -20,6 +20,7 @@ from tests.cluster.errors import ClusterError, CommandFailed
 from tests.cluster.keeper import stat_fields
 from tests.cluster.packages import find_program
 from tests.cluster.processes import Process, end_all
+from tests.support.waiting import PATIENCE
 
 # In the account's comment: whose it is, so that nothing but our own users is ever removed, and
 # those of a test run that was killed are known as left over.
@@ -192,7 +193,7 @@ def run_as(
     env: Mapping[str, str] | None = None,
     input: str | None = None,
     cwd: Path | str | None = None,
-    timeout: float = 120.0,
+    timeout: float = PATIENCE,
     check: bool = False,
 ) -> subprocess.CompletedProcess[str]:
     """Run a program as a user and return its output as text.

@@ -18,13 +18,12 @@ from typing import Any
 import httpx
 import psutil
 
-from tests.support.waiting import wait_for
+from tests.support.waiting import GRACE, PATIENCE, wait_for
 
 from ..jupyter.process import free_port
 from ..jupyter.sessions import site_config
 from . import proxy
 
-START_SECONDS = 150.0
 PASSWORD = "one password for all"
 
 CONFIG = """
@@ -44,7 +43,7 @@ c.JupyterHub.spawner_class = "simple"
 c.SimpleLocalProcessSpawner.home_dir_template = "{directory}/homes/{{username}}"
 c.Spawner.cmd = [{python!r}, "-m", "jupyterhub.singleuser"]
 c.Spawner.args = ["--allow-root"]
-c.Spawner.start_timeout = c.Spawner.http_timeout = 90
+c.Spawner.start_timeout = c.Spawner.http_timeout = {patience:g}
 c.Spawner.env_keep = ["PATH", "PYTHONPATH", "LANG", "MOONLIGHT_HPC_CONFIG"]
 c.Spawner.environment = {{
     "JUPYTER_CONFIG_DIR": "{directory}/jupyter",
@@ -69,6 +68,7 @@ class Hub:
         del server["MoonlightSite"]["sessions_dir"]
         (directory / "jupyter" / "jupyter_server_config.json").write_text(json.dumps(server))
         text = CONFIG.format(
+            patience=PATIENCE,
             directory=directory,
             port=self.port,
             hub_port=free_port(),
@@ -90,14 +90,14 @@ class Hub:
     def browser(self, user: str) -> Iterator[httpx.Client]:
         """Somebody who has logged in to the Hub and whose server runs."""
         with httpx.Client(
-            base_url=self.origin, follow_redirects=True, timeout=60, trust_env=False
+            base_url=self.origin, follow_redirects=True, timeout=PATIENCE, trust_env=False
         ) as browser:
             browser.get("/hub/login")
             form = {"username": user, "password": PASSWORD, "_xsrf": browser.cookies["_xsrf"]}
             browser.post("/hub/login", params={"next": "/hub/home"}, data=form)
             browser.get("/hub/spawn")
             page = f"/user/{user}/moonlight/"
-            wait_for(lambda: "moonlight-config" in browser.get(page).text, START_SECONDS)
+            wait_for(lambda: "moonlight-config" in browser.get(page).text)
             yield browser
 
     def start(self) -> None:
@@ -111,14 +111,14 @@ class Hub:
                 stderr=log,
                 start_new_session=True,
             )
-        wait_for(self._answers, START_SECONDS)
+        wait_for(self._answers)
 
     def stop(self) -> None:
         """The Hub ends its proxy and servers; what it leaves is ended here."""
         children = psutil.Process(self._process.pid).children(recursive=True)
         self._process.send_signal(signal.SIGTERM)
         try:
-            self._process.wait(30)
+            self._process.wait(GRACE)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

@@ -10,12 +10,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.support.waiting import PATIENCE
+
 BIN = Path(sys.prefix) / "bin"
 # To renew the lock: `npm install --package-lock-only` there, then remove the lines `"resolved"`,
 # so that each site takes the packages from its own registry.
 _PACKAGE = Path(__file__).parent / "configurable-http-proxy"
 _LOCK = _PACKAGE / "package-lock.json"
-_INSTALL_SECONDS = 240
 
 
 def command() -> list[str]:
@@ -43,6 +44,6 @@ def _install(directory: Path) -> None:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=_INSTALL_SECONDS,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stderr

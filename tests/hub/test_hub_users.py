@@ -9,7 +9,7 @@ import httpx
 import pytest
 import websocket
 
-from tests.support.waiting import wait_for
+from tests.support.waiting import PATIENCE, wait_for
 
 from ..jupyter.host import GREETING, PAGE
 from ..jupyter.node import Node
@@ -39,7 +39,7 @@ def connect(hub: Hub, browser: httpx.Client, path: str, **options: object) -> we
     return websocket.create_connection(
         hub.origin.replace("http", "ws", 1) + path,
         cookie="; ".join(f"{c.name}={c.value}" for c in cookies),
-        timeout=30,
+        timeout=PATIENCE,
         **{"origin": hub.origin, **options},
     )
 
@@ -60,11 +60,11 @@ class TestTheOwner:
         assert launched.status_code == 201, launched.text
         address = launched.headers["location"]
         assert address.startswith(SESSIONS + "/")
-        wait_for(lambda: status(alice, address) == "running", 150)
+        wait_for(lambda: status(alice, address) == "running")
         page = alice.get(launched.json()["stream_url"])
         assert page.status_code == 200 and "<title>Selkies</title>" in page.text
         assert alice.delete(address, headers=xsrf(alice)).status_code == 202
-        wait_for(lambda: status(alice, address) == "cancelled", 120)
+        wait_for(lambda: status(alice, address) == "cancelled")
 
     def test_needs_the_xsrf_token(self, alice: httpx.Client, recorded: str) -> None:
         answer = alice.delete(f"{SESSIONS}/{recorded}")
@@ -111,7 +111,7 @@ class TestWhatTheHostSees:
         self, hub: Hub, alice: httpx.Client, node: Node, recorded: str
     ) -> None:
         token = api_token(alice, "alice")
-        with httpx.Client(base_url=hub.origin, timeout=60, trust_env=False) as program:
+        with httpx.Client(base_url=hub.origin, timeout=PATIENCE, trust_env=False) as program:
             header = {"Authorization": f"token {token}"}
             assert program.get(stream(recorded), headers=header).content == PAGE
         for options in (
@@ -122,7 +122,7 @@ class TestWhatTheHostSees:
                 hub.origin.replace("http", "ws", 1) + options["path"],
                 header={"Sec-Fetch-Mode": "websocket"},
                 suppress_origin=True,
-                timeout=30,
+                timeout=PATIENCE,
             )
             assert socket.recv() == GREETING
             socket.shutdown()
@@ -159,7 +159,7 @@ class TestAnotherUser:
         self, hub: Hub, bob: httpx.Client, node: Node, recorded: str
     ) -> None:
         header = {"Authorization": f"token {api_token(bob, 'bob')}"}
-        with httpx.Client(base_url=hub.origin, timeout=60, trust_env=False) as program:
+        with httpx.Client(base_url=hub.origin, timeout=PATIENCE, trust_env=False) as program:
             for path in (SESSIONS, f"{SESSIONS}/{recorded}", stream(recorded)):
                 assert program.get(path, headers=header).status_code == 403, path
         assert node.host.heads == []
@@ -168,7 +168,7 @@ class TestAnotherUser:
 def test_a_stranger_is_led_to_the_hubs_login_or_refused(
     hub: Hub, alice: httpx.Client, node: Node, recorded: str
 ) -> None:
-    with httpx.Client(base_url=hub.origin, timeout=60, trust_env=False) as stranger:
+    with httpx.Client(base_url=hub.origin, timeout=PATIENCE, trust_env=False) as stranger:
         page = stranger.get("/user/alice/moonlight/")
         assert page.status_code == 302 and "/hub/api/oauth2/authorize" in page.headers["location"]
         for path in (SESSIONS, stream(recorded)):

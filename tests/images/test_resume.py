@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.cluster.processes import wait_until
+from tests.support.waiting import PATIENCE, wait_until
 
 from .conftest import ROOT, Builder
 
@@ -106,7 +106,7 @@ def test_a_signal_ends_the_children_and_keeps_what_is_finished(
 
     def interrupt() -> None:
         # A build that ends before it comes so far is not to be interrupted: this process would be.
-        if wait_until(lambda: ended.is_set() or written(hanging), 120) and not ended.is_set():
+        if wait_until(lambda: ended.is_set() or written(hanging)) and not ended.is_set():
             os.kill(os.getpid(), number)
 
     thread = threading.Thread(target=interrupt)
@@ -149,12 +149,12 @@ sys.exit(asyncio.run(options.command(None, "someone", options)))
     words = [str(ROOT), str(builder.home / "image_defs"), *builder.options("desktop")]
     child = subprocess.Popen([sys.executable, "-c", source, *words], stdout=subprocess.PIPE)
     hanging = builder.standin / "hanging"
-    assert wait_until(lambda: child.poll() is not None or written(hanging), 120)
+    assert wait_until(lambda: child.poll() is not None or written(hanging))
     assert child.poll() is None
     pids = [int(pid) for pid in hanging.read_text().split()]
     os.kill(pids[1], signal.SIGKILL)  # the one that would ignore TERM for ten seconds
     child.send_signal(signal.SIGINT)
-    said, _ = child.communicate(timeout=90)
+    said, _ = child.communicate(timeout=PATIENCE)
     assert child.returncode == 130
     assert b"Interrupted. What is finished is kept" in said
     assert not any(running(pid) for pid in pids)

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 from moonlight_spawner.session import Session
 
-from tests.support.waiting import wait_for
+from tests.support.waiting import PATIENCE, wait_for
 
 _COPY = {
     "xclip": ["xclip", "-quiet", "-selection", "clipboard", "-in"],
@@ -81,7 +81,7 @@ class Display:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             env=self.env,
-            timeout=60,
+            timeout=PATIENCE,
             check=False,
         )
         return None if done.returncode else done.stdout

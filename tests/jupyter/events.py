@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from .raw import strict
+from tests.support.waiting import PATIENCE
 
-EVENT_SECONDS = 60.0
+from .raw import strict
 
 Event = tuple[str, Any]
 
@@ -24,7 +24,7 @@ class Listener:
         lines = [f"GET {self._path} HTTP/1.1", f"Host: 127.0.0.1:{self._port}"]
         lines += [f"{name}: {value}" for name, value in self._headers.items()]
         self._writer.write("\r\n".join([*lines, "", ""]).encode())
-        head = await asyncio.wait_for(self._reader.readuntil(b"\r\n\r\n"), EVENT_SECONDS)
+        head = await asyncio.wait_for(self._reader.readuntil(b"\r\n\r\n"), PATIENCE)
         self.head = head.decode("latin-1").lower()
         return self
 
@@ -36,7 +36,7 @@ class Listener:
 
     async def event(self) -> Event | None:
         """The next event; None at the orderly end of the stream."""
-        return await asyncio.wait_for(self._event(), EVENT_SECONDS)
+        return await asyncio.wait_for(self._event(), PATIENCE)
 
     async def _event(self) -> Event | None:
         while True:

@@ -17,6 +17,8 @@ from moonlight_spawner.agent.gateway.door import Door
 from moonlight_spawner.relay.upstream import Target
 from moonlight_spawner.session import Gateway
 
+from tests.support.waiting import PATIENCE
+
 from .host import Host, say
 from .sessions import TOKEN
 
@@ -117,4 +119,4 @@ class Node:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE)

@@ -17,11 +17,10 @@ import httpx
 import psutil
 from jupyter_server.auth import passwd
 
-from tests.support.waiting import wait_for
+from tests.support.waiting import GRACE, PATIENCE, wait_for
 
 from .sessions import site_config
 
-START_SECONDS = 150.0
 PASSWORD = "correct horse battery staple"
 
 
@@ -73,7 +72,12 @@ class Portal:
         """A program with the token, or one that nobody knows."""
         headers = {"Authorization": f"token {self.token}"} if login else {}
         return httpx.Client(
-            base_url=self.url, headers=headers, timeout=60, verify=False, trust_env=False, **options
+            base_url=self.url,
+            headers=headers,
+            timeout=PATIENCE,
+            verify=False,
+            trust_env=False,
+            **options,
         )
 
     @contextlib.contextmanager
@@ -103,14 +107,14 @@ class Portal:
             start_new_session=True,
         )
         log.close()
-        wait_for(self._answers, START_SECONDS)
+        wait_for(self._answers)
 
     def stop(self) -> None:
         """As an operator stops it."""
         if self._process:
             self._process.terminate()
             try:
-                self._process.wait(20)
+                self._process.wait(GRACE)
             except subprocess.TimeoutExpired:
                 self.kill()
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import h11
 
-ANSWER_SECONDS = 90.0
+from tests.support.waiting import PATIENCE
 
 
 def strict(text: bytes | str) -> Any:
@@ -62,7 +62,7 @@ async def exchange(
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         writer.write(head + body)
-        return await asyncio.wait_for(_read(reader, method), ANSWER_SECONDS)
+        return await asyncio.wait_for(_read(reader, method), PATIENCE)
     finally:
         writer.close()
 

@@ -27,9 +27,10 @@ from moonlight_spawner.site import MoonlightSite
 from moonlight_spawner.store import FileStore
 from traitlets.config import Config
 
+from tests.support.waiting import GRACE, PATIENCE
+
 T = TypeVar("T")
 
-START_SECONDS = 150.0
 # What a test that was killed leaves behind ends by itself after these six minutes.
 HOURS = 0.1
 SMALL = {"hours": HOURS, "cpus": 1, "memory_gb": 1.0, "resolution": "800x600", "fps": 30}
@@ -68,7 +69,7 @@ def start_desktop(config: Config) -> Session:
         manager = SessionManager(MoonlightSite(config=config))
         user = current_user()
         session, _ = await manager.create(user, {})
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + PATIENCE
         while session.status is not State.RUNNING:
             logs = await manager.logs(user, session.session_id)
             assert session.live, f"{session.reason}\n{logs}"
@@ -88,7 +89,7 @@ def stop_all(sessions_dir: Path) -> None:
     for runner in runners:
         with contextlib.suppress(psutil.NoSuchProcess):
             runner.send_signal(signal.SIGTERM)
-    _, alive = psutil.wait_procs(runners, timeout=60)
+    _, alive = psutil.wait_procs(runners, timeout=GRACE)
     for runner in alive:
         with contextlib.suppress(psutil.NoSuchProcess):
             runner.kill()

@@ -11,6 +11,8 @@ import pytest
 from jupyter_server.serverapp import ServerApp
 from moonlight_jupyter.events import Watcher
 
+from tests.support.waiting import PATIENCE
+
 from .conftest import Call
 from .described import Described
 from .events import Listener
@@ -43,11 +45,11 @@ def watcher(jp_serverapp: ServerApp) -> Watcher:
 
 
 async def until(condition: Callable[[], Any]) -> None:
-    for _ in range(1200):
-        if condition():
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError("it did not come to pass")
+    async def poll() -> None:
+        while not condition():
+            await asyncio.sleep(0.02)
+
+    await asyncio.wait_for(poll(), PATIENCE)
 
 
 class TestAListener:

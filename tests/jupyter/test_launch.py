@@ -11,6 +11,8 @@ import pytest
 from moonlight_spawner.session import End, State, new_session_id, now
 from moonlight_spawner.store import FileStore
 
+from tests.support.waiting import PATIENCE
+
 from .conftest import Call
 from .raw import Answer
 from .sessions import Records
@@ -19,13 +21,15 @@ UNFINISHED = ("pending", "starting", "running", "stopping")
 
 
 async def until(api: Call, session_id: str, *statuses: str) -> Any:
-    for _ in range(900):
-        session = (await api("GET", f"/sessions/{session_id}")).json
-        if session["status"] in statuses:
-            return session
-        assert session["status"] in UNFINISHED, session
-        await asyncio.sleep(0.1)
-    raise AssertionError(f"it is not {statuses}: {session}")
+    async def poll() -> Any:
+        while True:
+            session = (await api("GET", f"/sessions/{session_id}")).json
+            if session["status"] in statuses:
+                return session
+            assert session["status"] in UNFINISHED, session
+            await asyncio.sleep(0.1)
+
+    return await asyncio.wait_for(poll(), PATIENCE)
 
 
 def number_of_jobs(sessions_dir: Path) -> int:

@@ -12,6 +12,8 @@ import pytest
 import websocket
 from moonlight_spawner import __version__
 
+from tests.support.waiting import PATIENCE
+
 from .host import GREETING, PAGE
 from .node import Node
 from .process import Portal
@@ -208,5 +210,5 @@ class TestTheOriginOfAStream:
             cookie=cookies,
             origin=origin,
             suppress_origin=origin is None,
-            timeout=30,
+            timeout=PATIENCE,
         )

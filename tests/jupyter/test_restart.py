@@ -13,7 +13,7 @@ import httpx
 import pytest
 import websocket
 
-from tests.support.waiting import wait_for
+from tests.support.waiting import PATIENCE, wait_for
 
 from . import sessions
 from .process import Portal
@@ -45,7 +45,7 @@ def test_a_session_outlives_a_server_that_is_killed(server: Portal) -> None:
     server.kill()  # in the middle of the start
 
     server.start()
-    wait_for(lambda: session(server, session_id)["status"] == "running", 150)
+    wait_for(lambda: session(server, session_id)["status"] == "running")
     server.kill()
 
     server.start()
@@ -56,7 +56,7 @@ def test_a_session_outlives_a_server_that_is_killed(server: Portal) -> None:
         assert client.get(stream).status_code == 200
         assert video_comes(server, stream)
         client.delete(f"{SESSIONS}/{session_id}")
-    wait_for(lambda: session(server, session_id)["status"] == "cancelled", 120)
+    wait_for(lambda: session(server, session_id)["status"] == "cancelled")
 
 
 def test_a_server_that_stops_ends_its_streams_and_no_session(
@@ -84,7 +84,7 @@ def video_comes(server: Portal, stream: str) -> bool:
             server.url.replace("http", "ws", 1) + stream + "api/websockets",
             header={"Authorization": f"token {server.token}"},
             suppress_origin=True,
-            timeout=30,
+            timeout=PATIENCE,
         )
         size = {"initialClientWidth": 800, "initialClientHeight": 600}
         settings = {"displayId": "primary", "framerate": 30, **size}

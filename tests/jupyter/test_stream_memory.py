@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import websocket
 
+from tests.support.waiting import PATIENCE, STILL, wait_until
+
 from .host import CHUNK, GREETING
 from .node import Node
 from .process import Peak, Portal
@@ -78,7 +80,7 @@ def test_a_download_that_nobody_reads_waits(server: Portal, stream: str) -> None
     peak = Peak(server.process)
     with server.client() as client, client.stream("GET", f"{stream}download?n={BODY}") as answer:
         assert answer.headers["content-length"] == str(BODY)
-        time.sleep(2)
+        time.sleep(STILL)
         assert peak.growth < MOST_MIB
 
 
@@ -88,14 +90,14 @@ def test_a_websocket_that_nobody_reads_waits(server: Portal, stream: str, node: 
         server.url.replace("http", "ws", 1) + stream + "pump",
         header={"Authorization": f"token {server.token}"},
         suppress_origin=True,
-        timeout=30,
+        timeout=PATIENCE,
     )
     assert socket.recv() == GREETING
     sent = -1
     while node.host.sent != sent:  # until the buffers of all sockets on the way are full
         sent = node.host.sent
         assert sent < BODY, "what nobody reads is taken without end"
-        time.sleep(1)
+        time.sleep(STILL)
     assert peak.growth < MOST_MIB
     for _ in range(200):  # and nothing got lost meanwhile
         assert socket.recv() == CHUNK[:60_000]
@@ -130,14 +132,10 @@ def test_streams_that_ended_leave_nothing_behind(server: Portal, stream: str, no
             server.url.replace("http", "ws", 1) + stream + "echo",
             header={"Authorization": f"token {server.token}"},
             suppress_origin=True,
-            timeout=30,
+            timeout=PATIENCE,
         )
         assert socket.recv() == GREETING
         socket.shutdown()
         with server.client() as client, client.stream("GET", f"{stream}download?n={BODY}"):
             pass  # leaves in the middle
-    for _ in range(200):
-        if open_files() <= before:
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"{open_files()} open files, {before} before")
+    assert wait_until(lambda: open_files() <= before), f"{open_files()} open files, {before} before"

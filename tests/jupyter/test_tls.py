@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import websocket
 
+from tests.support.waiting import PATIENCE
+
 from .host import CHUNK, GREETING, PAGE
 from .node import Node
 from .process import Portal
@@ -45,7 +47,7 @@ def connect(server: Portal, path: str) -> websocket.WebSocket:
         header={"Authorization": f"token {server.token}"},
         origin=server.url.rstrip("/"),
         sslopt={"cert_reqs": ssl.CERT_NONE},
-        timeout=30,
+        timeout=PATIENCE,
     )
 
 

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support.waiting import PATIENCE
+
 TOKEN = "the-right-token-0123456789abcdefghijklmnop"
 SESSION = "ml-alice-abcdefghij"
 
@@ -74,7 +76,7 @@ def running_gateway(
         assert process.poll() is None, "the gateway did not survive the test"
     finally:
         process.stdin.close()
-        process.wait(30)
+        process.wait(PATIENCE)
         process.stdout.close()
 
 

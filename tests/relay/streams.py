@@ -11,6 +11,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.support.waiting import PATIENCE, STILL
+
 # A length that is no multiple of any buffer's: a byte lost or doubled shifts all that follow.
 _PATTERN = random.Random(1).randbytes(1_000_003)
 _TWICE = _PATTERN * 2
@@ -80,14 +82,14 @@ class Worker(threading.Thread):
         except BaseException as e:
             self.error = e
 
-    def finish(self, timeout: float = 120) -> None:
+    def finish(self, timeout: float = PATIENCE) -> None:
         self.join(timeout)
         assert not self.is_alive(), "it still works"
         if self.error:
             raise self.error
 
 
-def wait_until_still(progress: list[int], seconds: float = 1.0) -> int:
+def wait_until_still(progress: list[int], seconds: float = STILL) -> int:
     """Wait until ``progress[0]`` has not changed for a while."""
     last, since = -1, time.monotonic()
     while time.monotonic() - since < seconds:

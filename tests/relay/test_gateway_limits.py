@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.waiting import wait_for
+from tests.support.waiting import PATIENCE, wait_for
 
 from .gateway_process import TOKEN, RunningGateway, running_gateway
 from .streams import open_descriptors
@@ -19,21 +19,24 @@ from .wires import SWITCHED, UPGRADE, FakeHost, ask, ask_on, connect, get, login
 INCOMING = "moonlight_spawner.relay.incoming"
 SERVER = "moonlight_spawner.agent.gateway.server"
 
+#: What is minutes and half minutes at a site.
+HASTY_SECONDS = 1.0
+
 
 @pytest.fixture
 def hasty(host: FakeHost) -> Iterator[RunningGateway]:
     """Short patience, so that its end can be waited for."""
     constants = {
-        f"{INCOMING}.HEAD_SECONDS": 1.0,
-        f"{INCOMING}.IDLE_SECONDS": 1.0,
-        f"{SERVER}._TLS_SECONDS": 1.0,
+        f"{INCOMING}.HEAD_SECONDS": HASTY_SECONDS,
+        f"{INCOMING}.IDLE_SECONDS": HASTY_SECONDS,
+        f"{SERVER}._TLS_SECONDS": HASTY_SECONDS,
     }
     with running_gateway(str(host.path), constants=constants) as gateway:
         yield gateway
 
 
 def closed_by_the_gateway(connection: socket.socket) -> bool:
-    connection.settimeout(15)
+    connection.settimeout(PATIENCE)
     try:
         while connection.recv(65536):
             pass
@@ -99,14 +102,14 @@ def test_a_stream_may_be_silent_as_long_as_it_likes(hasty: RunningGateway, host:
     with connect(hasty) as connection:
         connection.sendall((get("/", UPGRADE) + "\r\n").encode())
         read_head(connection)
-        time.sleep(3)
+        time.sleep(3 * HASTY_SECONDS)
         connection.sendall(b"?")
         assert connection.recv(100) == b"still here"
 
 
 def test_a_slow_host_is_waited_for(hasty: RunningGateway, host: FakeHost) -> None:
     def behave(connection: socket.socket, head: bytes, rest: bytes) -> None:
-        time.sleep(3)
+        time.sleep(3 * HASTY_SECONDS)
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate")
 
     host.behave = behave

@@ -13,6 +13,8 @@ import pytest
 from websockets.asyncio.client import connect as connect_websocket
 from websockets.asyncio.server import serve
 
+from tests.support.waiting import PATIENCE
+
 from .gateway_process import TOKEN, RunningGateway, running_gateway
 from .wires import UPGRADE, FakeHost, ask, get, headers_of
 
@@ -60,7 +62,7 @@ def test_a_real_client_and_a_real_server_agree_with_each_other(
 
     path = f"{host_path}.{offer}"
     with running_gateway(path) as gateway:
-        answers, extensions, subprotocol = asyncio.run(asyncio.wait_for(talk(gateway), 60))
+        answers, extensions, subprotocol = asyncio.run(asyncio.wait_for(talk(gateway), PATIENCE))
     assert answers == messages
     assert extensions == (["permessage-deflate"] if offer else [])
     assert subprotocol == "b"

@@ -6,6 +6,8 @@ import random
 
 import pytest
 
+from tests.support.waiting import STILL
+
 from .gateway_process import TOKEN, RunningGateway, running_gateway
 from .wires import BEARER, OK, FakeHost, answers, ask, connect, get, read_all
 
@@ -151,7 +153,7 @@ def test_a_host_cannot_split_its_answer(gateway: RunningGateway, host: FakeHost)
     host.behave = answers(OK + OK + b"HTTP/1.1 200 OK\r\nSet-Cookie: evil\r\n\r\n")
     with connect(gateway) as connection:
         connection.sendall((get("/a") + "\r\n" + get("/b") + "\r\n").encode())
-        connection.settimeout(2)
+        connection.settimeout(STILL)
         said = read_until_quiet(connection)
     assert said.count(b"HTTP/1.1 200") == 2 and b"evil" not in said
     assert host.lines[-2:] == ["GET /a HTTP/1.1", "GET /b HTTP/1.1"]

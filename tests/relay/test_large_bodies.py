@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.waiting import wait_for
+from tests.support.waiting import PATIENCE, wait_for
 
 from .gateway_process import RunningGateway
 from .streams import Check, Worker, pattern, receive, send, wait_until_still
@@ -135,7 +135,7 @@ def test_a_host_that_does_not_read_an_upload_costs_nothing(
     release = threading.Event()
 
     def behave(connection: socket.socket, head: bytes, rest: bytes) -> None:
-        release.wait(60)
+        release.wait(PATIENCE)
         receive(connection, size, rest)
         connection.sendall(OK)
 

@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from moonlight_spawner.agent.certificate import make_certificate
 from moonlight_spawner.relay.upstream import Exchange, Target, UpstreamError, connect, fingerprint
 
+from tests.support.waiting import PATIENCE
+
 from .gateway_process import TOKEN, RunningGateway
 from .wires import FakeHost
 
@@ -28,7 +30,7 @@ def certificate(name: str = "ml-alice-abcdefghij") -> tuple[ssl.SSLContext, str]
 
 def run(work: Callable[[], Awaitable[None]]) -> None:
     async def limited() -> None:
-        await asyncio.wait_for(work(), 90)
+        await asyncio.wait_for(work(), PATIENCE)
 
     asyncio.run(limited())
 

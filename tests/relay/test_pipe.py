@@ -11,6 +11,8 @@ import pytest
 from moonlight_spawner.relay.pipe import Pipe, join
 from moonlight_spawner.relay.wire import Wire, WireClosed
 
+from tests.support.waiting import PATIENCE
+
 Ends = tuple[asyncio.Transport, asyncio.Transport, socket.socket, socket.socket]
 
 
@@ -66,7 +68,7 @@ def test_bytes_that_came_before_the_pipe_go_first() -> None:
             pipe.close()
             assert await drain(browser) == b"early down down"
             assert await drain(host) == b"early up up"
-            await asyncio.wait_for(pipe.done, 60)
+            await asyncio.wait_for(pipe.done, PATIENCE)
             assert pipe.bytes == len(b"up") + len(b"down")
 
     asyncio.run(run())
@@ -107,7 +109,7 @@ def test_an_end_that_was_gone_before_ends_the_other_after_its_last_words() -> No
             second.abort()
             pipe = Pipe(first, second, to_first=b"last words")
             assert await drain(browser) == b"last words"
-            await asyncio.wait_for(pipe.done, 60)
+            await asyncio.wait_for(pipe.done, PATIENCE)
 
     asyncio.run(run())
 
@@ -118,7 +120,7 @@ def test_both_ends_gone_before_is_no_wait_for_ever() -> None:
             first.abort()
             second.abort()
             await asyncio.sleep(0.05)
-            assert await asyncio.wait_for(join(first, second), 60) == 0
+            assert await asyncio.wait_for(join(first, second), PATIENCE) == 0
 
     asyncio.run(run())
 
@@ -130,7 +132,7 @@ def test_a_relay_that_is_cancelled_closes_both_ends() -> None:
             await asyncio.sleep(0.05)
             task.cancel()
             assert (await drain(browser), await drain(host)) == (b"a", b"b")
-            await asyncio.wait({task}, timeout=60)
+            await asyncio.wait({task}, timeout=PATIENCE)
             assert task.cancelled()
 
     asyncio.run(run())
@@ -148,7 +150,7 @@ def test_patience_ends_with_the_connection(monkeypatch: pytest.MonkeyPatch) -> N
             await push(host, 2 * 2**20)
             host.close()
             await drain(browser)
-            await asyncio.wait_for(pipe.done, 60)
+            await asyncio.wait_for(pipe.done, PATIENCE)
             await asyncio.sleep(0.5)
 
     asyncio.run(run())
@@ -165,7 +167,7 @@ class TestWire:
             assert pushed < 5 * 2**20
             far.close()
             data = bytearray()
-            while part := await asyncio.wait_for(wire.read(), 60):
+            while part := await asyncio.wait_for(wire.read(), PATIENCE):
                 data += part
             assert pushed <= len(data) < pushed + 65536 and set(data) == set(b"x")
             wire.close()
@@ -182,7 +184,7 @@ class TestWire:
             assert not writing.done()
             assert await asyncio.get_running_loop().sock_recv(far, 10) == b"x" * 10
             far.close()
-            done, _ = await asyncio.wait({writing}, timeout=60)
+            done, _ = await asyncio.wait({writing}, timeout=PATIENCE)
             assert done and isinstance(writing.exception(), WireClosed)
             try:
                 await wire.write(b"more")
@@ -207,7 +209,7 @@ class TestWire:
             assert isinstance(second, Wire)
             second.connection_made(transport)
             transport.resume_reading()
-            assert await asyncio.wait_for(second.read(), 60) == b"later"
+            assert await asyncio.wait_for(second.read(), PATIENCE) == b"later"
             transport.abort()
             far.close()
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from tests.support.waiting import wait_for
+from tests.support.waiting import PATIENCE, wait_for
 
 from .gateway_process import RunningGateway, running_gateway
 from .streams import (
@@ -86,7 +86,7 @@ def test_bytes_pass_both_ways_at_once_from_the_first(
         upload.finish()
 
     host.behave = behave
-    asyncio.run(asyncio.wait_for(talk(gateway, tls, pattern(size), Check(), size), 60))
+    asyncio.run(asyncio.wait_for(talk(gateway, tls, pattern(size), Check(), size), PATIENCE))
 
 
 @BOTH
@@ -119,7 +119,7 @@ def test_a_host_that_does_not_read_costs_nothing_and_loses_nothing(
 
     def behave(connection: socket.socket, head: bytes, rest: bytes) -> None:
         connection.sendall(SWITCHED)
-        release.wait(60)
+        release.wait(PATIENCE)
         receive(connection, size, rest)
         connection.sendall(b"all")
 
@@ -157,7 +157,7 @@ def test_when_one_end_goes_the_other_is_told(
 
     def behave(connection: socket.socket, head: bytes, rest: bytes) -> None:
         connection.sendall(SWITCHED)
-        joined.wait(30)
+        joined.wait(PATIENCE)
         if side == "host":
             leave(connection)
         else:
@@ -173,7 +173,7 @@ def test_when_one_end_goes_the_other_is_told(
             leave(connection)
         else:
             tail.append(first + read_all(connection))
-        assert ended.wait(30)
+        assert ended.wait(PATIENCE)
     assert tail == [b"last words"] or how == "reset"
     wait_for(lambda: open_descriptors(gateway.pid) <= before)
 
@@ -207,7 +207,7 @@ def test_small_messages_are_sent_at_once_on_both_sides(tcp_host: FakeHost) -> No
 
     def behave(connection: socket.socket, head: bytes, rest: bytes) -> None:
         connection.sendall(SWITCHED)
-        done.wait(30)
+        done.wait(PATIENCE)
 
     tcp_host.behave = behave
     with running_gateway(port=tcp_host.port) as gateway:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from http.client import HTTPResponse
 from pathlib import Path
 
+from tests.support.waiting import PATIENCE
+
 from .gateway_process import TOKEN, RunningGateway
 
 BEARER = f"Authorization: Bearer {TOKEN}\r\n"
@@ -26,7 +28,7 @@ SWITCHED = (
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
-def connect(gateway: RunningGateway, tls: bool = False, timeout: float = 60) -> socket.socket:
+def connect(gateway: RunningGateway, tls: bool = False, timeout: float = PATIENCE) -> socket.socket:
     """A connection to the gateway; TLS trusts the one certificate."""
     plain = socket.create_connection(("127.0.0.1", gateway.port), timeout=timeout)
     if not tls:
@@ -139,7 +141,7 @@ class FakeHost:
     def close(self) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self._thread.join(10)
+        self._thread.join(PATIENCE)
 
     def _accept(self) -> None:
         while True:
@@ -150,7 +152,7 @@ class FakeHost:
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
-        connection.settimeout(60)
+        connection.settimeout(PATIENCE)
         with connection, contextlib.suppress(OSError):
             head, rest = read_head(connection)
             self.heads.append(head)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import ssl
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -13,6 +12,8 @@ from typing import Any
 from tests.cluster.fixtures import SlurmUsers
 from tests.cluster.users import run_as
 from tests.slurm.conftest import MakeCli
+from tests.support.cli import Session
+from tests.support.waiting import PATIENCE, wait_until
 
 
 def fetch(status: dict[str, Any], path: str, token: str | None = None) -> int:
@@ -23,7 +24,7 @@ def fetch(status: dict[str, Any], path: str, token: str | None = None) -> int:
     if token:
         request.add_header("Authorization", f"Bearer {token}")
     try:
-        with urllib.request.urlopen(request, context=context, timeout=20) as answer:
+        with urllib.request.urlopen(request, context=context, timeout=PATIENCE) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as e:
         return e.code
@@ -93,19 +94,19 @@ def test_twenty_sessions_at_once_get_displays_and_ports_of_their_own(
     ]
     ids = set()
     for process in launching:
-        output, errors = process.communicate(timeout=240)
+        output, errors = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0, errors
         ids.add(json.loads(output)["session_id"])
     assert len(ids) == 20
 
     settled = ("running", "failed")
-    deadline = time.monotonic() + 280
-    while True:
-        sessions = [s for s in alice.sessions() if s["session_id"] in ids]
-        if all(s["status"] in settled for s in sessions):
-            break
-        assert time.monotonic() < deadline, [(s["status"], s["reason"]) for s in sessions]
-        time.sleep(2)
+    sessions: list[Session] = []
+
+    def all_settled() -> bool:
+        sessions[:] = [s for s in alice.sessions() if s["session_id"] in ids]
+        return all(s["status"] in settled for s in sessions)
+
+    assert wait_until(all_settled, interval=1), [(s["status"], s["reason"]) for s in sessions]
     running = [s for s in sessions if s["status"] == "running"]
     failed = [s for s in sessions if s["status"] == "failed"]
     assert sorted(s["display_num"] for s in running) == list(range(70, 88)), failed

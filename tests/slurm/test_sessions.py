@@ -124,7 +124,7 @@ def test_the_time_limit_ends_a_session_as_such(slurm_users: SlurmUsers, cli: Mak
     two_minutes = {"MOONLIGHT_HPC_MAX_HOURS": "0.034", "MOONLIGHT_HPC_HOURS": "0.034"}
     session = alice.wait(alice.create(env=two_minutes)["session_id"], "running")
     assert session["ends_at"] > session["started_at"]
-    ended = alice.wait(session["session_id"], "timeout", timeout=200)
+    ended = alice.wait(session["session_id"], "timeout")
     assert "time limit" in ended["reason"]
 
 

@@ -7,9 +7,9 @@ import contextlib
 import psutil
 
 from tests.cluster.fixtures import SlurmUsers
-from tests.cluster.processes import wait_until
 from tests.cluster.slurm import SlurmCluster
 from tests.slurm.conftest import MakeCli
+from tests.support.waiting import wait_until
 
 
 def test_a_killed_controller_makes_a_session_stale_not_ended(
@@ -51,7 +51,7 @@ def test_a_launch_that_is_killed_is_on_record_and_its_job_is_found(
     try:
         launch = alice.start("session", "create")
         process = psutil.Process(launch.pid)
-        assert wait_until(lambda: "sbatch" in _children(process), 120)
+        assert wait_until(lambda: "sbatch" in _children(process))
         launch.kill()
         launch.wait()
     finally:
@@ -85,7 +85,7 @@ def test_a_controller_that_is_away_refuses_a_launch_without_a_trace(
     slurm.kill_slurmctld()
     try:
         # sbatch itself takes 9 s to say so; meanwhile the session is on record as unconfirmed.
-        created = alice.run("session", "create", "--wait", timeout=200)
+        created = alice.run("session", "create", "--wait")
     finally:
         slurm.start_slurmctld()
     assert created.returncode == 1
@@ -102,7 +102,7 @@ def test_a_lost_node_fails_the_session_and_says_so(
     alice = cli(slurm_users.alice)
     session = alice.wait(alice.create()["session_id"], "running")
     slurm.kill_node(session["node"], jobs=True)
-    ended = alice.wait(session["session_id"], "failed", timeout=180)
+    ended = alice.wait(session["session_id"], "failed")
     assert "node" in ended["reason"].lower()
 
 
@@ -118,7 +118,7 @@ def test_accounting_tells_the_end_of_a_job_that_the_controller_has_forgotten(
     try:
         known = lambda: int(job_id) in [job.id for job in slurm.squeue(ended=True)]  # noqa: E731
         # slurmctld forgets on its own clock, a minute or so.
-        assert wait_until(lambda: not known(), timeout=150, interval=0.5)
+        assert wait_until(lambda: not known(), interval=0.5)
         ended = alice.wait(session["session_id"], "failed")
     finally:
         slurm.reconfigure(min_job_age=300)

@@ -8,12 +8,13 @@ import json
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+
+from tests.support.waiting import wait_until
 
 from .client import Identity
 from .sunshine_running import HERE, Sunshine, free_base, sunshine
@@ -123,10 +124,11 @@ class Web:
         return (self.folder / "out").read_text()
 
     def ready(self) -> None:
-        end = time.monotonic() + 15
-        while self.fetch("GET", "/config.js", {})[0] != 200:
-            assert self.process.poll() is None and time.monotonic() < end, self.output
-            time.sleep(0.05)
+        def answered() -> bool:
+            assert self.process.poll() is None, self.output
+            return self.fetch("GET", "/config.js", {})[0] == 200
+
+        assert wait_until(answered), self.output
 
     def fetch(
         self, method: str, path: str, headers: dict[str, str] | None = None, body: Any = None

@@ -9,9 +9,10 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from tests.support.waiting import wait_until
 
 _RATE = 48000
 
@@ -34,10 +35,14 @@ class Pulse:
         with (self.folder / "out").open("wb") as out:
             own = {k: v for k, v in self._env.items() if k != "PULSE_SERVER"}
             self.process = subprocess.Popen(words, env=own, stdout=out, stderr=out)
-        end = time.monotonic() + 15
-        while self._ask("info").returncode != 0:
-            assert self.process.poll() is None and time.monotonic() < end, self.output
-            time.sleep(0.05)
+        self._ready()
+
+    def _ready(self) -> None:
+        def answered() -> bool:
+            assert self.process.poll() is None, self.output
+            return self._ask("info").returncode == 0
+
+        assert wait_until(answered), self.output
 
     @property
     def output(self) -> str:

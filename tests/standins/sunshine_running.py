@@ -12,11 +12,12 @@ import socket
 import ssl
 import subprocess
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.support.waiting import PATIENCE, wait_until
 
 from .client import Client, Identity
 from .sunshine_standin.state import password_hash
@@ -108,16 +109,16 @@ class Sunshine:
     def output(self) -> str:
         return (self.folder / "out").read_text()
 
-    def ready(self, seconds: float = 15) -> None:
+    def ready(self) -> None:
         """Until the API answers."""
-        end = time.monotonic() + seconds
-        while True:
-            with contextlib.suppress(OSError):
-                if self.get("/api/configLocale", auth=None).status == 200:
-                    return
+
+        def answered() -> bool:
             assert self.process.poll() is None, self.output
-            assert time.monotonic() < end, self.output
-            time.sleep(0.05)
+            with contextlib.suppress(OSError):
+                return self.get("/api/configLocale", auth=None).status == 200
+            return False
+
+        assert wait_until(answered), self.output
 
     def request(
         self,
@@ -138,7 +139,7 @@ class Sunshine:
         if body is not None:
             lines.append(f"Content-Length: {len(data)}")
         target = ("127.0.0.1", self.base + 1 if port is None else port)
-        sock = socket.create_connection(target, 10)
+        sock = socket.create_connection(target, PATIENCE)
         if secure:
             context = ssl.create_default_context()
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -176,10 +177,8 @@ class Sunshine:
         """Pair, with ``given`` as the PIN that the user types."""
 
         def type_it() -> None:
-            for _ in range(100):
-                if self.post("/api/pin", {"pin": given or pin, "name": "refclient"}).json["status"]:
-                    return
-                time.sleep(0.02)
+            words = {"pin": given or pin, "name": "refclient"}
+            wait_until(lambda: self.post("/api/pin", words).json["status"])
 
         typist = threading.Thread(target=type_it)
         typist.start()
@@ -188,7 +187,7 @@ class Sunshine:
         finally:
             typist.join()
 
-    def term(self, seconds: float = 5) -> int:
+    def term(self, seconds: float = PATIENCE) -> int:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(seconds)
 

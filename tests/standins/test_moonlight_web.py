@@ -15,6 +15,8 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tests.support.waiting import PATIENCE
+
 from .moonlight_web_running import DESKTOP, HEADER, PREFIX, PROGRAM, Web, running
 from .pulse_running import Pulse
 from .sunshine_running import Sunshine
@@ -108,26 +110,26 @@ async def _stream_v2(web: Web, app: int = DESKTOP, echo: bool = True) -> dict[st
 
 def test_v2_streams_with_both_sides_paired_before(tmp_path: Path) -> None:
     with running(tmp_path, 2) as (web, host):
-        seen = asyncio.run(asyncio.wait_for(_stream_v2(web), 90))
+        seen = asyncio.run(asyncio.wait_for(_stream_v2(web), PATIENCE))
         assert seen["UpdateApp"]["app"]["title"] == "Desktop"
         assert seen["ConnectionComplete"]["width"] == 1280
         assert seen["first"][:2] == b"\x02\x01"
         assert seen["rtt"][:3] == [1, 2, 3]
         assert "pong" not in seen
         assert host.client().serverinfo()["state"] == "SUNSHINE_SERVER_BUSY"
-        again = asyncio.run(asyncio.wait_for(_stream_v2(web), 90))
+        again = asyncio.run(asyncio.wait_for(_stream_v2(web), PATIENCE))
         assert again["video"] >= 20
         answer = web.fetch("POST", "/api/host/cancel", HEADER, {"host_id": 1})
         assert answer == (200, '{"success": true}')
         assert host.client().serverinfo()["state"] == "SUNSHINE_SERVER_FREE"
-        wrong = asyncio.run(asyncio.wait_for(_stream_v2(web, app=7), 90))
+        wrong = asyncio.run(asyncio.wait_for(_stream_v2(web, app=7), PATIENCE))
         assert wrong["DebugLog"]["ty"] == "fatalDescription"
 
 
 def test_v2_needs_its_streamer(tmp_path: Path) -> None:
     with running(tmp_path, 2) as (web, _):
         (web.folder / "streamer").unlink()
-        seen = asyncio.run(asyncio.wait_for(_stream_v2(web), 90))
+        seen = asyncio.run(asyncio.wait_for(_stream_v2(web), PATIENCE))
         assert seen["DebugLog"]["message"] == "Failed to start stream because of a server error"
 
 
@@ -153,11 +155,11 @@ def test_v3_streams_with_both_sides_paired_before(tmp_path: Path) -> None:
         return seen
 
     with running(tmp_path, 3) as (web, host):
-        seen = asyncio.run(asyncio.wait_for(stream(web), 90))
+        seen = asyncio.run(asyncio.wait_for(stream(web), PATIENCE))
         assert seen["Response"]["app_name"] == "Desktop"
         assert host.client().serverinfo()["currentgame"] == str(DESKTOP)
         web.process.send_signal(signal.SIGTERM)
-        assert web.process.wait(5) == 0
+        assert web.process.wait(PATIENCE) == 0
 
 
 def test_a_strange_server_certificate_is_refused(tmp_path: Path) -> None:
@@ -190,7 +192,7 @@ def test_pairing_by_pin_rewrites_the_data(both: tuple[Web, Sunshine]) -> None:
                             await asyncio.sleep(0.05)
         return lines
 
-    first, second = asyncio.run(asyncio.wait_for(pair(), 90))
+    first, second = asyncio.run(asyncio.wait_for(pair(), PATIENCE))
     assert len(first["Pin"]) == 4
     assert second["Paired"]["paired"] == "Paired"
     assert len(host.clients()) == 2
@@ -265,7 +267,7 @@ def test_the_best_codec_that_is_allowed_and_sound(
     try:
         with running(tmp_path, major, {**environment, **own}, permissions) as (web, _):
             first = _first_of_v2(web) if major == 2 else _first_of_v3(web)
-            seen = asyncio.run(asyncio.wait_for(first, 60))
+            seen = asyncio.run(asyncio.wait_for(first, PATIENCE))
         assert (seen["format"], seen["sound"]) == (number, b"\0\0")
     finally:
         pulse.remove()

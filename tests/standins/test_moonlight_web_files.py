@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.waiting import PATIENCE
+
 from .client import Identity
 from .moonlight_web_running import HEADER, PROGRAM, Web
 from .sunshine_standin.identity import HOST, generate
@@ -131,5 +133,5 @@ def test_the_two_versions_differ_in_keys(tmp_path: Path) -> None:
         web = Web(folder, major, 47989, generate(HOST)[1])
         web.config["web_server"]["forwarded_header"].update(server)
         web.config.update(tree)
-        assert web.start().wait(10) == 101
+        assert web.start().wait(PATIENCE) == 101
         assert "unknown field" in web.output

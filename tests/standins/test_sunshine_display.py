@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.waiting import PATIENCE
+
 from .client import GameStreamError
 from .client_stream import Stream
 from .sunshine_running import sunshine
@@ -117,9 +119,9 @@ def test_x_dies_under_a_stream(tmp_path: Path, x: X) -> None:
         host.pair(client)
         stream = Stream(client.launch(client.apps()[0].id))
         stream.start()
-        assert stream.first.wait(5)
+        assert stream.first.wait(PATIENCE)
         x.kill()
-        assert host.process.wait(5) == -6
+        assert host.process.wait(PATIENCE) == -6
         assert host.lines("Error: Could not get image reply")
         stream.stop()
 

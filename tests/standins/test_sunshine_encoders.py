@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.waiting import PATIENCE
+
 from .client import Client, GameStreamError
 from .client_stream import Frame, Stream, StreamFailed
 from .sunshine_install import install
@@ -219,7 +221,7 @@ def test_a_client_gets_the_best_that_both_have(
         session = _paired(host).launch(_DESKTOP)
         stream = Stream(session, codecs=codecs, on_frame=frames.append)
         stream.start()
-        assert stream.first.wait(30)
+        assert stream.first.wait(PATIENCE)
         assert stream.codec == agreed
         stream.stop()
     assert frames[0].idr and frames[0].data.startswith(starts)
@@ -266,7 +268,7 @@ def test_the_bitrate(tmp_path: Path, limit: str, asked: int, encoded: int) -> No
     with sunshine(tmp_path, max_bitrate=limit) as host:
         stream = Stream(_paired(host).launch(_DESKTOP), kbps=asked)
         stream.start()
-        assert stream.first.wait(30)
+        assert stream.first.wait(PATIENCE)
         assert host.lines("Info: Streaming bitrate is")[-1].endswith(f" {encoded}")
         stream.stop()
 

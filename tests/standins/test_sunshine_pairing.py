@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.waiting import PATIENCE, STILL
+
 from .client import GameStreamError, Identity, PairingFailed
 from .sunshine_running import Sunshine, sunshine
 from .sunshine_standin.identity import HOST, generate
@@ -98,9 +100,9 @@ def test_term_hangs_after_a_pairing(tmp_path: Path) -> None:
     with sunshine(tmp_path) as host:
         host.pair(host.client())
         with pytest.raises(subprocess.TimeoutExpired):
-            host.term(1)
+            host.term(STILL)
         host.process.kill()
-        assert host.process.wait(5) == -9
+        assert host.process.wait(PATIENCE) == -9
 
 
 def test_term_without_pairing(tmp_path: Path) -> None:
@@ -156,7 +158,7 @@ def test_preseeded_without_uuid_aborts(tmp_path: Path) -> None:
     """preseed-variants.txt nouuid"""
     state = _state(Identity.new(), uuid=None)
     with sunshine(tmp_path, state=state, start=False) as host:
-        assert host.process.wait(10) == -6
+        assert host.process.wait(PATIENCE) == -6
         assert "No such node (uuid)" in host.output
         assert "Found H.264 encoder: libx264 [software]" in host.output
 
@@ -220,7 +222,7 @@ def test_creds_command(tmp_path: Path) -> None:
         assert host.term() == 0
         (tmp_path / "credentials.json").unlink()
         host.start("--creds", "me", "secret")
-        assert host.process.wait(10) == 0
+        assert host.process.wait(PATIENCE) == 0
         assert (tmp_path / "credentials.json").stat().st_mode & 0o777 == 0o644
         host.start()
         host.ready()

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.waiting import PATIENCE, wait_for
+
 from .client import Client
 from .client_stream import Stream
 from .sunshine_running import Sunshine, free_base, listening, sunshine, udp_ports
@@ -42,10 +44,7 @@ def _said(base: int, name: str) -> str:
 
 
 def _wait_for(host: Sunshine, text: str) -> None:
-    end = time.monotonic() + 10
-    while not (host.log.exists() and text in host.log.read_text()):
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    wait_for(lambda: host.log.exists() and text in host.log.read_text())
     time.sleep(0.3)
 
 
@@ -61,7 +60,7 @@ def test_a_taken_port_may_end_it_with_0(tmp_path: Path, name: str) -> None:
     environment = {"STANDIN_SUNSHINE_TAKEN": "exit"}
     with _taken(base + _OFFSETS[name]):
         with sunshine(tmp_path, base=base, start=False, environment=environment) as host:
-            assert host.process.wait(10) == 0
+            assert host.process.wait(PATIENCE) == 0
             assert _said(base, name) in host.log.read_text()
 
 
@@ -104,11 +103,11 @@ def test_streaming_it_has_three_udp_ports(tmp_path: Path, encrypted: bool) -> No
         assert session.url == f"{scheme}://127.0.0.1:{host.base + 21}"
         stream = Stream(session)
         stream.start()
-        assert stream.first.wait(5)
+        assert stream.first.wait(PATIENCE)
         assert udp_ports(host.process.pid) == {host.base + o for o in (9, 10, 11)}
         assert host.lines("Info: New streaming session started [active sessions: 1]")
         client.cancel()
-        assert stream.ended.wait(5)
+        assert stream.ended.wait(PATIENCE)
         assert udp_ports(host.process.pid) == set()
 
 
@@ -120,7 +119,7 @@ def test_a_taken_control_port_kills_it_at_stream_start(tmp_path: Path) -> None:
         with _taken(host.base + 10, socket.SOCK_DGRAM):
             with pytest.raises(Exception, match="RTSP ANNOUNCE"):
                 Stream(session).start()
-            assert host.process.wait(5) == -11
+            assert host.process.wait(PATIENCE) == -11
 
 
 def test_mandatory_encryption_refuses_a_client_without(tmp_path: Path) -> None:
@@ -146,14 +145,14 @@ def test_both_families(tmp_path: Path) -> None:
     with sunshine(tmp_path, address_family="both", bind_address="") as host:
         assert listening(host.process.pid) == {host.base + o for o in (-5, 0, 1, 21)}
         assert host.lines(f"Configuration UI available at [https://localhost:{host.base + 1}]")
-        with socket.create_connection(("::1", host.base), 5):
+        with socket.create_connection(("::1", host.base), PATIENCE):
             pass
 
 
 def test_an_address_of_another_machine_ends_it_with_0(tmp_path: Path) -> None:
     """bind-address.txt: nosuch"""
     with sunshine(tmp_path, bind_address="192.0.2.77", start=False) as host:
-        assert host.process.wait(10) == 0
+        assert host.process.wait(PATIENCE) == 0
         assert host.lines("Couldn't bind RTSP server to port")
         assert host.lines("Cannot assign requested address")
 
@@ -161,7 +160,7 @@ def test_an_address_of_another_machine_ends_it_with_0(tmp_path: Path) -> None:
 def test_a_hostname_aborts(tmp_path: Path) -> None:
     """bind-address.txt: hostname"""
     with sunshine(tmp_path, bind_address="localhost", start=False) as host:
-        assert host.process.wait(10) == -6
+        assert host.process.wait(PATIENCE) == -6
         assert host.lines("Error: Invalid bind address: localhost - Invalid argument")
 
 

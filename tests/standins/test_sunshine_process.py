@@ -10,12 +10,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+
+from tests.support.waiting import PATIENCE, wait_for
 
 from .client import Client, GameStreamError
 from .client_stream import Stream
@@ -27,7 +28,7 @@ def _started(client: Client, title: str = "Desktop") -> Stream:
     number = next(app.id for app in client.apps() if app.title == title)
     stream = Stream(client.launch(number))
     stream.start()
-    assert stream.first.wait(5)
+    assert stream.first.wait(PATIENCE)
     return stream
 
 
@@ -35,14 +36,6 @@ def _paired(host: Sunshine) -> Client:
     client = host.client()
     host.pair(client)
     return client
-
-
-def _until(condition: object, seconds: float = 10) -> None:
-    assert callable(condition)
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def test_version(tmp_path: Path) -> None:
@@ -83,7 +76,7 @@ def test_a_missing_file_means_defaults(tmp_path: Path) -> None:
         host.conf = tmp_path / "missing.conf"
         host.log.unlink()
         host.start("port=70000", f"log_path={host.log}")
-        _until(lambda: "Configuration UI available" in host.output)
+        wait_for(lambda: "Configuration UI available" in host.output)
         assert host.lines("Configuration UI available at [https://localhost:47990]")
         assert host.conf.read_text() == ""
         assert (tmp_path / ".config" / "sunshine" / "apps.json").exists()
@@ -109,7 +102,7 @@ def test_a_home_that_cannot_be_written_ends_it_with_0(
             assert (tmp_path / "config" / "sunshine").is_dir()
             assert host.term() == 0
         else:
-            assert host.process.wait(10) == 0
+            assert host.process.wait(PATIENCE) == 0
             assert "Failed to apply config: filesystem error: cannot create dire" in host.output
 
 
@@ -119,7 +112,7 @@ def test_a_path_that_cannot_be_made_ends_it_with_0(tmp_path: Path, key: str) -> 
     (tmp_path / "file").touch()
     config: dict[str, Any] = {key: str(tmp_path / "file/x/y")}
     with sunshine(tmp_path / "run", start=False, **config) as host:
-        assert host.process.wait(10) == 0
+        assert host.process.wait(PATIENCE) == 0
 
 
 def test_broken_apps_are_logged(tmp_path: Path) -> None:
@@ -134,7 +127,7 @@ def test_term_under_a_stream(tmp_path: Path) -> None:
     with sunshine(tmp_path, environment=environment) as host:
         stream = _started(_paired(host))
         assert host.term() == 0
-        assert stream.ended.wait(3)
+        assert stream.ended.wait(PATIENCE)
         assert stream.reason == 0x80030023
         host.start()
         host.ready()
@@ -145,16 +138,16 @@ def test_a_client_vanishes_and_comes_back(tmp_path: Path) -> None:
     with sunshine(tmp_path) as host:
         client = _paired(host)
         _started(client).stop()
-        _until(lambda: host.lines("CLIENT DISCONNECTED"), 9)
+        wait_for(lambda: host.lines("CLIENT DISCONNECTED"))
         info = client.serverinfo()
         assert (info["currentgame"], info["state"]) == ("958645192", "SUNSHINE_SERVER_BUSY")
         with pytest.raises(GameStreamError, match="An app is already running on this host"):
             client.launch(958645192)
         again = Stream(client.resume(958645192))
         again.start()
-        assert again.first.wait(5)
+        assert again.first.wait(PATIENCE)
         assert host.post("/api/apps/close").json == {"status": True}
-        assert again.ended.wait(3)
+        assert again.ended.wait(PATIENCE)
         assert client.serverinfo()["state"] == "SUNSHINE_SERVER_FREE"
 
 
@@ -172,9 +165,9 @@ def test_disabling_ends_a_stream_and_unpairing_does_not(tmp_path: Path) -> None:
         stream.stop()
         joined = Stream(other.resume(958645192))
         joined.start()
-        assert joined.first.wait(5)
+        assert joined.first.wait(PATIENCE)
         host.post("/api/clients/update", {"uuid": second, "enabled": False})
-        assert joined.ended.wait(2)
+        assert joined.ended.wait(PATIENCE)
 
 
 def test_an_application_survives_kill(tmp_path: Path) -> None:
@@ -185,7 +178,7 @@ def test_an_application_survives_kill(tmp_path: Path) -> None:
         try:
             assert child.cmdline() == ["sleep", "321"]
             os.killpg(host.process.pid, signal.SIGKILL)
-            assert host.process.wait(5) == -9
+            assert host.process.wait(PATIENCE) == -9
             assert child.is_running() and child.ppid() != host.process.pid
         finally:
             child.kill()
@@ -232,7 +225,7 @@ def test_installed_it_runs_for_another_user_with_knobs(
         )
     try:
         log = home / "log"
-        _until(lambda: log.exists() and "Configuration UI available" in log.read_text())
+        wait_for(lambda: log.exists() and "Configuration UI available" in log.read_text())
         assert "Found H.264 encoder: h264_nvenc [nvenc]" in log.read_text()
     finally:
         process.kill()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from typing import Any
 
 import psutil
@@ -13,6 +12,7 @@ import pytest
 from tests.standins.client import Client, Identity, PairingFailed
 from tests.support.cli import UserCli
 from tests.support.gateway import SessionGateway
+from tests.support.waiting import PATIENCE, wait_until
 
 NATIVE = {"MOONLIGHT_HPC_NATIVE_CLIENTS": "true"}
 
@@ -29,16 +29,16 @@ def pair(gateway: SessionGateway, client: Client, typed: str) -> tuple[int, dict
 
     asking = threading.Thread(target=ask, daemon=True)
     asking.start()
-    for _ in range(100):
-        status, answer = gateway.json(
-            "/control/native/pin", "POST", {"pin": typed, "name": "Laptop"}
-        )
-        if status != 409:
-            asking.join(30)
-            assert isinstance(outcome[0], str if typed == "1234" else PairingFailed)
-            return status, answer
-        time.sleep(0.1)
-    raise AssertionError("the client never waited")
+    said: list[tuple[int, Any]] = []
+
+    def taken() -> bool:
+        said[:] = [gateway.json("/control/native/pin", "POST", {"pin": typed, "name": "Laptop"})]
+        return said[0][0] != 409
+
+    assert wait_until(taken, interval=0.1), "the client never waited"
+    asking.join(PATIENCE)
+    assert isinstance(outcome[0], str if typed == "1234" else PairingFailed)
+    return said[0]
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from tests.agent.sessions import Ranges
 from tests.sunshine.conftest import with_knobs
 from tests.support.cli import UserCli
 from tests.support.gateway import SessionGateway
+from tests.support.waiting import PATIENCE
 
 
 def test_a_session_streams_to_the_browser_without_a_pin(alice: UserCli) -> None:
@@ -40,7 +41,7 @@ def test_a_session_streams_to_the_browser_without_a_pin(alice: UserCli) -> None:
 def test_a_stranger_on_the_node_gets_nothing_from_the_loopback_ports(alice: UserCli) -> None:
     session = alice.wait(alice.create()["session_id"], "running")
     base = session["sunshine_port"]
-    with socket.create_connection(("127.0.0.1", base + 15), timeout=10) as web:
+    with socket.create_connection(("127.0.0.1", base + 15), timeout=PATIENCE) as web:
         web.sendall(
             b"GET /api/hosts HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-User: moonlight\r\n"
             b"Connection: close\r\n\r\n"

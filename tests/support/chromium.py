@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageChops
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.support.waiting import PATIENCE
 
 ARTIFACTS = Path(__file__).resolve().parents[1] / "artifacts"
 
@@ -42,7 +44,7 @@ def chromium() -> Iterator[Browser]:
 def person(browser: Browser, locale: str = "en-US") -> Iterator[BrowserContext]:
     """A browser profile of its own."""
     context = browser.new_context(viewport={"width": 1280, "height": 800}, locale=locale)
-    context.set_default_timeout(60_000)
+    context.set_default_timeout(PATIENCE * 1000)
     try:
         yield context
     finally:
@@ -53,6 +55,13 @@ def keep(page: Page, name: str) -> bytes:
     """Take a screenshot and keep it among the test run's artefacts."""
     ARTIFACTS.mkdir(exist_ok=True)
     return page.screenshot(path=ARTIFACTS / f"{name}.png")
+
+
+def changed(before: bytes, after: bytes) -> float:
+    """How much of the picture differs between two screenshots, from 0 to 1."""
+    one, other = (Image.open(io.BytesIO(png)).convert("RGB") for png in (before, after))
+    difference = ImageChops.difference(one, other).convert("L").point(lambda v: 255 * (v > 0))
+    return difference.histogram()[255] / (difference.width * difference.height)
 
 
 def colours(png: bytes) -> int:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from tests.cluster.users import TestUser, as_user, run_as
 from tests.support.site import site_env
+from tests.support.waiting import wait_until
 
 Session = dict[str, Any]
 ENDED = ("completed", "failed", "cancelled", "timeout")
@@ -25,10 +25,10 @@ class UserCli:
         self.env = {**site_env(user.home), "MOONLIGHT_HPC_RESOLUTION": "1024x768", **env}
 
     def run(
-        self, *arguments: str, env: Mapping[str, str] | None = None, timeout: float = 120
+        self, *arguments: str, env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         argv = [sys.executable, "-m", "moonlight_spawner", *arguments]
-        return run_as(self.user, argv, env={**self.env, **(env or {})}, timeout=timeout)
+        return run_as(self.user, argv, env={**self.env, **(env or {})})
 
     def start(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         """The same in the background."""
@@ -71,7 +71,6 @@ class UserCli:
         self,
         session_id: str,
         condition: str | Callable[[Session], bool],
-        timeout: float = 180,
         env: Mapping[str, str] | None = None,
     ) -> Session:
         """Until the session has that status or meets the condition.
@@ -80,14 +79,17 @@ class UserCli:
         its reason and the end of its logs.
         """
         met = condition if callable(condition) else lambda s: s["status"] == condition
-        deadline = time.monotonic() + timeout
-        while True:
-            session = self.get(session_id, env)
+        session: Session = {}
+
+        def there() -> bool:
+            session.update(self.get(session_id, env))
             if met(session):
-                return session
+                return True
             assert session["status"] not in ENDED, self._story(session)
-            assert time.monotonic() < deadline, self._story(session)
-            time.sleep(0.3)
+            return False
+
+        assert wait_until(there, interval=0.3), self._story(session)
+        return session
 
     def _story(self, session: Session) -> str:
         logs = self.run("session", "logs", session["session_id"], "--tail", "3000").stdout

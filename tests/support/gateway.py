@@ -15,6 +15,7 @@ from typing import Any
 import aiohttp
 
 from tests.support.cli import Session, UserCli
+from tests.support.waiting import PATIENCE
 
 _VIDEO, _AUDIO = 2, 3  # first byte of moonlight-web's messages (v2)
 
@@ -45,7 +46,7 @@ class SessionGateway:
     ) -> tuple[int, dict[str, str], bytes]:
         """Status, headers (lower case) and body."""
         connection = http.client.HTTPSConnection(
-            "127.0.0.1", self._port, context=self._tls, timeout=60
+            "127.0.0.1", self._port, context=self._tls, timeout=PATIENCE
         )
         headers = {"Authorization": f"Bearer {self.token}"} if token else {}
         data = None if body is None else json.dumps(body)
@@ -62,7 +63,7 @@ class SessionGateway:
 
     def video(self, path: str, app: int, frames: int) -> int:
         """Stream as moonlight-web's page (v2) does; gives the number of video messages."""
-        return asyncio.run(asyncio.wait_for(self._stream(path, app, frames), 60))
+        return asyncio.run(asyncio.wait_for(self._stream(path, app, frames), PATIENCE))
 
     def sounds(self, path: str, app: int) -> Iterator[int]:
         """The loudest sample of each packet of sound, while the caller listens."""
@@ -84,18 +85,18 @@ class SessionGateway:
 
         def listen() -> None:
             try:
-                asyncio.run(asyncio.wait_for(self._listen(path, app, heard), 120))
+                asyncio.run(asyncio.wait_for(self._listen(path, app, heard), PATIENCE))
             finally:
                 messages.put(None)
 
         thread = threading.Thread(target=listen, daemon=True)
         thread.start()
         try:
-            while (message := messages.get(timeout=60)) is not None:
+            while (message := messages.get(timeout=PATIENCE)) is not None:
                 yield message
         finally:
             enough.set()
-            thread.join(30)
+            thread.join(PATIENCE)
 
     async def _stream(self, path: str, app: int, frames: int) -> int:
         seen = 0

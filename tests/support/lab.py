@@ -7,7 +7,6 @@ import secrets
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -15,8 +14,7 @@ from typing import Any
 
 from tests.cluster.users import TestUser, as_user
 from tests.support.site import site_env
-
-START_SECONDS = 150
+from tests.support.waiting import GRACE, PATIENCE, wait_until
 
 
 class Lab:
@@ -63,23 +61,28 @@ class Lab:
             self._server = subprocess.Popen(
                 argv, stdout=log, stderr=log, **as_user(self.user, self._env)
             )
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline and self._server.poll() is None:
-            try:
-                self.api("health")
-                return
-            except OSError:
-                time.sleep(0.2)
-        words = self.log.read_text("utf-8", "replace")[-3000:]
-        self.stop()
-        raise AssertionError(f"JupyterLab did not start:\n{words}")
+        wait_until(lambda: self._answers() or not self._runs(), interval=0.1)
+        if not self._runs() or not self._answers():
+            words = self.log.read_text("utf-8", "replace")[-3000:]
+            self.stop()
+            raise AssertionError(f"JupyterLab did not start:\n{words}")
+
+    def _runs(self) -> bool:
+        return self._server is not None and self._server.poll() is None
+
+    def _answers(self) -> bool:
+        try:
+            self.api("health")
+        except OSError:
+            return False
+        return True
 
     def stop(self) -> None:
         """In order, with KILL as the last resort."""
         if self._server:
             self._server.terminate()
             try:
-                self._server.wait(20)
+                self._server.wait(GRACE)
             except subprocess.TimeoutExpired:
                 self.kill()
 
@@ -97,20 +100,19 @@ class Lab:
             data=None if body is None else json.dumps(body).encode(),
             headers={"Authorization": f"token {self.token}"},
         )
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             return json.loads(answer.read())
 
     def stop_sessions(self) -> None:
         """End all sessions and wait until they have ended."""
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            live = [s for s in self.api("sessions")["sessions"] if not s["ended_at"]]
-            if not live:
-                return
-            for session in live:
+
+        def live() -> list[Any]:
+            found = [s for s in self.api("sessions")["sessions"] if not s["ended_at"]]
+            for session in found:
                 self.api(f"sessions/{session['session_id']}", "DELETE")
-            time.sleep(0.5)
-        raise AssertionError(f"sessions do not end: {live}")
+            return found
+
+        assert wait_until(lambda: not live(), interval=0.2), f"sessions do not end: {live()}"
 
 
 def _free_port() -> int:

@@ -18,6 +18,7 @@ from tests.cluster.daemon import Daemon
 from tests.cluster.packages import SEARCH_PATH
 from tests.cluster.ports import PortClaims
 from tests.cluster.processes import listening
+from tests.support.waiting import STILL
 from tests.turn.gathering import Gathered
 
 # Relayed ports lie above those that tests claim and below the ephemeral ones.
@@ -92,7 +93,7 @@ def coturn(directory: Path) -> Iterator[Coturn]:
 def _answers(address: str, port: int) -> bool:
     """It answers STUN only once all its threads run, those too that look at credentials."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.settimeout(1)
+        sock.settimeout(STILL)
         try:
             sock.connect((address, port))
             sock.send(_BINDING)

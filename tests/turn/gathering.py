@@ -13,6 +13,7 @@ from moonlight_spawner.records import SunshineOptions
 from playwright.sync_api import Page
 
 from tests.support.chromium import chromium, person
+from tests.support.waiting import PATIENCE
 
 _GATHER = """async iceServers => {
   const connection = new RTCPeerConnection({iceServers, iceTransportPolicy: "relay"});
@@ -26,7 +27,7 @@ _GATHER = """async iceServers => {
       if (connection.iceGatheringState === "complete") done();
     };
     const why = "no end of gathering; where loopback is the only network, Chromium never starts";
-    setTimeout(() => failed(new Error(why)), 60_000);
+    setTimeout(() => failed(new Error(why)), PATIENCE_MS);
   });
   try {
     connection.createDataChannel("any");
@@ -36,7 +37,7 @@ _GATHER = """async iceServers => {
     connection.close();
   }
   return found;
-}"""
+}""".replace("PATIENCE_MS", str(PATIENCE * 1000))
 
 #: By the server's URI: candidates as `type address`, and errors as `error code`.
 Gathered = dict[str, set[str]]

@@ -8,7 +8,7 @@ import pytest
 from moonlight_spawner.records import SunshineOptions
 from moonlight_spawner.turn import turn_credentials
 
-from tests.cluster.processes import wait_until
+from tests.support.waiting import wait_until
 from tests.turn.coturn import Coturn
 from tests.turn.gathering import Gather
 
@@ -43,7 +43,7 @@ def test_credentials_are_taken_until_they_end_and_refused_afterwards(
     assert before == turn.accepted
     end = int(username.partition(":")[0])
     # The last second still counts.
-    assert wait_until(lambda: time.time() >= end + 1, 120)
+    assert wait_until(lambda: time.time() >= end + 1)
     assert gather(options(turn, username, credential)) == turn.refused
 
 

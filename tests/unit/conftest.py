@@ -16,6 +16,8 @@ import pytest
 from moonlight_spawner.session import Resources
 from moonlight_spawner.site import MoonlightSite
 
+from tests.support.waiting import PATIENCE
+
 # Processes that share nothing with this one but what they are handed: what decides between them
 # is the disk.
 processes = multiprocessing.get_context("forkserver")
@@ -92,7 +94,7 @@ def as_nobody() -> AsNobody:
             cwd="/",
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
             check=False,
         )
         assert done.returncode == 0, done.stderr

@@ -14,6 +14,8 @@ from moonlight_spawner.records import Facts, Job
 from moonlight_spawner.session import Resources, new_session_id
 from moonlight_spawner.store import FileStore
 
+from tests.support.waiting import PATIENCE
+
 ME = pwd.getpwuid(os.geteuid()).pw_name
 
 
@@ -27,7 +29,7 @@ def run(sessions: Path, *arguments: str, **env: str) -> subprocess.CompletedProc
         env={**os.environ, **settings, **env},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
 

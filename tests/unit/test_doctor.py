@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.standins.sunshine_install import install
+from tests.support.waiting import PATIENCE
 
 from .conftest import AsNobody
 
@@ -59,7 +60,7 @@ class Doctor:
             env={**os.environ, **self._env, **more},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE,
             check=False,
         )
         assert done.stdout, done.stderr

@@ -15,6 +15,8 @@ from moonlight_spawner.records import Job, Stop
 from moonlight_spawner.session import SESSION_ID, new_session_id
 from moonlight_spawner.store import FileStore
 
+from tests.support.waiting import PATIENCE
+
 from .conftest import AsNobody, processes
 
 ME = pwd.getpwuid(os.geteuid()).pw_name
@@ -191,7 +193,7 @@ def test_a_key_that_twenty_processes_want_has_one_owner(tmp_path: Path) -> None:
     for process in crowd:
         process.start()
     start.set()
-    told = [answers.get(timeout=90) for _ in crowd]
+    told = [answers.get(timeout=PATIENCE) for _ in crowd]
     for process in crowd:
         process.join()
     owners = {owner for _, owner in told}

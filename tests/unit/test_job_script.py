@@ -11,6 +11,8 @@ import pytest
 from moonlight_spawner.job import job_script
 from moonlight_spawner.site import MoonlightSite
 
+from tests.support.waiting import PATIENCE
+
 ID = "ml-alice-abcdefghij"
 # The agent's place is taken by a program that tells what it was given.
 TELL = "import json, os, sys; print(json.dumps([sys.argv[1:], dict(os.environ), os.getpid()]))"
@@ -46,7 +48,7 @@ def run(site: MoonlightSite, directory: Path) -> tuple[list[str], dict[str, str]
         stderr=subprocess.STDOUT,
         text=True,
     )
-    said, _ = started.communicate(timeout=30)
+    said, _ = started.communicate(timeout=PATIENCE)
     assert started.returncode == 0, said
     *before, last = said.splitlines()
     arguments, environment, pid = json.loads(last)

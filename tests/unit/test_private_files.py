@@ -17,6 +17,8 @@ from moonlight_spawner.files import (
     write_private_once,
 )
 
+from tests.support.waiting import PATIENCE
+
 from .conftest import AsNobody, processes
 
 
@@ -147,7 +149,7 @@ def test_of_fifty_processes_exactly_one_writes(tmp_path: Path) -> None:
     for process in crowd:
         process.join()
     assert [p.exitcode for p in crowd] == [0] * 50
-    winner = winners.get(timeout=60)
+    winner = winners.get(timeout=PATIENCE)
     assert winners.empty()
     assert path.read_text() == winner * 10_000
     assert os.listdir(tmp_path) == ["once"]
