@@ -24,6 +24,7 @@ from tornado.httputil import HTTPHeaders
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, authenticated, stream_request_body
 
+from . import framing
 from .base import RESOURCE, JSONErrors, ManagerMixin
 from .websocket import relay_websocket
 
@@ -54,6 +55,14 @@ class StreamHandler(JSONErrors, ManagerMixin, JupyterHandler):
 
     _exchange: Exchange | None = None
     _target: Target | None = None
+
+    def set_default_headers(self) -> None:
+        super().set_default_headers()
+        self.clear_header(framing.OLDER)
+
+    @property
+    def content_security_policy(self) -> str:
+        return framing.POLICY
 
     async def prepare(self) -> None:
         await super().prepare()
@@ -190,9 +199,8 @@ class StreamHandler(JSONErrors, ManagerMixin, JupyterHandler):
     async def _answer(self, exchange: Exchange) -> None:
         response = await exchange.head()
         self.set_status(response.status_code, response.reason.decode("latin-1") or None)
-        answer = [
-            (n.decode("latin-1"), v.decode("latin-1")) for n, v in h.for_browser(response.headers)
-        ]
+        headers = framing.without_framing(h.for_browser(response.headers))
+        answer = [(n.decode("latin-1"), v.decode("latin-1")) for n, v in headers]
         for name, _ in answer:
             if name != "content-security-policy":  # of several, a browser obeys all
                 self.clear_header(name)  # the host's own in place of Jupyter's default

@@ -70,7 +70,8 @@ class Host:
         elif name == "headers":
             more = ["Link: </a>; rel=preload", "Link: </b>; rel=preload", "Set-Cookie: stolen=1"]
             more += ["Content-Type: text/plain", "X-Content-Type-Options: nosniff"]
-            say(writer, 200, PAGE, [*more, "Content-Security-Policy: img-src 'self'"])
+            more += ["Content-Security-Policy: img-src 'self'; frame-ancestors 'none'"]
+            say(writer, 200, PAGE, [*more, "X-Frame-Options: DENY"])
         else:
             say(writer, 200, PAGE if method == "GET" else b"", ["Content-Type: text/html"])
 

@@ -34,6 +34,9 @@ class Control:
     def answer(self, path: str) -> None:
         return None
 
+    def refusal(self, method: str, path: str, websocket: bool) -> str:
+        return ""
+
     async def control(self, method: str, path: str, body: Any) -> tuple[int, Any]:
         self.asked.append(f"{method} {path}")
         return 200, {"available": False, "clients": []}

@@ -1,5 +1,6 @@
 import { noteServerDate } from '../time/clock';
 import { ApiError, asApiError, errorFromAnswer } from './errors';
+import { readEvents, type ServerEvent } from './eventStream';
 import type {
   ClipboardText,
   Image,
@@ -57,7 +58,9 @@ export class ApiClient {
   setClipboard = (id: string, text: string): Promise<unknown> =>
     this.call(this.clipboardPath(id), { method: 'PUT', body: { text } });
 
-  eventsUrl = (): string => this.url('events');
+  /** What changes, as it happens; see {@link readEvents}. */
+  events = (event: ServerEvent, broken: () => void): (() => void) =>
+    readEvents(this.url('events'), this.proof(), event, broken);
 
   private sessionPath = (id: string): string => `sessions/${encodeURIComponent(id)}`;
 
@@ -66,6 +69,9 @@ export class ApiClient {
   private clipboardPath = (id: string): string => `${this.sessionPath(id)}/clipboard`;
 
   private url = (path: string): string => `${this.baseUrl}api/moonlight/${path}`;
+
+  /** That it is our page that asks: a Hub's server wants it of every request, Jupyter of changes. */
+  private proof = (): Record<string, string> => ({ 'X-XSRFToken': xsrfToken(document.cookie) });
 
   private async call<T>(path: string, { method = 'GET', headers, body }: Call = {}): Promise<T> {
     const abort = new AbortController();
@@ -78,7 +84,7 @@ export class ApiClient {
         signal: abort.signal,
         headers: {
           Accept: 'application/json',
-          'X-XSRFToken': xsrfToken(document.cookie),
+          ...this.proof(),
           ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
           ...headers,
         },

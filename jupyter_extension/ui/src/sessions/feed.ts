@@ -1,4 +1,5 @@
 import { asApiError } from '../api/errors';
+import type { ServerEvent } from '../api/eventStream';
 import type { Session } from '../api/types';
 import { emptyFeed, reduceFeed, type FeedAction, type FeedState } from './reducer';
 
@@ -13,7 +14,8 @@ const HIDDEN_GRACE_MS = 20_000;
 const HIDDEN_POLL_MS = 15_000;
 
 export interface FeedSource {
-  eventsUrl(): string;
+  /** Listens until the returned function is called or `broken` is; it is not opened again. */
+  events(event: ServerEvent, broken: () => void): () => void;
   sessions(): Promise<Session[]>;
 }
 
@@ -21,7 +23,7 @@ export interface FeedSource {
 export class SessionFeed {
   private state: FeedState = emptyFeed;
   private listeners = new Set<() => void>();
-  private events: EventSource | null = null;
+  private stopListening: (() => void) | null = null;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private hideTimer: ReturnType<typeof setTimeout> | undefined;
   private failures = 0;
@@ -72,11 +74,12 @@ export class SessionFeed {
 
   private openEvents(): void {
     this.closeEvents();
-    const events = new EventSource(this.source.eventsUrl());
-    this.events = events;
     this.timer = setTimeout(this.broken, FIRST_LIST_WITHIN_MS);
+    this.stopListening = this.source.events(this.heard, this.broken);
+  }
 
-    events.addEventListener('sessions', ({ data }: MessageEvent<string>) => {
+  private heard = (name: string, data: string): void => {
+    if (name === 'sessions') {
       const { sessions } = JSON.parse(data) as { sessions: Session[] };
       this.dispatch({ type: 'list', sessions, since: this.state.tick });
       this.dispatch({ type: 'link', link: 'live' });
@@ -85,27 +88,21 @@ export class SessionFeed {
         this.failures = 0;
         this.reassure();
       }, STEADY_AFTER_MS);
-    });
-    events.addEventListener('session', ({ data }: MessageEvent<string>) =>
-      this.dispatch({ type: 'session', session: JSON.parse(data) as Session }),
-    );
-    events.addEventListener('removed', ({ data }: MessageEvent<string>) =>
-      this.dispatch({
-        type: 'removed',
-        sessionId: (JSON.parse(data) as { session_id: string }).session_id,
-      }),
-    );
-    events.onerror = this.broken;
-  }
+    } else if (name === 'session') {
+      this.dispatch({ type: 'session', session: JSON.parse(data) as Session });
+    } else if (name === 'removed') {
+      const { session_id: sessionId } = JSON.parse(data) as { session_id: string };
+      this.dispatch({ type: 'removed', sessionId });
+    }
+  };
 
   private closeEvents(): void {
     this.turn += 1;
     clearTimeout(this.timer);
-    this.events?.close();
-    this.events = null;
+    this.stopListening?.();
+    this.stopListening = null;
   }
 
-  /** EventSource's own reconnection gives up on any error answer and knows no backoff. */
   private broken = (): void => {
     this.closeEvents();
     const delay = BACKOFF_MS[Math.min(this.failures, BACKOFF_MS.length - 1)]!;
@@ -140,7 +137,7 @@ export class SessionFeed {
     if (turn !== this.turn) {
       return;
     }
-    if (!this.events) {
+    if (!this.stopListening) {
       if (this.state.link === 'lost' || this.state.link === 'expired') {
         this.failures = 0;
       }
@@ -154,7 +151,7 @@ export class SessionFeed {
     clearTimeout(this.hideTimer);
     if (document.hidden) {
       this.hideTimer = setTimeout(this.pollWhileHidden, HIDDEN_GRACE_MS);
-    } else if (!this.events || this.state.link !== 'live') {
+    } else if (!this.stopListening || this.state.link !== 'live') {
       this.reconnect();
     }
   };
