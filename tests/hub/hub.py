@@ -27,7 +27,7 @@ from . import proxy
 PASSWORD = "one password for all"
 
 CONFIG = """
-c.JupyterHub.bind_url = "http://127.0.0.1:{port}/"
+c.JupyterHub.bind_url = "http://127.0.0.1:{port}{base_url}"
 c.JupyterHub.hub_ip = "127.0.0.1"
 c.JupyterHub.hub_port = {hub_port}
 c.JupyterHub.db_url = "sqlite:///{directory}/hub.sqlite"
@@ -54,10 +54,11 @@ c.Spawner.environment = {{
 
 
 class Hub:
-    """``jupyterhub`` in a directory of its own."""
+    """``jupyterhub`` in a directory of its own, below ``base_url``."""
 
-    def __init__(self, directory: Path):
+    def __init__(self, directory: Path, base_url: str = "/"):
         self.directory = directory
+        self._base_url = base_url
         self.port = free_port()
         (directory / "jupyter").mkdir()
         (directory / "homes").mkdir()
@@ -71,6 +72,7 @@ class Hub:
             patience=PATIENCE,
             directory=directory,
             port=self.port,
+            base_url=base_url,
             hub_port=free_port(),
             proxy_port=free_port(),
             proxy=proxy.command(),
@@ -141,7 +143,10 @@ class Hub:
     def _answers(self) -> bool:
         assert self._process.poll() is None, self.log()
         with contextlib.suppress(httpx.TransportError):
-            return httpx.get(self.origin + "/hub/api/", trust_env=False).status_code == 200
+            return (
+                httpx.get(f"{self.origin}{self._base_url}hub/api/", trust_env=False).status_code
+                == 200
+            )
         return False
 
     def __enter__(self) -> Hub:

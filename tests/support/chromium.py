@@ -41,9 +41,15 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextmanager
-def person(browser: Browser, locale: str = "en-US") -> Iterator[BrowserContext]:
+def person(
+    browser: Browser, locale: str = "en-US", ignore_https_errors: bool = False
+) -> Iterator[BrowserContext]:
     """A browser profile of its own."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800}, locale=locale)
+    context = browser.new_context(
+        viewport={"width": 1280, "height": 800},
+        locale=locale,
+        ignore_https_errors=ignore_https_errors,
+    )
     context.set_default_timeout(PATIENCE * 1000)
     try:
         yield context

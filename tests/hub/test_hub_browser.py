@@ -1,0 +1,97 @@
+"""From a Hub's login page to text typed on a desktop, in a browser, and behind a site's nginx."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.browser.desktop import connect, launch, type_command
+from tests.jupyter import sessions
+from tests.jupyter.process import free_port
+from tests.support.chromium import chromium, keep, person
+from tests.support.nginx import Nginx
+
+from .hub import PASSWORD, Hub
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def hub_behind_nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Hub, str]]:
+    """A Hub below a path of its own, and the address at which its users know it."""
+    directory = tmp_path_factory.mktemp("nginx-hub")
+    front = tmp_path_factory.mktemp("nginx")
+    with Hub(directory, base_url="/portal/") as hub:
+        with Nginx(front, free_port(), hub.origin, "/portal/") as nginx:
+            yield hub, nginx.origin
+    sessions.stop_all(hub.sessions_dir("alice"))
+
+
+class Events:
+    """What the page's stream of events brought it, counted below the page."""
+
+    def __init__(self, page: Page):
+        self.statuses: list[int] = []
+        self.parts = 0
+        self._ids: set[str] = set()
+        network = page.context.new_cdp_session(page)
+        network.on("Network.responseReceived", self._answered)
+        network.on("Network.dataReceived", self._came)
+        network.send("Network.enable")
+
+    def _answered(self, event: dict[str, Any]) -> None:
+        if event["response"]["url"].endswith("/api/moonlight/events"):
+            self._ids.add(event["requestId"])
+            self.statuses.append(event["response"]["status"])
+
+    def _came(self, event: dict[str, Any]) -> None:
+        self.parts += event["requestId"] in self._ids
+
+
+def log_in(page: Page, home: str) -> None:
+    """Through the Hub's login page to the session page of one's own server, which is started."""
+    page.goto(home)
+    page.fill("#username_input", "alice")
+    page.fill("#password_input", PASSWORD)
+    page.click("#login_submit")
+    page.wait_for_url(re.compile("/user/alice/|/hub/spawn"))
+    page.wait_for_url(re.compile("/user/alice/"))
+
+
+def desktop_from_the_login(browser: Browser, hub: Hub, base: str, name: str) -> None:
+    typed = hub.directory / f"{name}.txt"
+    with person(browser, ignore_https_errors=True) as context:
+        page = context.new_page()
+        log_in(page, f"{base}hub/spawn/alice")
+        events = Events(page)
+        page.goto(f"{base}user/alice/moonlight/")
+        session_id = launch(page)
+        # The list, and at least its waiting, starting and running: pushed, not asked for.
+        assert events.statuses == [200] and events.parts >= 4
+        assert page.get_by_text("Live updates do not get through").count() == 0
+        desktop = connect(context, page, session_id)
+        assert (
+            type_command(desktop, f"echo typed-{name} > {typed}", typed).strip() == f"typed-{name}"
+        )
+        keep(desktop, f"hub-{name}")
+        api = f"{base}user/alice/api/moonlight/sessions/{session_id}"
+        assert context.request.get(api).json()["status"] == "running"
+
+
+def test_from_the_hubs_login_page_to_typed_text(browser: Browser, hub: Hub) -> None:
+    desktop_from_the_login(browser, hub, f"{hub.origin}/", "plain")
+
+
+def test_the_same_behind_nginx_with_tls_and_a_path(
+    browser: Browser, hub_behind_nginx: tuple[Hub, str]
+) -> None:
+    hub, origin = hub_behind_nginx
+    desktop_from_the_login(browser, hub, f"{origin}/portal/", "nginx")
