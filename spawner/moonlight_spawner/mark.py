@@ -45,13 +45,7 @@ class ProcessMark(Model):
 
     def alive(self) -> bool:
         """Whether it is seen to run. A zombie does not, and nothing of another machine is seen."""
-        if not self.here():
-            return False
-        try:
-            fields = _fields(self.pid)
-        except OSError:
-            return False
-        return int(fields[_START]) == self.ticks and fields[_STATE] not in "ZXx"
+        return self.here() and runs(self.pid, self.ticks)
 
     def gone(self) -> bool:
         """Whether it has certainly ended: it is not seen where it would be, or this very machine
@@ -63,6 +57,15 @@ class ProcessMark(Model):
             return not self.alive()
         booted_again = bool(self.boot and _boot()) and self.boot != _boot()
         return booted_again and bool(self.machine) and self.machine == _machine()
+
+
+def runs(pid: int, ticks: int | None = None) -> bool:
+    """Whether a process with this id is seen here that has not ended; the one with this start."""
+    try:
+        fields = _fields(pid)
+    except OSError:
+        return False
+    return ticks in (None, int(fields[_START])) and fields[_STATE] not in "ZXx"
 
 
 def mark_of(pid: int) -> ProcessMark:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from moonlight_spawner.session import State
@@ -19,31 +21,48 @@ from .sessions import DeskSession, prepare
 AGENT = [sys.executable, "-m", "moonlight_spawner", "agent"]
 
 
-def test_a_tmpdir_that_is_not_there_stops_nobody(launch: Launch) -> None:
-    session = launch(job={"TMPDIR": "/nonexistent/of-the-job"})
+@pytest.mark.parametrize("name", ["/nonexistent/of-the-job", "relative"])
+def test_a_tmpdir_that_cannot_be_used_stops_nobody(launch: Launch, name: str) -> None:
+    session = launch(job={"TMPDIR": name})
     session.wait_running()
+    assert f"TMPDIR, {name}, cannot be used here" in session.log()
     environment = session.desktop_environment()
-    assert "TMPDIR" not in environment, "programs of the desktop would fail on it"
-    assert environment["XAUTHORITY"].startswith("/tmp/moonlight-")
-    assert "/nonexistent/of-the-job" in session.log()
+    assert environment["TMPDIR"].startswith("/tmp/moonlight-")
+    assert not Path(environment["TMPDIR"]).is_symlink()
     session.ask_to_stop()
     assert session.wait_exit() == 0
     session.assert_nothing_left()
 
 
-def test_a_tmpdir_that_can_be_used_is_used(launch: Launch, user: TestUser) -> None:
-    place = user.home / "tmp"
+@pytest.fixture
+def disk() -> Iterator[Path]:
+    """A disk of the node where each job has a directory."""
+    with tempfile.TemporaryDirectory(prefix="mlt-disk-", dir="/var/tmp") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.mark.parametrize("name", ["job.4711", "x" * 90, "a b", "a;b:c,d'e"])
+def test_what_the_desktop_writes_goes_below_the_jobs_tmpdir(
+    launch: Launch, user: TestUser, disk: Path, name: str
+) -> None:
+    """Whatever that is called: sockets have room for 107 bytes, D-Bus and PulseAudio none for signs."""
+    place = disk / name
     place.mkdir()
     os.chown(place, user.uid, user.gid)
     session = launch(job={"TMPDIR": str(place)})
     session.wait_running()
     environment = session.desktop_environment()
-    assert environment["TMPDIR"] == str(place)
-    assert environment["XAUTHORITY"].startswith(f"{place}/moonlight-")
+    temporary = Path(environment["TMPDIR"])
+    assert temporary.parent == Path(environment["XAUTHORITY"]).parent
+    assert len(str(temporary)) < 30, "a socket has room in it"
+    run_as(user, ["touch", str(temporary / "large")], check=True)
+    (large,) = place.glob("moonlight-*/large")
+    assert large.parent.stat().st_mode & 0o777 == 0o700
     session.ask_to_stop()
     assert session.wait_exit() == 0
-    assert list(place.glob("moonlight-*")) == []
-    shutil.rmtree(place)
+    assert list(place.iterdir()) == []
+    session.assert_nothing_left()
 
 
 def test_a_node_that_allows_no_process_more_says_so(launch: Launch) -> None:

@@ -81,7 +81,7 @@ def test_an_image_is_streamed_by_its_own_sunshine(
         assert f"--home={user.home}" in argv and "--nv" not in argv
         binds = [argv[i + 1] for i, word in enumerate(argv) if word == "--bind"]
         assert binds == ["/tmp/.X11-unix", str(runtime(session))]
-        assert f"--workdir={runtime(session)}/image" in argv
+        assert f"--workdir={runtime(session)}/tmp/image" in argv
     programs = [command[0] for command in commands(node)]
     assert {"cat", "glxinfo", "pulseaudio", "sunshine", "web-server"} <= set(programs)
     assert programs.count("/usr/local/bin/moonlight-desktop") == 1

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
 from tests.cluster.fixtures import SlurmUsers
 from tests.cluster.slurm import SlurmCluster
 from tests.slurm.conftest import MakeCli
@@ -45,12 +48,13 @@ def test_what_is_wrong_is_red_and_nothing_else(
 
 def test_records_that_strangers_can_move_are_red(slurm_users: SlurmUsers, cli: MakeCli) -> None:
     alice = cli(slurm_users.alice)
-    shared = slurm_users.alice.home / "shared"
-    shared.mkdir()
-    shared.chmod(0o777)
-    assert red(alice, {"MOONLIGHT_HPC_SESSIONS_DIR": str(shared)}) == ["records"]
-    shared.chmod(0o1777)
-    assert red(alice, {"MOONLIGHT_HPC_SESSIONS_DIR": str(shared)}) == []
+    with tempfile.TemporaryDirectory(prefix="mlt-shared-", dir="/var/tmp") as name:
+        shared = Path(name)
+        shared.chmod(0o777)
+        for setting in ("SESSIONS_DIR", "LOGS_DIR", "SANDBOXES_DIR"):
+            assert red(alice, {f"MOONLIGHT_HPC_{setting}": str(shared / "a")}) == ["records"]
+        shared.chmod(0o1777)
+        assert red(alice, {"MOONLIGHT_HPC_SESSIONS_DIR": str(shared)}) == []
 
 
 def test_a_node_is_looked_at_with_its_own_checks(slurm_users: SlurmUsers, cli: MakeCli) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..files import write_private
+from .places import temporary
 
 
 class NoApptainer(Exception):
@@ -140,7 +141,8 @@ class Apptainer:
 
     def _work_directory(self) -> Path:
         """Where /tmp and /var/tmp of all programs are; it ends with the session."""
-        directory = self.runtime / "image"
+        # By its own name: the link to it is not followed everywhere.
+        directory = temporary(self.runtime).resolve() / "image"
         directory.mkdir(mode=0o700, exist_ok=True)
         return directory
 

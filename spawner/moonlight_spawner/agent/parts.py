@@ -30,6 +30,7 @@ from .hosts import HOSTS, Host, HostContext, HostFailed
 from .keyboard import set_layout
 from .manifest import Manifest, read_manifest
 from .memory import SharedMemory
+from .places import temporary
 from .sound import Sound
 from .status import StatusFile
 from .supervise import Supervisor
@@ -153,6 +154,7 @@ class Parts:
             "DISPLAY": f":{display}",
             "XAUTHORITY": str(self._runtime / "xauthority"),
             "XDG_RUNTIME_DIR": str(xdg),
+            "TMPDIR": str(temporary(self._runtime)),
             "MOONLIGHT_SESSION": self._spec.session_id,
             "MOONLIGHT_KEYBOARD": self._spec.request.keyboard,
         }

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import shutil
 import signal
 import sys
 from datetime import datetime, timedelta
@@ -17,6 +16,7 @@ from ..records import Spec
 from ..session import End, State, StepState, from_epoch, now
 from .memory import remove_left
 from .parts import START_FAILURES, Parts
+from .places import remove_places
 from .processes import end_descendants
 from .status import StatusFile, could_not_start
 
@@ -44,7 +44,7 @@ def run(directory: Path, runtime: Path) -> int:
         end_descendants(0.3)
         remove_left(runtime, os.getpid())
         # The guardian does it too; but it may be the one that was killed.
-        shutil.rmtree(runtime, ignore_errors=True)
+        remove_places(runtime)
 
 
 class Agent:

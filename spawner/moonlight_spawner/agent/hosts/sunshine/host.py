@@ -54,8 +54,8 @@ class SunshineHost(Host):
         self.env |= {"MALLOC_ARENA_MAX": "1", "CONFIGURATION_DIRECTORY": str(self._paths.directory)}
         if isinstance(context.container, Node):
             # An AppImage mounts itself by a set-user-ID program, which it may not have here. Told
-            # so, it unpacks itself instead; into our directory, not a shared one.
-            self.env |= {"APPIMAGE_EXTRACT_AND_RUN": "1", "TMPDIR": str(context.runtime)}
+            # so, it unpacks itself instead, into TMPDIR.
+            self.env["APPIMAGE_EXTRACT_AND_RUN"] = "1"
 
     @property
     def child(self) -> Child:
