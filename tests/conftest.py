@@ -2,4 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+from moonlight_spawner.agent.screen import make_sockets
+
 pytest_plugins = ["tests.cluster.fixtures", "tests.support.reachable", "tests.support.site"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def x_sockets() -> None:
+    """/tmp/.X11-unix as a node's boot makes it: tests act as users who may not."""
+    make_sockets()

@@ -28,6 +28,7 @@ from types import FrameType
 from typing import Any
 
 from moonlight_spawner.agent.processes import die_with_parent
+from moonlight_spawner.agent.screen import make_sockets
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # tests.cluster: the same cluster that the tests run
@@ -118,6 +119,7 @@ def _slurm(stack: contextlib.ExitStack) -> Account:
     names = unique_names(1)
     stack.callback(remove_users, names)  # first: Ctrl-C may come while the user is made
     user = ensure_users(names)[0]
+    make_sockets()  # as a node's boot does; its users may not
     cluster = SlurmCluster(_directory(stack), [user])
     stack.callback(cluster.stop)
     cluster.start()

@@ -18,7 +18,7 @@ from moonlight_spawner.trust import exchangeable
 from tests.cluster.users import TestUser, run_as
 
 from .conftest import Launch
-from .sessions import DeskSession, Ranges, settings
+from .sessions import DeskSession, Ranges, prepare, settings
 
 
 @pytest.fixture
@@ -117,3 +117,19 @@ def test_the_agent_does_nothing_that_a_stranger_has_written(
     above.chmod(0o777)
     done = run_as(user, [sys.executable, "-m", "moonlight_spawner", "agent", str(copy)])
     assert done.returncode != 0 and f"others may write to {above} " in done.stderr
+
+
+def test_the_agent_does_not_log_where_others_could_exchange_it(
+    user: TestUser, shared: Path
+) -> None:
+    logs = shared / "logs"
+    logs.mkdir(mode=0o755)
+    os.chown(logs, user.uid, user.gid)
+    session = DeskSession(user, prepare(user, env=settings(user, logs_dir=str(logs))))
+    logs.chmod(0o777)
+    argv = [sys.executable, "-m", "moonlight_spawner", "agent", str(session.directory)]
+    assert run_as(user, argv).returncode == 1
+    end = session.status.end
+    assert end and end.code == "UnsafeDirectory"
+    assert f"others may write to {logs} " in end.reason and session.status.display_num is None
+    session.assert_nothing_left()

@@ -71,7 +71,9 @@ class Changes:
         return await self._sandbox(image, env, note)
 
     def _take(self) -> bool:
-        fd = os.open(self._directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fd = os.open(
+            self._directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
+        )
         try:
             fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)  # across nodes too, on NFS
         except BlockingIOError:

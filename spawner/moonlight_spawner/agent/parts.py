@@ -79,6 +79,8 @@ class Parts:
         """
         step = self._status.step
         step("claim", StepState.RUNNING)
+        if self._logs != self._directory:
+            private_directory(self._logs)  # its way as this node has it
         self._display = claims.claim_display(self._spec.display_min, self._spec.display_max)
         self._status.status.display_num = self._display.number
         ports = self._claim_ports()
