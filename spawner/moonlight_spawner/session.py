@@ -10,8 +10,9 @@ import re
 import secrets
 from datetime import datetime, timezone
 from enum import Enum
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 SESSION_ID = re.compile(r"ml-[a-z0-9_][a-z0-9._-]{0,31}-[a-z2-7]{10}")
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
@@ -64,14 +65,25 @@ class StaleCode(str, Enum):
     """Why the present state of a session is not known."""
 
     SCHEDULER_AWAY = "SchedulerAway"
+    SCHEDULER_UNCLEAR = "SchedulerUnclear"
     NODE_SILENT = "NodeSilent"
     STARTED_ELSEWHERE = "StartedElsewhere"
 
 
 class Model(BaseModel):
-    """Records are read by versions older and newer than the writer: unknown keys are passed over."""
+    """Records are read by versions older and newer than the writer: unknown keys are passed over.
+
+    A time without a zone is taken for UTC, which all our times are: it cannot be compared else.
+    """
 
     model_config = ConfigDict(extra="ignore")
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _in_utc(cls, value: Any) -> Any:
+        if isinstance(value, datetime) and value.tzinfo is None:
+            return value.replace(tzinfo=timezone.utc)
+        return value
 
 
 class Step(Model):
@@ -86,11 +98,15 @@ class Step(Model):
 
 
 class Queue(Model):
-    """Why a pending session waits. ``position`` counts from 1 among ``pending`` waiting jobs."""
+    """Why a pending session waits. ``position`` counts from 1 among ``pending`` waiting jobs.
+
+    ``at_least``: so many are ahead that they were not all counted; it is this place or a later one.
+    """
 
     code: str
     message: str
     position: int | None = None
+    at_least: bool = False
     pending: int | None = None
     estimated_start: datetime | None = None
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from datetime import datetime, timezone
 
 import pytest
-from moonlight_spawner.scheduler.base import JobState
-from moonlight_spawner.scheduler.slurm_queue import parse_sacct, parse_squeue
+from moonlight_spawner.scheduler.base import JobInfo, JobState
+from moonlight_spawner.scheduler.slurm_output import (
+    Unreadable,
+    parse_names,
+    parse_sacct,
+    parse_squeue,
+)
 from moonlight_spawner.scheduler.slurm_words import Asked
 
 ASKED = Asked("viz", "moonlight")
@@ -30,16 +36,24 @@ def line(
     return "|".join((job, state, partition, priority, node, start, end, reason))
 
 
+def squeue(text: str) -> dict[str, JobInfo]:
+    return parse_squeue(text, ASKED).known
+
+
+def sacct(text: str) -> dict[str, JobInfo]:
+    return parse_sacct(text).known
+
+
 def test_a_running_job() -> None:
     text = line(state="RUNNING", node="n1", start="1700000000", end="1700007200", reason="None")
-    job = parse_squeue(text, ASKED)["7"]
+    job = squeue(text)["7"]
     assert (job.state, job.node) == (JobState.RUNNING, "n1")
     assert (job.started_at, job.ends_at) == (at(1700000000), at(1700007200))
     assert job.position is None and job.estimated_start is None and job.code == ""
 
 
 def test_a_waiting_job_with_slurms_estimate() -> None:
-    job = parse_squeue(line(start="1700000000", node="n1", reason="Resources"), ASKED)["7"]
+    job = squeue(line(start="1700000000", node="n1", reason="Resources"))["7"]
     assert (job.state, job.code) == (JobState.PENDING, "Resources")
     assert job.estimated_start == at(1700000000)
     assert job.node is None and job.started_at is None
@@ -58,80 +72,88 @@ def test_a_waiting_job_with_slurms_estimate() -> None:
     ],
 )
 def test_an_ended_job_that_slurm_still_remembers(word: str, state: JobState) -> None:
-    job = parse_squeue(line(state=word, node="n1", start="1700000000", end="1700000009"), ASKED)
+    job = squeue(line(state=word, node="n1", start="1700000000", end="1700000009"))
     assert (job["7"].state, job["7"].code) == (state, word)
     assert job["7"].ended_at == at(1700000009)
 
 
-def test_a_state_of_a_newer_slurm_ends_nothing() -> None:
-    assert parse_squeue(line(state="LEVITATING"), ASKED)["7"].state is JobState.RUNNING
-    assert parse_sacct("7|LEVITATING|n1|1|2").get("7").state is JobState.RUNNING  # type: ignore[union-attr]
+@pytest.mark.parametrize("word", ["LEVITATING", "UPDATE_DB", "RUNNINGG", "R"])
+def test_a_state_that_nobody_knows_is_neither_running_nor_ended(word: str) -> None:
+    jobs = parse_squeue(line(state=word) + "\n" + line("8"), ASKED)
+    assert (set(jobs.known), jobs.unclear) == ({"8"}, {"7": word})
+    jobs = parse_sacct(f"7|{word} by 5|n1|1|2\n8|FAILED|n1|1|2")
+    assert (set(jobs.known), jobs.unclear) == ({"8"}, {"7": word})
 
 
-def test_places_are_counted_by_priority_then_age_in_each_partition() -> None:
-    text = "\n".join(
-        [
-            line("1", priority="50"),
-            line("2", priority="900"),
-            line("3", priority="50"),
-            line("4", state="RUNNING", priority="9999", node="n1"),
-            line("5", partition="cpu", priority="1"),
-            line("6", priority="900"),
-            line("10", priority="900"),
-        ]
-    )
-    jobs = parse_squeue(text, ASKED)
-    assert {i: j.position for i, j in jobs.items()} == {
-        "2": 1, "6": 2, "10": 3, "1": 4, "3": 5, "4": None, "5": 1,
-    }  # fmt: skip
-    assert {j.pending for i, j in jobs.items() if i not in "45"} == {5}
-    assert jobs["5"].pending == 1
+def test_the_partitions_of_those_who_wait_are_known() -> None:
+    text = "\n".join([line(), line("8", "RUNNING", node="n1"), line("9", partition="a,b")])
+    assert parse_squeue(text, ASKED).waiting == {"7": "viz", "9": "a,b"}
 
 
 def test_a_reason_may_hold_the_separator_and_names_the_jobs_own_partition() -> None:
-    job = parse_squeue(line(reason="odd|reason|here"), ASKED)["7"]
+    job = squeue(line(reason="odd|reason|here"))["7"]
     assert job.message == "Slurm says: odd|reason|here."
-    assert "partition cpu" in parse_squeue(line(partition="cpu"), ASKED)["7"].message
+    assert "partition cpu" in squeue(line(partition="cpu"))["7"].message
 
 
-def test_array_and_heterogeneous_jobs_have_places_too() -> None:
-    text = "\n".join([line("9_[1-4]"), line("8+0", priority="100"), line("7", priority="90")])
-    jobs = parse_squeue(text, ASKED)
-    assert set(jobs) == {"9_[1-4]", "8+0", "7"}
-    assert sorted(j.position or 0 for j in jobs.values()) == [1, 2, 3]
+def test_array_and_heterogeneous_jobs_are_jobs() -> None:
+    text = "\n".join([line("9_[1-4%2]"), line("9_12"), line("8+0"), line("7")])
+    assert set(squeue(text)) == {"9_[1-4%2]", "9_12", "8+0", "7"}
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "\n\n",
-        "slurm_load_jobs error: Invalid job id specified",
-        "7",
-        "7|RUNNING",
-        "7|RUNNING|viz|1|n1|N/A|N/A",
-        "|||||||",
-    ],
-)
-def test_lines_that_are_no_jobs_are_passed_over(text: str) -> None:
-    jobs = parse_squeue(f"{text}\n{line('8')}", ASKED)
-    assert jobs["8"].state is JobState.PENDING
-    assert "7" not in jobs
+NO_JOBS = [
+    "\n",
+    "slurm_load_jobs error: Invalid job id specified",
+    "squeue: warning: something",
+    "7",
+    "7|RUNNING",
+    "7|RUNNING|viz|1|n1|N/A|N/A",
+    "|||||||",
+    "seven|RUNNING|viz|1|n1|N/A|N/A|None",
+    "7|running|viz|1|n1|N/A|N/A|None",
+    "7||viz|1|n1|N/A|N/A|None",
+    "RUNNING|7|viz|1|n1|N/A|N/A|None",
+    '{"jobs": []}',
+    "<html>503</html>",
+    "\x00\x01",
+]
+
+
+@pytest.mark.parametrize("text", NO_JOBS)
+@pytest.mark.parametrize("order", ["{0}\n{1}", "{1}\n{0}", "{0}"])
+def test_an_answer_with_a_line_that_is_no_job_is_no_answer(text: str, order: str) -> None:
+    """It may be the line that was asked for: who passes it over takes the job for gone."""
+    with pytest.raises(Unreadable):
+        parse_squeue(order.format(text, line("8")), ASKED)
+    with pytest.raises(Unreadable):
+        parse_sacct(order.format(text, "8|RUNNING|n1|1|2"))
+
+
+def test_no_lines_are_no_jobs() -> None:
+    assert squeue("") == sacct("") == {}
+    assert parse_names("") == []
+
+
+def test_names() -> None:
+    assert parse_names("7 ml-a-x\n9_[1-2] ml-a-x\n8 ml-a-y\n") == [(7, "ml-a-x"), (8, "ml-a-y")]
+    for text in ("squeue: warning", "7\n", "7 ", "x y\n7 ml-a-x"):
+        with pytest.raises(Unreadable):
+            parse_names(text)
 
 
 @pytest.mark.parametrize("odd", ["", "N/A", "Unknown", "NONE", "0", "-1", "1e9", "x" * 99])
 def test_odd_times_and_priorities_are_no_error(odd: str) -> None:
     text = line(priority=odd, start=odd, end=odd) + "\n" + line("8", "RUNNING", start=odd, end=odd)
-    jobs = parse_squeue(text, ASKED)
+    jobs = squeue(text)
     assert jobs["7"].estimated_start is None
     assert jobs["8"].started_at is None and jobs["8"].ends_at is None
-    assert parse_sacct(f"7|FAILED|n1|{odd}|{odd}")["7"].ended_at is None
+    assert sacct(f"7|FAILED|n1|{odd}|{odd}")["7"].ended_at is None
 
 
 @pytest.mark.parametrize("node", ["n/a", "", "(null)", "None assigned"])
 def test_no_node_is_no_name(node: str) -> None:
-    assert parse_squeue(line(state="RUNNING", node=node), ASKED)["7"].node is None
-    assert parse_sacct(f"7|RUNNING|{node}|1|2")["7"].node is None
+    assert squeue(line(state="RUNNING", node=node))["7"].node is None
+    assert sacct(f"7|RUNNING|{node}|1|2")["7"].node is None
 
 
 @pytest.mark.parametrize(
@@ -141,25 +163,20 @@ def test_no_node_is_no_name(node: str) -> None:
         ("COMPLETED", JobState.COMPLETED, "COMPLETED"),
         ("TIMEOUT", JobState.TIMEOUT, "TIMEOUT"),
         ("OUT_OF_MEMORY", JobState.OUT_OF_MEMORY, "OUT_OF_MEMORY"),
-        ("RUNNING", JobState.RUNNING, "RUNNING"),
-        ("", JobState.RUNNING, ""),
+        ("RUNNING", JobState.RUNNING, ""),
     ],
 )
 def test_accounting(words: str, state: JobState, code: str) -> None:
-    job = parse_sacct(f"7|{words}|n1|1700000000|1700000009|more")["7"]
+    job = sacct(f"7|{words}|n1|1700000000|1700000009")["7"]
     assert (job.state, job.code, job.node) == (state, code, "n1")
     assert job.ended_at == (at(1700000009) if state.ended else None)
 
 
-def test_accounting_lines_that_are_none_are_passed_over() -> None:
-    assert parse_sacct("") == {}
-    assert set(parse_sacct("Slurm accounting storage is disabled\n7|FAILED|n1|1|2\n|\n")) == {"7"}
-
-
-def test_noise_is_no_error() -> None:
+def test_noise_is_no_error_of_ours() -> None:
     chance = random.Random(11)
     alphabet = "0123456789|_[]+%PENDIGRU \t\x00\xff日\n"
     for _ in range(3_000):
         text = "".join(chance.choices(alphabet, k=chance.randrange(120)))
-        parse_squeue(text, ASKED)
-        parse_sacct(text)
+        for parse in (lambda text: parse_squeue(text, ASKED), parse_sacct, parse_names):
+            with contextlib.suppress(Unreadable):
+                parse(text)  # type: ignore[no-untyped-call]

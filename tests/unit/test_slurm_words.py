@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from moonlight_spawner.scheduler.base import JobState
 from moonlight_spawner.scheduler.slurm_words import (
@@ -9,7 +11,7 @@ from moonlight_spawner.scheduler.slurm_words import (
     TIMED_OUT,
     UNREACHABLE,
     Asked,
-    end_message,
+    ended,
     pending,
     refused,
 )
@@ -26,7 +28,7 @@ REFUSED = [
     (
         "sbatch: error: invalid partition specified: nosuch\n" + FAILED + "Invalid partition name "
         "specified",
-        ["no partition viz", "`partition`"],
+        ["Partition viz does not exist", "`partition`"],
     ),
     (
         "sbatch: error: QOSMaxWallDurationPerJobLimit\n" + FAILED + "Job violates accounting/QOS "
@@ -54,6 +56,13 @@ REFUSED = [
         "sbatch: error: Memory specification can not be satisfied\n" + FAILED + "Requested node "
         "configuration is not available",
         ["64 GB of memory", "Ask for less"],
+    ),
+    # 24.11, and 22.05 with EnforcePartLimits=ALL.
+    (FAILED + "More processors requested than permitted", ["8 CPUs", "Ask for less"]),
+    (
+        "sbatch: error: CPU count per node can not be satisfied\n" + FAILED + "Requested node "
+        "configuration is not available",
+        ["8 CPUs", "Ask for less"],
     ),
     ("sbatch: unrecognized option '--nosuch'", ["`sbatch_options`", "administrators"]),
     ("sbatch: error: Invalid --time specification", ["9.5 h"]),
@@ -84,6 +93,13 @@ PENDING = [
         ["down, drained or reserved"],
     ),
     ("ReqNodeNotAvail, UnavailableNodes:n1", "ReqNodeNotAvail", ["down, drained or reserved"]),
+    (
+        "ReqNodeNotAvail, May be reserved for other job",
+        "ReqNodeNotAvail",
+        ["down, drained or reserved"],
+    ),
+    ("Reservation", "Reservation", ["to begin or end"]),
+    ("Reservation course was deleted", "ReservationDeleted", ["does not exist any more"]),
     ("BeginTime", "BeginTime", ["in a moment"]),
     ("QOSMaxCpuPerUserLimit", "QOSMaxPerUser", ["as much as QoS moonlight"]),
     ("QOSMaxJobsPerUserLimit", "QOSMaxPerUser", ["other jobs ends"]),
@@ -105,7 +121,7 @@ def test_a_refusal_says_what_to_do_and_keeps_slurms_words(said: str, words: list
 
 def test_the_default_account_is_spoken_of_as_such() -> None:
     said = FAILED + "Invalid account or account/partition combination specified"
-    assert "under account your default account" in refused(said, Asked("viz", "moonlight"))
+    assert "under your default account" in refused(said, Asked("viz", "moonlight"))
 
 
 def test_a_refusal_that_nobody_has_seen_is_passed_on() -> None:
@@ -156,22 +172,86 @@ def test_a_controller_that_may_have_taken_the_job_is_told_from_one_that_is_away(
     assert bool(UNREACHABLE.search(said)) == unreachable
 
 
-def test_every_state_that_slurm_was_seen_in_is_known() -> None:
-    seen = (
-        "PENDING CONFIGURING RUNNING COMPLETING COMPLETED CANCELLED FAILED TIMEOUT NODE_FAIL "
-        "PREEMPTED OUT_OF_MEMORY REQUEUED SUSPENDED BOOT_FAIL DEADLINE"
-    )
-    assert set(seen.split()) <= set(STATES)
+# squeue(1) of 22.05 and of 24.11, JOB STATE CODES.
+WORDS = re.findall(
+    r"\w+",
+    """BOOT_FAIL CANCELLED COMPLETED CONFIGURING COMPLETING DEADLINE FAILED LAUNCH_FAILED NODE_FAIL
+    OUT_OF_MEMORY PENDING POWER_UP_NODE PREEMPTED RECONFIG_FAIL REQUEUED REQUEUE_FED REQUEUE_HOLD
+    RESIZING RESV_DEL_HOLD REVOKED RUNNING SIGNALING SPECIAL_EXIT STAGE_OUT STOPPED SUSPENDED TIMEOUT""",
+)
+WAITING = ["PENDING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "RESV_DEL_HOLD", "SPECIAL_EXIT"]
+SURE = ["CANCELLED", "COMPLETED", "FAILED", "TIMEOUT"]
+
+
+def test_every_state_of_slurm_is_known_and_no_other() -> None:
+    assert set(STATES) == set(WORDS)
+    assert {w for w in WORDS if STATES[w].state is JobState.PENDING} == set(WAITING)
+    over = {w for w in WORDS if STATES[w].state.ended}
+    assert {w for w in over if not STATES[w].passing} == set(SURE)
 
 
 @pytest.mark.parametrize(
-    "state, word",
+    "word, code, words",
     [
-        (JobState.TIMEOUT, "time limit"),
-        (JobState.NODE_FAIL, "node failed"),
-        (JobState.PREEMPTED, "higher priority"),
-        (JobState.OUT_OF_MEMORY, "more memory"),
+        ("RESV_DEL_HOLD", "ReservationDeleted", ["does not exist any more", "start again"]),
+        ("REQUEUE_HOLD", "RequeueHold", ["held", "scontrol release"]),
+        ("SPECIAL_EXIT", "SpecialExit", ["held", "administrators"]),
+        ("REQUEUED", "Requeued", ["back into the queue"]),
+        ("REQUEUE_FED", "Requeued", ["back into the queue"]),
     ],
 )
-def test_ends_that_only_slurm_knows_of_have_a_sentence(state: JobState, word: str) -> None:
-    assert word in end_message(state)
+def test_a_state_that_says_why_a_job_waits_says_more_than_the_reason(
+    word: str, code: str, words: list[str]
+) -> None:
+    told_code, sentence = pending("Reservation", ASKED, word)
+    assert told_code == code
+    assert all(w in sentence for w in words)
+
+
+@pytest.mark.parametrize(
+    "word, said",
+    [
+        ("TIMEOUT", "time limit"),
+        ("DEADLINE", "deadline"),
+        ("NODE_FAIL", "node failed"),
+        ("BOOT_FAIL", "could not be started"),
+        ("RECONFIG_FAIL", "could not be prepared"),
+        ("LAUNCH_FAILED", "could not start the job"),
+        ("PREEMPTED", "higher priority"),
+        ("OUT_OF_MEMORY", "more memory"),
+        ("REVOKED", "federation"),
+    ],
+)
+def test_ends_that_only_slurm_knows_of_have_a_sentence(word: str, said: str) -> None:
+    assert said in ended(word)["message"]
+    assert ended(word)["code"] == word
+
+
+@pytest.mark.parametrize("word", ["CONFIGURING", "POWER_UP_NODE", "SUSPENDED", "STOPPED"])
+def test_what_keeps_a_desktop_from_going_on_has_a_sentence(word: str) -> None:
+    assert STATES[word].state is JobState.RUNNING and STATES[word].message and STATES[word].code
+
+
+NOTHING_SET = Asked("", "", "", hours=9.5, gpus=3, cpus=8, memory_gb=64)
+
+
+@pytest.mark.parametrize("said", [said for said, _ in REFUSED])
+def test_what_is_left_to_slurm_is_spoken_of_as_its_default(said: str) -> None:
+    own = refused(said, NOTHING_SET).partition(" (Slurm said")[0]
+    assert "  " not in own and "{" not in own
+    defaults = ("your default QoS", "he default partition", "your default account", "Your account")
+    for default in defaults:
+        own = own.replace(default, "")
+    assert not re.search("QoS|artition |account", own.replace("`partition`", "")), own
+
+
+@pytest.mark.parametrize("reason", [reason for reason, _, _ in PENDING])
+def test_why_a_job_waits_where_nothing_is_set(reason: str) -> None:
+    _, sentence = pending(reason, NOTHING_SET)
+    assert "  " not in sentence and "{" not in sentence
+    assert "QoS allows" not in sentence or "default QoS allows" in sentence
+
+
+def test_a_cluster_without_a_default_partition_is_told_from_a_wrong_one() -> None:
+    said = FAILED + "No partition specified or system default partition"
+    assert "no default partition" in refused(said, NOTHING_SET)

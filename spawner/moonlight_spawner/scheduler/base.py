@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import Enum
 from pathlib import Path
 
-from ..session import Model, Resources
+from ..session import Model, Resources, StaleCode
 
 
 class JobState(str, Enum):
@@ -32,14 +32,21 @@ class JobState(str, Enum):
 
 
 class JobInfo(Model):
-    """One job. ``code`` and ``message`` say why it waits or how it ended."""
+    """One job. ``code`` and ``message`` say why it waits or how it ended.
+
+    ``passing``: jobs in this state have been seen to run later all the same (a node that came back, a
+    job that was put back into the queue), so one look alone proves no end.
+    ``at_least``: the queue is too long to be read, and ``position`` is that of the first one not read.
+    """
 
     job_id: str
     state: JobState
     code: str = ""
     message: str = ""
     node: str | None = None
+    passing: bool = False
     position: int | None = None
+    at_least: bool = False
     pending: int | None = None
     estimated_start: datetime | None = None
     started_at: datetime | None = None
@@ -48,18 +55,33 @@ class JobInfo(Model):
 
 
 @dataclass(frozen=True)
+class Doubt:
+    """Why an answer says nothing of one job that could be relied on, and since when."""
+
+    reason: str
+    since: datetime
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """Jobs as last known. ``stale_since`` is set while the batch system does not answer.
 
     ``complete`` tells whether a job that is missing in ``jobs`` is really unknown to the system.
     ``elsewhere``: the jobs belong to another machine or cluster, which nobody can ask from here.
+    ``doubts``: jobs of which this answer says nothing certain, while it counts for the others.
+    ``unlisted``: jobs that only the accounting takes for alive; the batch system itself has none such.
+    ``strangers``: jobs of another machine that has the same name as this one.
     """
 
     jobs: dict[str, JobInfo] = field(default_factory=dict)
     complete: bool = True
     stale_since: datetime | None = None
     stale_reason: str | None = None
+    stale_code: StaleCode = StaleCode.SCHEDULER_AWAY
     elsewhere: bool = False
+    doubts: dict[str, Doubt] = field(default_factory=dict)
+    unlisted: frozenset[str] = frozenset()
+    strangers: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -100,7 +122,8 @@ class Scheduler(ABC):
     async def place(self) -> str:
         """The machine or cluster that it is the batch system of; empty while that is not known.
 
-        A home may be shared by several: ids of jobs mean something in one place only.
+        A home may be shared by several: ids of jobs mean something in one place only. What tells
+        machines of one name apart stands behind a ``#`` (:func:`name_of`).
         """
 
     @abstractmethod
@@ -130,3 +153,17 @@ class Scheduler(ABC):
     async def close(self) -> None:
         """End what was started in the background."""
         return None
+
+
+def name_of(place: str) -> str:
+    """The name by which a user knows the place."""
+    return place.partition("#")[0]
+
+
+def same_place(one: str, other: str) -> bool:
+    """Whether two may be the same; an empty one, and one without its mark, is not told apart."""
+    if not one or not other:
+        return True
+    if "#" in one and "#" in other:
+        return one == other
+    return name_of(one) == name_of(other)

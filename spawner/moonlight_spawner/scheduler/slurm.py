@@ -1,4 +1,5 @@
-"""Sessions as Slurm jobs. The facts are measured on Slurm 22.05 (sbatch, squeue, scancel, sacct)."""
+"""Sessions as Slurm jobs. The facts are measured on Slurm 22.05 and 24.11 (sbatch, squeue, scancel,
+sacct)."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from ..site import MoonlightSite
 from . import slurm_words as words
 from .base import JobRequest, Scheduler, Snapshot
 from .command import CommandMissing, CommandTimeout, Result, run
+from .slurm_output import Unreadable, parse_names
 from .slurm_queue import SlurmQueue
 
 # sbatch gives up on a hung controller after 10 s, scancel too; they are given a little longer,
@@ -65,8 +67,6 @@ class SlurmScheduler(Scheduler):
             self._command("sbatch"),
             "--parsable",
             f"--job-name={request.name}",
-            f"--partition={site.partition}",
-            f"--qos={site.qos}",
             f"--time={resources.minutes}",
             "--nodes=1",
             "--ntasks=1",
@@ -81,8 +81,9 @@ class SlurmScheduler(Scheduler):
         ]
         if resources.gpus:
             argv.append(f"--gres=gpu:{resources.gpus}")
-        if site.account:
-            argv.append(f"--account={site.account}")
+        # What is not set is Slurm's to choose; "--qos=" would ask for a QoS of no name.
+        named = {"partition": site.partition, "qos": site.qos, "account": site.account}
+        argv += [f"--{option}={name}" for option, name in named.items() if name]
         return argv + list(site.sbatch_options)
 
     async def query(self, job_ids: Collection[str]) -> Snapshot:
@@ -95,11 +96,15 @@ class SlurmScheduler(Scheduler):
         # Only one's own: everybody can read the names of jobs, and give a job of his the same.
         options = ["--noheader", "--me", "--states=all", "--format=%i %j"]
         result = await self._ask(["squeue", *options, f"--name={','.join(names)}"])
-        jobs = [line.split() for line in result.output.splitlines()]
-        found = [
-            (int(words[0]), words[1]) for words in jobs if len(words) == 2 and words[0].isdigit()
-        ]
-        return {name: str(number) for number, name in sorted(found)}
+        try:
+            found = parse_names(result.output)
+        except Unreadable as e:
+            raise SchedulerUnavailable(f"Slurm's answer cannot be read; squeue said: {e}") from e
+        numbers = {name: str(number) for number, name in sorted(found) if name in names}
+        if result.errors.strip() and len(numbers) < len(set(names)):
+            # It may have left out more than it knows, and who is not found is taken for lost.
+            raise SchedulerUnavailable(f"Slurm does not answer: {result.errors.strip()}")
+        return numbers
 
     async def cancel(self, job_id: str) -> None:
         try:
@@ -133,8 +138,9 @@ class SlurmScheduler(Scheduler):
             result = await run([self._command(argv[0]), *argv[1:]], timeout)
         except (CommandTimeout, CommandMissing) as e:
             raise SchedulerUnavailable(f"Slurm does not answer: {e}.") from e
-        if result.status:
-            raise SchedulerUnavailable(f"Slurm does not answer: {result.errors.strip()}")
+        if result.status or result.too_long:
+            said = result.errors.strip() or f"{argv[0]} ended with status {result.status}"
+            raise SchedulerUnavailable(f"Slurm does not answer: {said}")
         return result
 
     def _command(self, name: str) -> str:

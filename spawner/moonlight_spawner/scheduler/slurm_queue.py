@@ -1,8 +1,9 @@
-"""All jobs in one question, kept for a few seconds, and an answer soon even when Slurm hangs.
+"""This user's jobs in one question, kept for a few seconds, and an answer soon even when Slurm hangs.
 
 squeue takes 18 to 20 s to give up on a controller that is killed or hung (measured on 22.05).
 Nobody waits for that: a refresh goes on in the background and callers get the last known jobs,
-marked stale.
+marked stale. What is asked for is small however long the queue is: jobs by their numbers, with
+``whose`` saying of which users.
 """
 
 from __future__ import annotations
@@ -15,21 +16,23 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime
 
-from ..session import from_epoch, now
-from .base import JobInfo, JobState, Snapshot
-from .command import CommandMissing, CommandTimeout, Result, run
-from .slurm_words import STATES, Asked, end_message, pending
+from ..session import StaleCode, now
+from .base import Doubt, JobInfo, Snapshot
+from .command import MOST_BYTES, CommandMissing, CommandTimeout, Result, run
+from .slurm_output import SACCT_FORMAT, SQUEUE_FORMAT, Jobs, Unreadable, parse_sacct, parse_squeue
+from .slurm_place import Places
+from .slurm_words import Asked
 
 log = logging.getLogger(__name__)
 
 _CLUSTER = re.compile(r"^ClusterName\s*=\s*(?P<name>\S+)", re.MULTILINE)
-
-# The reason comes last: it is free text. Job name and comment may hold any character, so they
-# are never asked for.
-SQUEUE_FORMAT = "%i|%T|%P|%Q|%B|%S|%e|%r"
-SACCT_FORMAT = "JobIDRaw,State,NodeList,Start,End"
+# Of one number that it does not know squeue says this; of several it says nothing at all.
+_NO_SUCH_JOB = "slurm_load_jobs error: Invalid job id specified"
+# A name that no job of ours has: the answer is empty, and tells that somebody answers.
+_NO_NAME = "moonlight-hpc-nothing"
 _COMMAND_SECONDS = 30.0
-_LAST_SECOND = 253402300799  # of the year 9999, the calendar's last
+# A number that nobody asked for since is not asked about any more.
+_WANTED_SECONDS = 60.0
 
 
 class SlurmQueue:
@@ -41,16 +44,23 @@ class SlurmQueue:
         asked: Asked,
         cache_seconds: float,
         answer_seconds: float,
+        whose: str = "--me",
     ):
         self._command = command
         self._asked = asked
         self._cache_seconds = cache_seconds
         self._answer_seconds = answer_seconds
-        self._jobs: dict[str, JobInfo] = {}
+        self._whose = whose
+        self._places = Places(self._run, cache_seconds)
+        self._jobs = Jobs()
+        self._warning = ""
+        self._asking_for: frozenset[str] = frozenset()
+        self._wanted: dict[str, float] = {}
         self._accounted: dict[str, JobInfo] = {}
+        self._doubts: dict[str, Doubt] = {}
         self._asked_at = self._refresh_began = float("-inf")
         self._good_at: datetime | None = None
-        self._trouble: str | None = None
+        self._trouble: tuple[StaleCode, str] | None = None
         self._trouble_since: datetime | None = None
         self._refresh: asyncio.Task[None] | None = None
         self._cluster: asyncio.Task[str] | None = None
@@ -76,164 +86,169 @@ class SlurmQueue:
 
     async def _ask_cluster(self) -> str:
         try:
-            named = _CLUSTER.search(await self._output(["scontrol", "show", "config"]))
+            named = _CLUSTER.search((await self._answer(["scontrol", "show", "config"])).output)
         except _NoAnswer:
             return ""
         return named["name"] if named else ""
 
     async def snapshot(self, job_ids: Collection[str]) -> Snapshot:
-        await self._fresh()
-        jobs = {i: job for i in job_ids if (job := self._ended(i) or self._jobs.get(i))}
+        began = time.monotonic()
+        wanted = frozenset(job_ids)
+        await self._fresh(wanted)
+        jobs = {i: self._jobs.known[i] for i in wanted if i in self._jobs.known}
         if self._trouble:
-            return Snapshot(jobs, False, self._good_at or self._trouble_since, self._trouble)
-        missing = frozenset(i for i in job_ids if i not in jobs)
-        if not missing:
-            return Snapshot(jobs)
-        trouble = await self._look_up(missing)
-        # One that runs by the accounting has not ended, whatever squeue leaves out.
-        jobs |= {i: self._accounted[i] for i in missing if i in self._accounted}
-        if trouble:
-            return Snapshot(jobs, False, self._good_at, trouble)
-        return Snapshot(jobs)
+            code, reason = self._trouble
+            since = self._good_at or self._trouble_since
+            return Snapshot(jobs | self._ended(wanted - set(jobs)), False, since, reason, code)
+        doubts = self._unclear(wanted)
+        # The accounting may be behind, and may say for good that a job runs which nobody has.
+        missing = wanted - set(jobs) - set(doubts)
+        if missing:
+            doubts |= await self._look_up(missing)
+        accounted = {i: self._accounted[i] for i in missing if i in self._accounted}
+        waiting = {i: self._jobs.waiting[i] for i in jobs if i in self._jobs.waiting}
+        if waiting:
+            patience = began + self._answer_seconds - time.monotonic()
+            for i, place in (await self._places.of(waiting, patience)).items():
+                jobs[i] = jobs[i].model_copy(update=vars(place))
+        unlisted = frozenset(i for i, job in accounted.items() if not job.state.ended)
+        doubtful = self._since(wanted, doubts)
+        return Snapshot(jobs | accounted, doubts=doubtful, unlisted=unlisted - set(doubts))
 
-    def _ended(self, job_id: str) -> JobInfo | None:
-        job = self._accounted.get(job_id)
-        return job if job and job.state.ended else None
+    def _ended(self, job_ids: Collection[str]) -> dict[str, JobInfo]:
+        """Those of which the accounting has told the end before."""
+        found = {i: self._accounted[i] for i in job_ids if i in self._accounted}
+        return {i: job for i, job in found.items() if job.state.ended}
+
+    def _unclear(self, job_ids: Collection[str]) -> dict[str, str]:
+        return {
+            i: f"Slurm says that job {i} is {self._jobs.unclear[i]}, a state that is not known here."
+            for i in job_ids
+            if i in self._jobs.unclear
+        }
+
+    def _since(self, job_ids: frozenset[str], doubts: dict[str, str]) -> dict[str, Doubt]:
+        """With each doubt, since when there has been one about that job."""
+        old = self._doubts
+        found = {
+            i: Doubt(reason, old[i].since if i in old else now()) for i, reason in doubts.items()
+        }
+        self._doubts = {i: doubt for i, doubt in old.items() if i not in job_ids} | found
+        return found
 
     async def close(self) -> None:
         for task in (self._refresh, self._cluster):
             if task:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
+        await self._places.close()
 
-    async def _fresh(self) -> None:
-        if self._refresh is None and time.monotonic() - self._asked_at < self._cache_seconds:
-            return
-        if self._refresh is None:
-            self._asked_at = self._refresh_began = time.monotonic()
-            self._refresh = asyncio.ensure_future(self._ask())
-        task = self._refresh
-        patience = self._refresh_began + self._answer_seconds - time.monotonic()
-        if patience > 0:  # who asks while it hangs already does not wait again
-            await asyncio.wait({task}, timeout=patience)
-        if not task.done():
-            self._in_trouble("Slurm's controller does not answer.")
+    async def _fresh(self, job_ids: frozenset[str]) -> None:
+        """Have an answer of the last seconds that was asked for all of these."""
+        clock = time.monotonic()
+        self._wanted = {i: at for i, at in self._wanted.items() if clock - at < _WANTED_SECONDS}
+        self._wanted |= dict.fromkeys(job_ids, clock)
+        while True:
+            if self._refresh is None:
+                age = time.monotonic() - self._asked_at
+                if age < self._cache_seconds and job_ids <= self._asking_for:
+                    return
+                self._asking_for = frozenset(self._wanted)
+                self._asked_at = self._refresh_began = time.monotonic()
+                self._refresh = asyncio.ensure_future(self._ask(self._asking_for))
+            task, covered = self._refresh, job_ids <= self._asking_for
+            patience = self._refresh_began + self._answer_seconds - time.monotonic()
+            if patience > 0:  # who asks while it hangs already does not wait again
+                await asyncio.wait({task}, timeout=patience)
+            if not task.done():
+                self._in_trouble("Slurm's controller does not answer.")
+                return
+            if covered:
+                return
 
-    async def _ask(self) -> None:
+    async def _ask(self, job_ids: frozenset[str]) -> None:
+        argv = ["squeue", "--noheader", self._whose, "--all", "--states=all"]
+        argv.append(f"--format={SQUEUE_FORMAT}")
+        argv.append(f"--jobs={','.join(sorted(job_ids))}" if job_ids else f"--name={_NO_NAME}")
         try:
-            text = await self._output(
-                ["squeue", "--noheader", "--all", "--states=all", f"--format={SQUEUE_FORMAT}"]
-            )
-            self._jobs = parse_squeue(text, self._asked)
+            result = await self._answer(argv)
+            self._jobs = parse_squeue(result.output, self._asked)
+            self._warning = result.errors.strip()
             self._good_at = now()
             self._trouble = self._trouble_since = None
         except _NoAnswer as e:
             self._in_trouble(str(e))
             self._asked_at = time.monotonic()
+        except Unreadable as e:
+            unclear = f"Slurm's answer cannot be read; squeue said: {e}"
+            self._in_trouble(unclear, StaleCode.SCHEDULER_UNCLEAR)
+            self._asked_at = time.monotonic()
         except Exception:  # an answer that nobody has thought of is no answer
             log.exception("the answer of squeue cannot be used")
-            self._in_trouble("Slurm's answer cannot be read.")
+            self._in_trouble("Slurm's answer cannot be read.", StaleCode.SCHEDULER_UNCLEAR)
             self._asked_at = time.monotonic()
         finally:
             self._refresh = None
 
-    def _in_trouble(self, reason: str) -> None:
-        self._trouble = reason
+    def _in_trouble(self, reason: str, code: StaleCode = StaleCode.SCHEDULER_AWAY) -> None:
+        self._trouble = code, reason
         self._trouble_since = self._trouble_since or now()
 
-    async def _look_up(self, job_ids: frozenset[str]) -> str | None:
-        """Ask accounting for jobs that the controller has forgotten; None if it answered."""
+    async def _look_up(self, job_ids: frozenset[str]) -> dict[str, str]:
+        """Ask accounting for jobs that the controller does not list; why nothing is known of some."""
+        doubts = {}
+        if self._warning:  # it said something besides: it may have left out more than it knows
+            doubts = dict.fromkeys(
+                job_ids, f"squeue does not list the job, and says: {self._warning}"
+            )
         asked_at, trouble = self._accounting.get(job_ids, (float("-inf"), None))
-        if time.monotonic() - asked_at < self._cache_seconds:
-            return trouble
+        if time.monotonic() - asked_at >= self._cache_seconds:
+            trouble = await self._ask_accounting(job_ids)
+            self._accounting = {job_ids: (time.monotonic(), trouble)}
+        if trouble:
+            doubts = dict.fromkeys(job_ids, trouble)
+        ended = self._ended(job_ids)
+        return {i: reason for i, reason in doubts.items() if i not in ended}
+
+    async def _ask_accounting(self, job_ids: frozenset[str]) -> str | None:
+        """None if it answered; jobs that it does not know are not in its answer."""
         argv = ["sacct", "--noheader", "--parsable2", "--allocations", f"--format={SACCT_FORMAT}"]
         argv.append(f"--jobs={','.join(sorted(job_ids))}")
         try:
-            found = parse_sacct(await self._output(argv))
-            self._accounted |= found
-            trouble = None
+            result = await self._answer(argv)
+            found = parse_sacct(result.output)
         except _NoAnswer as e:
             # A cluster without accounting has no more to tell than squeue does.
-            trouble = None if "storage is disabled" in str(e) else f"Slurm's accounting: {e}"
-        self._accounting = {job_ids: (time.monotonic(), trouble)}
-        return trouble
+            return None if "storage is disabled" in str(e) else f"Slurm's accounting: {e}"
+        except Unreadable as e:
+            return f"The answer of Slurm's accounting cannot be read; sacct said: {e}"
+        if result.errors.strip() and not found.known:
+            return None if "storage is disabled" in result.errors else result.errors.strip()
+        for i in job_ids:
+            self._accounted.pop(i, None)
+        self._accounted |= found.known
+        if found.unclear:
+            words = ", ".join(sorted(set(found.unclear.values())))
+            return f"Slurm's accounting names a state that is not known here: {words}."
+        return None
 
-    async def _output(self, argv: list[str]) -> str:
+    async def _answer(self, argv: list[str]) -> Result:
         try:
-            result: Result = await run([self._command(argv[0]), *argv[1:]], _COMMAND_SECONDS)
+            result = await self._run(argv, MOST_BYTES)
         except (CommandTimeout, CommandMissing) as e:
             raise _NoAnswer(str(e)) from e
+        if result.too_long:
+            raise _NoAnswer(f"{argv[0]} said more than {MOST_BYTES} bytes, which is not read.")
+        said = result.errors.strip()
+        if result.status and not result.output and said.endswith(_NO_SUCH_JOB):
+            return replace(result, status=0, errors=said.removesuffix(_NO_SUCH_JOB))
         if result.status:
-            raise _NoAnswer(f"{argv[0]}: {result.errors.strip() or f'exit {result.status}'}")
-        return result.output
+            raise _NoAnswer(f"{argv[0]}: {said or f'exit {result.status}'}")
+        return result
+
+    async def _run(self, argv: list[str], limit: int) -> Result:
+        return await run([self._command(argv[0]), *argv[1:]], _COMMAND_SECONDS, limit=limit)
 
 
 class _NoAnswer(Exception):
     pass
-
-
-def parse_squeue(text: str, asked: Asked) -> dict[str, JobInfo]:
-    """Jobs by id from squeue's lines in :data:`SQUEUE_FORMAT`, with each pending job's place."""
-    jobs: dict[str, JobInfo] = {}
-    waiting: dict[str, list[tuple[int, int, str]]] = {}
-    for line in text.splitlines():
-        fields = line.split("|", 7)
-        if len(fields) < 8:
-            continue
-        job_id, state_word, partition, priority, node, start, end, reason = fields
-        state = STATES.get(state_word, JobState.RUNNING)
-        begin, finish = _time(start), _time(end)
-        job = JobInfo(job_id=job_id, state=state, node=_node(node))
-        if state is JobState.PENDING:
-            code, message = pending(reason, replace(asked, partition=partition))
-            job = job.model_copy(
-                update={"code": code, "message": message, "estimated_start": begin, "node": None}
-            )
-            number = int(job_id.split("_")[0]) if job_id.split("_")[0].isdigit() else 0
-            waiting.setdefault(partition, []).append((-_number(priority), number, job_id))
-        elif state.ended:
-            update = {"ended_at": finish, "message": end_message(state), "code": state_word}
-            job = job.model_copy(update=update)
-        else:
-            job = job.model_copy(update={"started_at": begin, "ends_at": finish})
-        jobs[job_id] = job
-    for places in waiting.values():
-        for place, (_, _, job_id) in enumerate(sorted(places), 1):
-            rank = {"position": place, "pending": len(places)}
-            jobs[job_id] = jobs[job_id].model_copy(update=rank)
-    return jobs
-
-
-def parse_sacct(text: str) -> dict[str, JobInfo]:
-    """Jobs by id from sacct's lines in :data:`SACCT_FORMAT`."""
-    jobs = {}
-    for line in text.splitlines():
-        fields = line.split("|")
-        if len(fields) < 5:
-            continue
-        job_id, words, node, start, end = fields[:5]
-        word = words.split()[0] if words.split() else ""
-        state = STATES.get(word, JobState.RUNNING)
-        jobs[job_id] = JobInfo(
-            job_id=job_id,
-            state=state,
-            code=word,
-            message=end_message(state),
-            node=_node(node),
-            started_at=_time(start),
-            ended_at=_time(end) if state.ended else None,
-        )
-    return jobs
-
-
-def _time(text: str) -> datetime | None:
-    """Epoch seconds; None for `N/A`, 0 and what no calendar has."""
-    return from_epoch(_number(text)) if 0 < _number(text) <= _LAST_SECOND else None
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() else 0
-
-
-def _node(text: str) -> str | None:
-    return None if text in ("", "n/a", "(null)", "None assigned") else text
