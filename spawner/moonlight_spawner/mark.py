@@ -68,6 +68,15 @@ def runs(pid: int, ticks: int | None = None) -> bool:
     return ticks in (None, int(fields[_START])) and fields[_STATE] not in "ZXx"
 
 
+def this_machine() -> str:
+    """The same for all who see the same processes here, and another elsewhere.
+
+    It stays the same when a machine is started again, if anything tells that it is the same one.
+    """
+    words = _machine() or f"{_boot()} {_pid_names()} {os.uname().nodename}"
+    return hashlib.sha256(words.encode()).hexdigest()[:8]
+
+
 def mark_of(pid: int) -> ProcessMark:
     """That of the process that has this pid now; OSError if there is none."""
     return ProcessMark(

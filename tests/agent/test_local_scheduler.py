@@ -248,3 +248,29 @@ def test_what_is_unknown_or_broken_spoils_nothing(jobs: Make) -> None:
     desk.cancel("a")
     desk.wait("a", JobState.CANCELLED)
     desk.cancel("a")  # ending an ended job is no error
+
+
+ELSEWHERE = """
+import asyncio, os, sys
+from moonlight_spawner.scheduler.local import LocalScheduler
+from moonlight_spawner.site import MoonlightSite
+async def look():
+    scheduler = LocalScheduler(MoonlightSite(), sys.argv[1])
+    found = await scheduler.query(["a"])
+    await scheduler.cancel("a")
+    print(len(found.jobs), len(found.strangers), os.uname().nodename)
+asyncio.run(look())
+"""
+
+
+def test_a_container_of_the_same_name_takes_no_job_for_dead(jobs: Make) -> None:
+    """With one home and one host name, and process ids of its own."""
+    desk = jobs()
+    desk.submit("a", LONG)
+    desk.wait("a", JobState.RUNNING)
+    script = desk.script("a")
+    container = ["unshare", "--pid", "--fork", "--mount-proc"]
+    argv = [*container, sys.executable, "-c", ELSEWHERE, str(desk.root)]
+    said = subprocess.run(argv, check=True, capture_output=True, text=True).stdout.split()
+    assert said == ["0", "1", os.uname().nodename]
+    assert desk.look("a").state is JobState.RUNNING and script.alive()

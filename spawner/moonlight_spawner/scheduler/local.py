@@ -21,7 +21,7 @@ from pydantic import ValidationError
 
 from ..errors import SchedulerUnavailable
 from ..files import read_shared, write_private
-from ..mark import ProcessMark
+from ..mark import ProcessMark, this_machine
 from ..site import MoonlightSite
 from .base import JobInfo, JobRequest, JobState, Scheduler, Snapshot
 from .local_queue import queue_directory
@@ -77,7 +77,9 @@ class LocalScheduler(Scheduler):
         return request.name
 
     async def query(self, job_ids: Collection[str]) -> Snapshot:
-        jobs = {i: job for i in job_ids if (job := _look(self._root / i))}
+        found = {i: job for i in job_ids if (job := _look(self._root / i))}
+        strangers = frozenset(i for i, job in found.items() if _unknown_here(job))
+        jobs = {i: job for i, job in found.items() if i not in strangers}
         infos = {i: _info(i, job) for i, job in jobs.items()}
         waiting = sorted(
             (i for i, info in infos.items() if info.state is JobState.PENDING),
@@ -86,10 +88,10 @@ class LocalScheduler(Scheduler):
         for place, i in enumerate(waiting, 1):
             update = {"position": place, "pending": len(waiting)}
             infos[i] = infos[i].model_copy(update=update)
-        return Snapshot(infos)
+        return Snapshot(infos, strangers=strangers)
 
     async def place(self) -> str:
-        return os.uname().nodename
+        return f"{os.uname().nodename}#{this_machine()}"
 
     async def find(self, names: Collection[str]) -> dict[str, str]:
         return {name: name for name in names if read_job(self._root / name)}
@@ -121,6 +123,11 @@ def _look(directory: Path) -> LocalJob | None:
     return job
 
 
+def _unknown_here(job: LocalJob) -> bool:
+    """Whether its runner cannot be seen from here, so that nobody can say that it is gone."""
+    return not job.state.ended and not job.alive() and not job.gone()
+
+
 def _info(job_id: str, job: LocalJob) -> JobInfo:
     if not job.state.ended and not job.alive():
         return JobInfo(
@@ -134,7 +141,7 @@ def _info(job_id: str, job: LocalJob) -> JobInfo:
         state=job.state,
         code=job.code,
         message=job.message,
-        node=os.uname().nodename if job.started_at else None,
+        node=(job.host or os.uname().nodename) if job.started_at else None,
         started_at=job.started_at,
         ends_at=job.ends_at,
         ended_at=job.ended_at,
