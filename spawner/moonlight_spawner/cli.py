@@ -71,6 +71,8 @@ async def _create(manager: SessionManager, user: str, options: argparse.Namespac
     if options.wait:
         session = await _wait(manager, user, session, options)
     _print(options, session)
+    if options.wait:
+        return 0 if session.status is State.RUNNING else 1
     return 1 if session.status is State.FAILED else 0
 
 
@@ -87,10 +89,18 @@ async def _list(manager: SessionManager, user: str, options: argparse.Namespace)
 
 async def _stop(manager: SessionManager, user: str, options: argparse.Namespace) -> int:
     session = await manager.stop(user, options.session)
+    notes = session.notes
+    told: set[str] = set()
     while options.wait and session.live:
+        if session.stale_reason and session.stale_code not in told:
+            told.add(session.stale_code or "")
+            _tell(options, session.stale_reason)
         await asyncio.sleep(0.5)
         session = await manager.get(user, options.session)
+        notes = session.notes
     _print(options, session)
+    for note in notes:
+        _tell(options, note)
     return 0
 
 
@@ -140,8 +150,8 @@ async def _doctor(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps([vars(finding) for finding in findings], indent=2))
     for finding in findings if not options.json else ():
-        print(f"{'✓' if finding.good else '✗'} {finding.name}: {finding.text}")
-        if not finding.good:
+        print(f"{finding.mark} {finding.name}: {finding.text}")
+        if finding.fix and (finding.odd or not finding.good):
             print(f"    → {finding.fix}")
     return 0 if all(finding.good for finding in findings) else 1
 
@@ -149,11 +159,12 @@ async def _doctor(options: argparse.Namespace) -> int:
 async def _wait(
     manager: SessionManager, user: str, session: Session, options: argparse.Namespace
 ) -> Session:
-    """Until it runs or has ended, telling each change."""
+    """Until it runs or has ended, telling each change. One that is being ended ends: it has a reason."""
     told: set[str] = set()
-    while session.status in (State.PENDING, State.STARTING):
+    while session.live and session.status is not State.RUNNING:
         if session.queue:
-            place = f" (place {session.queue.position})" if session.queue.position else ""
+            at_least = "at least " if session.queue.at_least else ""
+            place = f" (place {at_least}{session.queue.position})" if session.queue.position else ""
             lines = [f"Waiting{place}: {session.queue.message}"]
         else:
             lines = [

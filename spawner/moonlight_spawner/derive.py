@@ -5,16 +5,23 @@ One pure function: every rule about states is here, and nothing else is.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from .records import AgentStatus, Facts, Job, Stop
-from .scheduler.base import JobInfo, JobState, Snapshot
+from .scheduler.base import JobInfo, JobState, Snapshot, name_of
 from .session import End, Queue, Session, StaleCode, State, Step
 
 # A job may be missing in squeue and sacct for some seconds after its submission (measured).
 APPEAR_SECONDS = 60
 # The agent writes every 15 s.
 SILENCE_SECONDS = 90
+# An end that the batch system alone tells, and that jobs have come back from, is believed when it
+# still says so after this.
+CONFIRM_SECONDS = 10
+# A job that only the accounting takes for alive, of which neither the controller nor the node has said
+# a word for this long, is one that nobody has (a runaway job).
+LOST_SECONDS = 300
 
 _AGENT_PHASES = {"running": State.RUNNING, "stopping": State.STOPPING}
 _JOB_ENDS = {
@@ -35,6 +42,15 @@ _SCHEDULER_KNOWS = {
 }
 
 
+@dataclass(frozen=True)
+class Since:
+    """Since when the batch system has been saying what it says now: ``said`` of a job that it knows,
+    ``missing`` of one that it does not know. None if it has not been seen before."""
+
+    said: datetime | None = None
+    missing: datetime | None = None
+
+
 def derive(
     facts: Facts,
     job: Job | None,
@@ -44,6 +60,7 @@ def derive(
     snapshot: Snapshot,
     agent: AgentStatus | None,
     moment: datetime,
+    since: Since = Since(),
 ) -> Session:
     """The session at ``moment``. ``info`` is the last that is known of its job, from whenever.
 
@@ -64,18 +81,21 @@ def derive(
         stale_reason=snapshot.stale_reason,
         stale_code=_stale_code(snapshot),
     )
+    if job and (doubt := snapshot.doubts.get(job.job_id)) and session.stale_since is None:
+        session.stale_since, session.stale_reason = doubt.since, doubt.reason
+        session.stale_code = StaleCode.SCHEDULER_UNCLEAR
     if info:
         session.node, session.started_at, session.ends_at = info.node, info.started_at, info.ends_at
     if agent:
         _take_from_agent(session, agent)
-    end = end or _end(facts, job, stop, info, snapshot, agent, moment)
+    end = end or _end(facts, job, stop, info, snapshot, agent, moment, since)
     if end:
         session.status, session.reason, session.reason_code = end.state, end.reason, end.code
         session.ended_at, session.ends_at = end.ended_at, None
         session.stale_since = session.stale_reason = session.stale_code = None
         session.queue = session.gateway = None
         return session
-    _live(session, job, stop, info, agent, moment)
+    _live(session, job, stop, info, agent, moment, since)
     return session
 
 
@@ -99,12 +119,16 @@ def _live(
     info: JobInfo | None,
     agent: AgentStatus | None,
     moment: datetime,
+    since: Since,
 ) -> None:
     if agent:
         session.status = _AGENT_PHASES.get(agent.phase, State.STARTING)
         if agent.phase == "starting":
             step = _current(agent.steps)
             session.reason, session.reason_code = (step.label, step.id) if step else ("", "")
+        elif info and info.state is JobState.RUNNING and info.message:  # it is suspended
+            session.reason, session.reason_code = info.message, info.code
+            session.notes = [*session.notes, info.message]
         silent = (moment - agent.beat).total_seconds()
         if silent > SILENCE_SECONDS and session.stale_since is None:
             session.stale_since = agent.beat
@@ -113,12 +137,30 @@ def _live(
     elif info and info.state is not JobState.PENDING:
         session.status = State.STARTING
         session.reason, session.reason_code = "The node is preparing the job.", "NodePrepares"
+        if info.state is JobState.RUNNING and info.message:
+            session.reason, session.reason_code = info.message, info.code
     else:
         session.queue = _queue(job, info)
         session.reason, session.reason_code = session.queue.message, session.queue.code
+    if info and info.state.ended and session.stale_since is None:
+        _not_believed(session, info, agent, since.said or moment)
     if stop or (info and info.state is JobState.ENDING):
         session.status, session.queue = State.STOPPING, None
         session.reason, session.reason_code = "The desktop is being ended.", "Stopping"
+
+
+def _not_believed(
+    session: Session, info: JobInfo, agent: AgentStatus | None, since: datetime
+) -> None:
+    """The batch system says that the job has ended, and that is not certain yet."""
+    says = f"The batch system says that the job has ended ({info.code or info.state.name})"
+    session.stale_since = since
+    session.stale_code = StaleCode.SCHEDULER_UNCLEAR
+    session.stale_reason = f"{says}; it is asked again."
+    if agent:
+        session.stale_reason = (
+            f"{says}, but its desktop has reported within the last {SILENCE_SECONDS} s."
+        )
 
 
 def _queue(job: Job | None, info: JobInfo | None) -> Queue:
@@ -133,6 +175,7 @@ def _queue(job: Job | None, info: JobInfo | None) -> Queue:
         code=info.code or "None",
         message=info.message,
         position=info.position,
+        at_least=info.at_least,
         pending=info.pending,
         estimated_start=info.estimated_start,
     )
@@ -146,23 +189,49 @@ def _end(
     snapshot: Snapshot,
     agent: AgentStatus | None,
     moment: datetime,
+    since: Since,
 ) -> End | None:
+    """How the session has ended, None if that is not certain.
+
+    What is found here is final. So nothing ends a session whose agent has spoken a moment ago but its
+    own word, and nothing that is in doubt, or that has been said once and may pass.
+    """
+    unlisted = job is not None and job.job_id in snapshot.unlisted
     said = agent.end if agent else None
+    if said and unlisted and said.code == "CancelledOutside":
+        return _lost(stop, agent, said.ended_at)
     if said and not (info and info.state in _SCHEDULER_KNOWS):
         return said
+    if said is None and agent and heard_of(agent, moment):
+        return None
     if snapshot.elsewhere:
         return _end_elsewhere(facts, stop, agent, moment)
+    if job and job.job_id in snapshot.doubts:
+        return None
     if info and info.state.ended:
+        # Nobody on the node contradicts it, but where no agent ever spoke that says nothing.
+        said_again = (
+            job and job.job_id in snapshot.jobs and _for(CONFIRM_SECONDS, since.said, moment)
+        )
+        if info.passing and agent is None and not said_again:
+            return None
         return _end_of_job(info, stop, said, moment)
-    if job is None or job.job_id in snapshot.jobs or not snapshot.complete:
+    if job is None or not snapshot.complete:
+        return None
+    if unlisted:
+        heard = agent.beat if agent else job.submitted_at
+        silent = _for(SILENCE_SECONDS if stop else LOST_SECONDS, heard, moment)
+        missing = _for(CONFIRM_SECONDS, since.missing, moment)
+        return _lost(stop, agent, moment) if silent and missing else None
+    if job.job_id in snapshot.jobs:
         return None
     # Slurm and its accounting answered and know nothing of the job (any more).
-    if (moment - job.submitted_at).total_seconds() < APPEAR_SECONDS:
+    if not _for(APPEAR_SECONDS, job.submitted_at, moment):
+        return None
+    if not _for(CONFIRM_SECONDS, since.missing, moment):
         return None
     if stop:
-        return End(
-            state=State.CANCELLED, code="StoppedByUser", reason="You stopped it.", ended_at=moment
-        )
+        return _stopped(moment)
     return End(
         state=State.FAILED,
         code="JobUnknown",
@@ -171,10 +240,47 @@ def _end(
     )
 
 
-def not_from_here(facts: Facts, agent: AgentStatus | None) -> Snapshot:
-    """What is known of a job of another machine or cluster: that it cannot be asked for here."""
-    where = facts.place or (agent.node if agent else None) or "another machine"
+def heard_of(agent: AgentStatus, moment: datetime) -> bool:
+    """Whether the agent has written a moment ago. A time far in the future is no beat."""
+    return abs((moment - agent.beat).total_seconds()) <= SILENCE_SECONDS
+
+
+def _for(seconds: float, since: datetime | None, moment: datetime) -> bool:
+    return since is not None and (moment - since).total_seconds() >= seconds
+
+
+def _stopped(moment: datetime) -> End:
+    return End(
+        state=State.CANCELLED, code="StoppedByUser", reason="You stopped it.", ended_at=moment
+    )
+
+
+def _lost(stop: Stop | None, agent: AgentStatus | None, moment: datetime) -> End:
+    """The controller has forgotten the job, and ended what was left of it on its node."""
+    if stop:
+        return _stopped(moment)
+    heard = (
+        f"node {agent.node} last reported at {agent.beat:%H:%M} UTC" if agent else "no node has it"
+    )
+    return End(
+        state=State.FAILED,
+        code="JobLost",
+        reason=f"Slurm has lost the job: its controller does not know it any more, and {heard}. Only the "
+        "accounting still takes it for running; an administrator can clear that "
+        "(sacctmgr show runawayjobs).",
+        ended_at=moment,
+    )
+
+
+def not_from_here(facts: Facts, agent: AgentStatus | None, here: str = "") -> Snapshot:
+    """What is known of a job of another machine or cluster: that it cannot be asked for here.
+
+    ``here`` is the place of this one: two machines may have one name.
+    """
+    where = name_of(facts.place) or (agent.node if agent else None) or "another machine"
     what = "Slurm cluster" if facts.scheduler == "slurm" else "machine"
+    if facts.scheduler == "local" and where == name_of(here):
+        where += " (another machine or container of that name)"
     return Snapshot(
         complete=False,
         stale_since=agent.beat if agent else facts.created_at,
@@ -195,12 +301,7 @@ def _end_elsewhere(
     if agent and not long_ago(agent.beat):
         return None
     if stop and long_ago(stop.requested_at):
-        return End(
-            state=State.CANCELLED,
-            code="StoppedByUser",
-            reason="You stopped it.",
-            ended_at=moment,
-        )
+        return _stopped(moment)
     length = timedelta(minutes=facts.request.minutes)
     if agent and long_ago(agent.started_at + length):
         return End(
@@ -215,7 +316,7 @@ def _end_elsewhere(
 def _stale_code(snapshot: Snapshot) -> StaleCode | None:
     if snapshot.stale_since is None:
         return None
-    return StaleCode.STARTED_ELSEWHERE if snapshot.elsewhere else StaleCode.SCHEDULER_AWAY
+    return StaleCode.STARTED_ELSEWHERE if snapshot.elsewhere else snapshot.stale_code
 
 
 def _end_of_job(info: JobInfo, stop: Stop | None, said: End | None, moment: datetime) -> End:

@@ -83,8 +83,9 @@ def write_private_once(path: Path, data: str | bytes) -> bool:
     return True
 
 
-def read_shared(path: Path) -> bytes | None:
-    """A file of this user's that another node may have written; None if it does not exist.
+def read_shared(path: Path, limit: int = -1) -> bytes | None:
+    """A file of this user's that another node may have written; None if it does not exist. No more
+    than ``limit`` bytes of it, unless that is negative.
 
     Opening the directory first makes an NFS client ask the server again: without that it may
     serve a replaced file from its name cache for half a minute.
@@ -97,7 +98,7 @@ def read_shared(path: Path) -> bytes | None:
     try:
         with _own_directory(path) as directory:
             with open(_open_own(path, path.name, directory), "rb") as file:
-                return file.read()
+                return file.read(limit)
     except (FileNotFoundError, NotADirectoryError):
         return None
 

@@ -7,20 +7,24 @@ import logging
 import secrets
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from .damage import Record
+from .derive import heard_of
 from .errors import MoonlightError, SchedulerRefused, SchedulerUnavailable, SubmitUnconfirmed
 from .files import private_directory, write_private
 from .job import job_script
 from .records import Facts, ImageOptions, Job, Missed, Spec, Stop, SunshineOptions
 from .scheduler import JobRequest, Scheduler
+from .scheduler.base import same_place
 from .session import End, State, now
 from .site import MoonlightSite
 from .store import FileStore
-from .store.base import M, Part
+from .store.base import Damaged, M, Part
 from .turn import turn_credentials
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 _CANCEL_AGAIN_SECONDS = 20
 # After a submission without an answer: how long the job may still turn up once Slurm answers.
@@ -36,7 +40,7 @@ class Launcher:
         self.site = site
         self.store = store
         self.scheduler = scheduler
-        self._background: set[asyncio.Task[None]] = set()
+        self._background: set[asyncio.Task[Any]] = set()
         self._cancelled: dict[str, float] = {}
 
     async def submit(self, facts: Facts) -> None:
@@ -142,18 +146,28 @@ class Launcher:
         jobs = {}
         for facts in unconfirmed:
             if job_id := found.get(facts.session_id):
-                self.store.put_once(facts.user, facts.session_id, "job", Job(job_id=job_id))
-                jobs[facts.session_id] = self._get(facts, "job", Job) or Job(job_id=job_id)
+                jobs[facts.session_id] = self._found(facts, job_id)
             else:
                 self._still_missing(facts)
         return jobs
 
+    def _found(self, facts: Facts, job_id: str) -> Job:
+        user, session_id = facts.user, facts.session_id
+        if isinstance(self.store.look(user, session_id, "job", Job), Damaged):
+            self.store.mend(user, session_id, "job", Job(job_id=job_id))
+        else:
+            self.store.put_once(user, session_id, "job", Job(job_id=job_id))
+        return self._get(facts, "job", Job) or Job(job_id=job_id)
+
     def _still_missing(self, facts: Facts) -> None:
-        """The batch system answers, and has no such job: not yet, or it never will."""
+        """The batch system answers, and has no such job: not yet, it never will, or not any more."""
         user, session_id = facts.user, facts.session_id
         self.store.put_once(user, session_id, "missed", Missed())
         missed = self._get(facts, "missed", Missed)
         if missed is None or (now() - missed.since).total_seconds() <= _CONFIRM_SECONDS:
+            return
+        agent = Record(self.store, user, session_id, facts.scheduler).agent()
+        if agent and heard_of(agent, now()):  # it was taken, then, and its desktop lives
             return
         end = End(
             state=State.FAILED,
@@ -161,6 +175,12 @@ class Launcher:
             reason="The batch system never took the job: it did not answer when it was submitted. "
             "Start it again.",
         )
+        if agent or self.store.look(user, session_id, "job", Job) is not None:
+            end = End(
+                state=State.FAILED,
+                code="JobUnknown",
+                reason="The batch system knows nothing of this session's job any more.",
+            )
         if self._get(facts, "stop", Stop):
             end = End(state=State.CANCELLED, code="StoppedByUser", reason="You stopped it.")
         # Should it come after all, its agent reads this and ends at once.
@@ -172,32 +192,51 @@ class Launcher:
 
     def elsewhere(self, facts: Facts, place: str) -> bool:
         """Whether its job is of another machine or cluster than ``place``: its id means nothing here."""
-        if facts.scheduler != self.scheduler.name:
-            return True
-        return bool(place and facts.place) and place != facts.place
+        return facts.scheduler != self.scheduler.name or not same_place(place, facts.place)
 
-    async def cancel(self, user: str, session_id: str) -> None:
+    async def cancel(self, facts: Facts) -> None:
         """Ask the batch system to end the job; what it does not take now is asked again later."""
+        session_id = facts.session_id
         self._cancelled[session_id] = asyncio.get_running_loop().time()
-        facts = self.store.get(user, session_id, "facts", Facts)
-        if facts is None or self.elsewhere(facts, await self.scheduler.place()):
+        if self.elsewhere(facts, await self.scheduler.place()):
             return  # its agent has read the word by now
-        job = self.store.get(user, session_id, "job", Job)
         try:
-            job_id = (
-                job.job_id if job else (await self.scheduler.find([session_id])).get(session_id)
-            )
+            job = self._get(facts, "job", Job)
+            job_id = job.job_id if job else await self._job_of(facts)
             if job_id:
                 await self.scheduler.cancel(job_id)
         except (SchedulerUnavailable, SchedulerRefused) as e:
             log.warning("%s is not cancelled yet: %s", session_id, e)
 
-    def cancel_again(self, user: str, session_id: str) -> None:
+    async def end_remains(self, facts: Facts) -> str:
+        """Have the batch system end what it may still have of a session that has ended: a sentence
+        about that, empty if there was nothing.
+
+        It is found by its name: a number on an old record may be another job's by now.
+        """
+        if self.elsewhere(facts, await self.scheduler.place()):
+            return ""
+        try:
+            job_id = await self._job_of(facts)
+            if not job_id:
+                return ""
+            job = (await self.scheduler.query([job_id])).jobs.get(job_id)
+            await self.scheduler.cancel(job_id)
+        except (SchedulerUnavailable, SchedulerRefused) as e:
+            return f"Whether the batch system still has its job is not known: {e}"
+        if job is None or job.state.ended:
+            return ""
+        return f"The batch system still had its job {job_id} ({job.state.value}): it is ended now."
+
+    async def _job_of(self, facts: Facts) -> str | None:
+        return (await self.scheduler.find([facts.session_id])).get(facts.session_id)
+
+    def cancel_again(self, facts: Facts) -> None:
         """A stop that the batch system did not take is repeated until the job is gone."""
-        last = self._cancelled.get(session_id, float("-inf"))
+        last = self._cancelled.get(facts.session_id, float("-inf"))
         if asyncio.get_running_loop().time() - last > _CANCEL_AGAIN_SECONDS:
-            self._cancelled[session_id] = asyncio.get_running_loop().time()
-            self._keep(asyncio.ensure_future(self.cancel(user, session_id)))
+            self._cancelled[facts.session_id] = asyncio.get_running_loop().time()
+            self._keep(asyncio.ensure_future(self.cancel(facts)))
 
     async def close(self) -> None:
         """End background work. Jobs go on."""
@@ -212,13 +251,14 @@ class Launcher:
         own = private_directory(Path(self.site.logs_dir) / self.store.user, parents=True)
         return private_directory(own / session_id)
 
-    async def finish_soon(self, work: Coroutine[Any, Any, None]) -> None:
-        """Wait for ``work`` as long as a user waits; it goes on behind."""
+    async def finish_soon(self, work: Coroutine[Any, Any, T]) -> T | None:
+        """Wait for ``work`` as long as a user waits; None if it goes on behind."""
         task = asyncio.ensure_future(work)
         self._keep(task)
         await asyncio.wait({task}, timeout=self.site.answer_seconds)
+        return task.result() if task.done() else None
 
-    def _keep(self, task: asyncio.Task[None]) -> None:
+    def _keep(self, task: asyncio.Task[Any]) -> None:
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 

@@ -126,18 +126,29 @@ class SessionManager:
     async def stop(self, user: str, session_id: str) -> Session:
         """End a session. It answers soon: what cannot be done now is done as soon as Slurm answers.
 
+        Also one that is shown as ended: a note tells what the batch system still had of it.
+
         Raises
         ------
         NotFound
         """
         session = await self.get(user, session_id)
+        facts = self._reader.facts(user, session_id)
+        if facts is None:
+            raise NotFound(f"There is no session {session_id[:80]} of {user}.")
+        try:
+            self.store.put_once(user, session_id, "stop", Stop())
+        except OSError as e:  # a full home must not keep a session alive
+            log.error("%s: the stop cannot be put on record: %s", session_id, e)
         if session.live:
-            try:
-                self.store.put_once(user, session_id, "stop", Stop())
-            except OSError as e:  # a full home must not keep a session alive
-                log.error("%s: the stop cannot be put on record: %s", session_id, e)
-            await self._launcher.finish_soon(self._launcher.cancel(user, session_id))
-            session = await self.get(user, session_id)
+            await self._launcher.finish_soon(self._launcher.cancel(facts))
+            return await self.get(user, session_id)
+        # What is shown as ended may live all the same (a job that was put back into the queue).
+        left = await self._launcher.finish_soon(self._launcher.end_remains(facts))
+        if left is None:
+            left = "Whether the batch system still has its job is not known: it does not answer."
+        if left:
+            session.notes = [*session.notes, left]
         return session
 
     async def logs(self, user: str, session_id: str, limit: int = 65536) -> list[Log]:
@@ -158,7 +169,7 @@ class SessionManager:
         ------
         NotFound
         """
-        if self.store.get(user, session_id, "facts", Facts) is None:
+        if self._reader.facts(user, session_id) is None:
             raise NotFound(f"There is no session {session_id[:80]} of {user}.")
         end = self.store.get(user, session_id, "end", End)
         agent = self._reader.agent_status(session_id)
@@ -203,7 +214,7 @@ class SessionManager:
         if request_key is None:
             return session_id
         owner = self.store.claim_key(user, request_key, session_id)
-        if owner == session_id or self.store.get(user, owner, "facts", Facts):
+        if owner == session_id or self._reader.facts(user, owner):
             return owner
         # Key and record are made in one step: who made the key died before the record.
         self.store.release_key(user, request_key)

@@ -67,7 +67,7 @@ def test_a_user_without_the_qos_is_told_whom_to_ask(slurm_users: SlurmUsers, cli
     ("env", "arguments", "words"),
     [
         ({"MOONLIGHT_HPC_MAX_HOURS": "20"}, ("--hours", "12"), "longer than QoS moonlight"),
-        ({"MOONLIGHT_HPC_PARTITION": "nosuch"}, (), "no partition nosuch"),
+        ({"MOONLIGHT_HPC_PARTITION": "nosuch"}, (), "Partition nosuch does not exist"),
         ({"MOONLIGHT_HPC_MAX_GPUS": "9"}, ("--gpus", "9"), "Ask for less"),
         ({"MOONLIGHT_HPC_MAX_MEMORY_GB": "900"}, ("--memory-gb", "900"), "900 GB"),
         ({"MOONLIGHT_HPC_SBATCH_OPTIONS": '["--nosuch"]'}, (), "sbatch_options"),

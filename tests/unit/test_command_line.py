@@ -90,3 +90,39 @@ def test_a_wrong_setting_is_one_line(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     assert "fps is 5" in done.stderr and "10 to 120" in done.stderr
+
+
+# Says that it is ending, waits until somebody has looked at that, and says how it ended.
+ENDING = """#!/bin/sh
+cd "$1" || exit 9
+say() { echo "$1" > said; mv said status.json; }
+say '{"phase": "stopping", "started_at": "'$(date -u +%FT%TZ)'", "beat": "'$(date -u +%FT%TZ)'"}'
+rm -f seen.json
+while ! [ -e seen.json ]; do sleep 0.05; done
+say '{"phase": "ended", "end": {"state": "STATE", "code": "HostEnded", "reason": "It ended so."}}'
+"""
+
+
+@pytest.mark.parametrize("state", ["failed", "completed", "cancelled", "timeout"])
+def test_who_waits_for_a_desktop_that_ends_waits_for_the_reason(tmp_path: Path, state: str) -> None:
+    agent = tmp_path / "agent"
+    agent.write_text(ENDING.replace("STATE", state))
+    agent.chmod(0o755)
+    settings = {"MOONLIGHT_HPC_AGENT_COMMAND": json.dumps([str(agent)])}
+    settings["MOONLIGHT_HPC_HOST_DESKTOP"] = "always"
+    created = run(tmp_path / "sessions", "session", "create", "--wait", **settings)
+    assert created.returncode == 1, created.stdout
+    assert created.stdout.splitlines()[-1].endswith(f"{state}: It ended so.")
+
+
+def test_who_opens_a_desktop_that_ends_is_told_why(tmp_path: Path) -> None:
+    agent = tmp_path / "agent"
+    agent.write_text(ENDING.replace("STATE", "failed"))
+    agent.chmod(0o755)
+    settings = {"MOONLIGHT_HPC_AGENT_COMMAND": json.dumps([str(agent)])}
+    settings["MOONLIGHT_HPC_HOST_DESKTOP"] = "always"
+    created = run(tmp_path / "sessions", "session", "create", "--json", **settings)
+    session_id = json.loads(created.stdout)["session_id"]
+    opened = run(tmp_path / "sessions", "session", "open", session_id, **settings)
+    assert opened.returncode == 1
+    assert "failed: It ended so." in opened.stderr

@@ -15,7 +15,9 @@ import pytest
 from moonlight_spawner.errors import RecordsUnwritable
 from moonlight_spawner.files import private_directory, write_private
 from moonlight_spawner.manager import SessionManager
+from moonlight_spawner.mark import mark_of
 from moonlight_spawner.records import AgentStatus, Facts, Job, Missed, Stop
+from moonlight_spawner.scheduler.base import name_of, same_place
 from moonlight_spawner.session import End, Gateway, Resources, Session, new_session_id, now
 from moonlight_spawner.site import MoonlightSite
 
@@ -166,3 +168,58 @@ def test_a_full_disk_hides_no_session_keeps_none_alive_and_is_told(small_disk: P
 
     asyncio.run(scenario())
     assert len(manager.store.ids(manager.store.user)) == 2
+
+
+CLONES = {
+    "its boot and its address differ": {"boot": "another", "machine": "another"},
+    "a container beside this one": {"pids": "pid:[1]"},
+    "nothing tells whose it is": {"boot": "another", "pids": "pid:[1]", "machine": ""},
+}
+
+
+@pytest.mark.parametrize("change", CLONES.values(), ids=CLONES.keys())
+def test_a_machine_of_the_same_name_is_another_one(
+    manager: SessionManager, change: dict[str, str]
+) -> None:
+    """Containers and cloned nodes with one home took each other's sessions for dead."""
+    agent = AgentStatus(phase="running", node=os.uname().nodename, gateway=GATEWAY)
+    session_id = add(manager, agent)
+    put(manager, session_id, "job", Job(job_id=session_id))
+    # What has this pid here is this very process: it must not be told to end.
+    runner = mark_of(os.getpid()).model_copy(update=change)
+    job = {**runner.model_dump(), "state": "running"}
+    write_private(manager.store.directory(session_id) / "local.json", json.dumps(job))
+    session = look(manager, session_id)
+    assert (session.status.value, session.stale_code) == ("running", "StartedElsewhere")
+    assert "of that name" in (session.stale_reason or "")
+    assert not (manager.store.directory(session_id) / "end.json").exists()
+    assert manager.reach(manager.store.user, session_id).target
+    stopped = asyncio.run(manager.stop(manager.store.user, session_id))
+    assert stopped.status.value == "stopping"
+    assert (manager.store.directory(session_id) / "stop.json").exists()
+
+
+def test_a_place_names_more_than_the_machine(manager: SessionManager) -> None:
+    here = asyncio.run(manager.scheduler.place())
+    assert here.startswith(f"{os.uname().nodename}#") and name_of(here) == os.uname().nodename
+    agent = AgentStatus(phase="running", node="n1", gateway=GATEWAY)
+    session_id = add(manager, agent, place=f"{os.uname().nodename}#another")
+    session = look(manager, session_id)
+    assert (session.status.value, session.stale_code) == ("running", "StartedElsewhere")
+    assert "#" not in (session.stale_reason or "")
+
+
+@pytest.mark.parametrize(
+    "one, other, same",
+    [
+        ("a#1", "a#1", True),
+        ("a#1", "a#2", False),
+        ("a", "a#2", True),
+        ("a", "b#2", False),
+        ("", "b#2", True),
+        ("lab", "lab", True),
+        ("lab", "other", False),
+    ],
+)
+def test_places_of_older_versions_have_no_mark(one: str, other: str, same: bool) -> None:
+    assert same_place(one, other) is same_place(other, one) is same

@@ -6,10 +6,28 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from moonlight_spawner.derive import APPEAR_SECONDS, SILENCE_SECONDS, derive
+from moonlight_spawner.derive import (
+    APPEAR_SECONDS,
+    CONFIRM_SECONDS,
+    LOST_SECONDS,
+    SILENCE_SECONDS,
+    Since,
+    derive,
+)
 from moonlight_spawner.records import AgentStatus, Facts, Job, Stop
-from moonlight_spawner.scheduler.base import JobInfo, JobState, Snapshot
-from moonlight_spawner.session import End, Gateway, Resources, Session, State, Step, StepState
+from moonlight_spawner.scheduler.base import Doubt, JobInfo, JobState, Snapshot
+from moonlight_spawner.scheduler.slurm_words import STATES
+from moonlight_spawner.scheduler.slurm_words import ended as said_of
+from moonlight_spawner.session import (
+    End,
+    Gateway,
+    Resources,
+    Session,
+    StaleCode,
+    State,
+    Step,
+    StepState,
+)
 
 NOW = datetime(2026, 1, 2, 12, 0, 0, tzinfo=timezone.utc)
 GATEWAY = Gateway(hosts=["n1"], port=40000, certificate="PEM")
@@ -30,6 +48,7 @@ class Known:
     snapshot: Snapshot | None = None
     agent: AgentStatus | None = None
     scheduler: str = "slurm"
+    since: Since = field(default_factory=Since)
 
     def session(self) -> Session:
         resources = Resources(
@@ -47,7 +66,8 @@ class Known:
         )
         jobs = {self.info.job_id: self.info} if self.info else {}
         snapshot = self.snapshot or Snapshot(jobs)
-        return derive(facts, self.job, self.stop, self.end, self.info, snapshot, self.agent, NOW)
+        known = (self.job, self.stop, self.end, self.info, snapshot, self.agent)
+        return derive(facts, *known, NOW, self.since)
 
 
 def info(state: JobState, **more: object) -> JobInfo:
@@ -75,10 +95,15 @@ STARTING = agent(
     ],
 )
 RUNNING = agent("running", gateway=GATEWAY, display_num=12, sunshine_port=48026)
+SILENT = RUNNING.model_copy(update={"beat": ago(SILENCE_SECONDS + 1)})
 LOGGED_OUT = End(state=State.COMPLETED, code="LoggedOut", reason="Bye.", ended_at=ago(2))
 CRASHED = End(state=State.FAILED, code="XServerEnded", reason="X ended.", ended_at=ago(2))
 TOLD_LIMIT = End(state=State.TIMEOUT, code="TimeLimit", reason="2 h are over.", ended_at=ago(2))
 TOLD_OUTSIDE = End(state=State.CANCELLED, code="CancelledOutside", reason="x", ended_at=ago(2))
+
+
+OLD = Job(job_id="7", submitted_at=ago(APPEAR_SECONDS))
+GONE = Since(missing=ago(CONFIRM_SECONDS))
 
 
 def ended(end: End) -> AgentStatus:
@@ -147,7 +172,7 @@ ENDED = {
     "agent reached the limit, Slurm says completed": (
         Known(info=info(JobState.COMPLETED), agent=ended(TOLD_LIMIT)), State.TIMEOUT, "TimeLimit",
     ),
-    "node died": (Known(info=info(JobState.NODE_FAIL), agent=RUNNING), State.FAILED, "NODE_FAIL"),
+    "node died": (Known(info=info(JobState.NODE_FAIL), agent=SILENT), State.FAILED, "NODE_FAIL"),
     "node died, whatever the agent said": (
         Known(info=info(JobState.NODE_FAIL), agent=ended(TOLD_OUTSIDE)), State.FAILED, "NODE_FAIL",
     ),
@@ -159,19 +184,18 @@ ENDED = {
         Known(info=info(JobState.PREEMPTED), agent=ended(TOLD_OUTSIDE)), State.FAILED, "PREEMPTED",
     ),
     "memory": (
-        Known(info=info(JobState.OUT_OF_MEMORY), agent=RUNNING), State.FAILED, "OUT_OF_MEMORY",
+        Known(info=info(JobState.OUT_OF_MEMORY), agent=SILENT), State.FAILED, "OUT_OF_MEMORY",
     ),
     "job unknown": (
-        Known(job=Job(job_id="7", submitted_at=ago(APPEAR_SECONDS))), State.FAILED, "JobUnknown",
+        Known(job=OLD, since=GONE), State.FAILED, "JobUnknown",
     ),
     "job unknown after a stop": (
-        Known(job=Job(job_id="7", submitted_at=ago(APPEAR_SECONDS)), stop=STOP),
+        Known(job=OLD, stop=STOP, since=GONE),
         State.CANCELLED, "StoppedByUser",
     ),
     "job unknown, it ran when last seen": (
         Known(
-            job=Job(job_id="7", submitted_at=ago(APPEAR_SECONDS)),
-            info=RUNS, snapshot=Snapshot({}), agent=RUNNING,
+            job=OLD, info=RUNS, snapshot=Snapshot({}), agent=SILENT, since=GONE,
         ),
         State.FAILED, "JobUnknown",
     ),
@@ -259,3 +283,111 @@ def test_only_a_slurm_job_has_a_slurm_id() -> None:
 def test_the_end_of_a_job_is_dated_by_the_batch_system() -> None:
     assert Known(info=info(JobState.FAILED, ended_at=ago(99))).session().ended_at == ago(99)
     assert Known(info=info(JobState.FAILED)).session().ended_at == NOW
+
+
+# What is wrongly taken for an end is final, and the desktop goes on without anybody.
+
+ENDS_OF_JOBS = [state for state in JobState if state.ended]
+PASSING = [word for word, known in STATES.items() if known.passing]
+UNLISTED = Snapshot({"7": RUNS}, unlisted=frozenset({"7"}))
+
+
+@pytest.mark.parametrize("state", ENDS_OF_JOBS)
+def test_nothing_ends_a_session_whose_agent_has_spoken_a_moment_ago(state: JobState) -> None:
+    known = Known(
+        job=OLD,
+        info=info(state, code=state.name),
+        agent=RUNNING,
+        since=Since(said=ago(9999), missing=ago(9999)),
+    )
+    for stop in (None, STOP):
+        session = replace(known, stop=stop).session()
+        assert session.live and session.stale_code is StaleCode.SCHEDULER_UNCLEAR
+        assert state.name in (session.stale_reason or "")
+    assert known.session().status is State.RUNNING
+    assert not replace(known, agent=SILENT).session().live
+
+
+@pytest.mark.parametrize("snapshot", [Snapshot({}), UNLISTED], ids=["unknown", "unlisted"])
+def test_a_job_that_slurm_does_not_know_has_not_ended_while_its_agent_speaks(
+    snapshot: Snapshot,
+) -> None:
+    job = Job(job_id="7", submitted_at=ago(9999))
+    known = Known(job=job, snapshot=snapshot, agent=RUNNING, since=Since(missing=ago(9999)))
+    assert known.session().status is State.RUNNING
+
+
+def test_a_beat_of_the_future_is_none() -> None:
+    agent_ahead = RUNNING.model_copy(update={"beat": ago(-9999)})
+    assert not Known(info=info(JobState.FAILED), agent=agent_ahead).session().live
+
+
+@pytest.mark.parametrize("word", PASSING)
+def test_an_end_that_may_pass_is_believed_when_it_is_said_again(word: str) -> None:
+    """Before any agent spoke: a job that is put back into the queue runs all the same."""
+    said = JobInfo(job_id="7", state=STATES[word].state, **said_of(word))
+    once = Known(info=said, since=Since(said=ago(CONFIRM_SECONDS - 1))).session()
+    assert once.live and once.stale_code is StaleCode.SCHEDULER_UNCLEAR
+    again = Known(info=said, since=Since(said=ago(CONFIRM_SECONDS)))
+    assert (again.session().live, again.session().reason_code) == (False, word)
+    assert replace(again, snapshot=AWAY).session().live, "remembered is not said again"
+    assert not Known(info=said, agent=SILENT).session().live, "nor is anybody there any more"
+
+
+def test_a_job_is_missing_when_it_is_missing_twice() -> None:
+    job = Job(job_id="7", submitted_at=ago(9999))
+    for since in (Since(), Since(missing=ago(CONFIRM_SECONDS - 1))):
+        assert Known(job=job, since=since).session().live
+        assert Known(job=job, since=since, agent=SILENT).session().live
+    assert not Known(job=job, since=GONE, agent=SILENT).session().live
+
+
+def test_what_is_in_doubt_ends_nothing_and_is_told() -> None:
+    doubt = Doubt("Slurm says that job 7 is LEVITATING.", ago(30))
+    job = Job(job_id="7", submitted_at=ago(9999))
+    known = Known(job=job, snapshot=Snapshot({}, doubts={"7": doubt}), since=GONE)
+    for agent_ in (None, SILENT, RUNNING):
+        session = replace(known, agent=agent_, info=RUNS).session()
+        assert session.live and session.stale_code is StaleCode.SCHEDULER_UNCLEAR
+        assert (session.stale_since, session.stale_reason) == (ago(30), doubt.reason)
+    other = Snapshot({}, doubts={"8": doubt})
+    assert replace(known, snapshot=other).session().stale_since is None
+
+
+def test_a_job_that_only_the_accounting_has_ends_when_its_agent_is_silent_for_long() -> None:
+    """sacct says RUNNING for good of a job that a crashed slurmctld has forgotten."""
+
+    def after(seconds: float, **more: object) -> Session:
+        job = Job(job_id="7", submitted_at=ago(9999))
+        spoke = RUNNING.model_copy(update={"beat": ago(seconds)})
+        known = Known(job=job, info=RUNS, snapshot=UNLISTED, agent=spoke, since=GONE)
+        return replace(known, **more).session()
+
+    assert after(LOST_SECONDS - 1).live
+    lost = after(LOST_SECONDS)
+    assert (lost.status, lost.reason_code) == (State.FAILED, "JobLost")
+    assert "lost the job" in lost.reason and "runawayjobs" in lost.reason
+    assert after(LOST_SECONDS, since=Since()).live, "seen once is not seen"
+    stopped = after(SILENCE_SECONDS + 1, stop=STOP)
+    assert (stopped.status, stopped.reason_code) == (State.CANCELLED, "StoppedByUser")
+    never_spoke = Job(job_id="7", submitted_at=ago(LOST_SECONDS))
+    assert after(0, agent=None, job=never_spoke).reason_code == "JobLost"
+
+
+def test_who_was_ended_because_slurm_lost_the_job_was_not_ended_from_outside() -> None:
+    told = ended(TOLD_OUTSIDE)
+    lost = Known(job=OLD, info=RUNS, snapshot=UNLISTED, agent=told).session()
+    assert (lost.status, lost.reason_code) == (State.FAILED, "JobLost")
+    assert lost.ended_at == TOLD_OUTSIDE.ended_at
+    assert Known(info=ENDS, agent=told).session().reason_code == "CancelledOutside"
+    assert Known(snapshot=UNLISTED, agent=ended(CRASHED)).session().reason_code == "XServerEnded"
+
+
+def test_a_paused_job_and_a_node_that_is_started_are_told() -> None:
+    paused = info(JobState.RUNNING, code="Suspended", message="Slurm has paused the job.")
+    session = Known(info=paused, agent=RUNNING).session()
+    assert (session.status, session.reason_code) == (State.RUNNING, "Suspended")
+    assert session.notes == [paused.message]
+    boots = info(JobState.RUNNING, code="NodeStarts", message="Slurm starts the node first.")
+    session = Known(info=boots).session()
+    assert (session.status, session.reason_code) == (State.STARTING, "NodeStarts")

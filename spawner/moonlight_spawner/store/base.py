@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, TypeVar
 
 from ..session import Model
 
+log = logging.getLogger(__name__)
+
 Part = Literal["facts", "job", "stop", "end", "seen", "missed"]
 M = TypeVar("M", bound=Model)
+
+
+@dataclass(frozen=True)
+class Damaged:
+    """A part that is there and cannot be read: where, and why in a few words."""
+
+    path: Path
+    why: str
 
 
 class Store(ABC):
@@ -42,8 +55,24 @@ class Store(ABC):
         """Write a part unless it is there; True if this call wrote it."""
 
     @abstractmethod
+    def look(self, user: str, session_id: str, part: Part, model: type[M]) -> M | Damaged | None:
+        """A part, None if there is none, or what is wrong with it."""
+
     def get(self, user: str, session_id: str, part: Part, model: type[M]) -> M | None:
-        """A part, or None if there is none."""
+        """A part, or None if there is none that can be read."""
+        found = self.look(user, session_id, part, model)
+        if isinstance(found, Damaged):
+            log.error("%s cannot be read and is passed over: %s", found.path, found.why)
+            return None
+        return found
+
+    @abstractmethod
+    def mend(self, user: str, session_id: str, part: Part, data: Model) -> None:
+        """Write a part in the place of a damaged one, which is put aside."""
+
+    @abstractmethod
+    def drop(self, user: str, session_id: str, part: Part) -> None:
+        """Forget a part."""
 
     @abstractmethod
     def ids(self, user: str) -> list[str]:

@@ -12,6 +12,7 @@ import hashlib
 import logging
 import os
 import pwd
+import secrets
 import shutil
 import time
 from collections.abc import AsyncIterator
@@ -23,10 +24,12 @@ from ..errors import NotFound, UnsafeDirectory
 from ..files import private_directory, read_shared, write_private, write_private_once
 from ..session import SESSION_ID, Model
 from ..trust import make_directories
-from .base import M, Part, Store
+from .base import Damaged, M, Part, Store
 
 log = logging.getLogger(__name__)
 
+# The largest part has the steps of a start and a certificate: a few kilobytes.
+_MOST_BYTES = 1 << 20
 # Owners and modes on the way to the records are looked at again after this; those of each
 # directory and file are looked at whenever it is opened.
 _LOOK_AGAIN_SECONDS = 10.0
@@ -129,16 +132,21 @@ class FileStore(Store):
         directory = private_directory(self.directory(session_id))
         return write_private_once(directory / f"{part}.json", data.model_dump_json())
 
-    def get(self, user: str, session_id: str, part: Part, model: type[M]) -> M | None:
+    def look(self, user: str, session_id: str, part: Part, model: type[M]) -> M | Damaged | None:
         if user != self._user:
             return None
+        return read_record(self.directory(session_id) / f"{part}.json", model)
+
+    def mend(self, user: str, session_id: str, part: Part, data: Model) -> None:
+        self._own(user)
         path = self.directory(session_id) / f"{part}.json"
-        try:
-            data = read_shared(path)
-            return None if data is None else model.model_validate_json(data)
-        except (OSError, ValidationError) as e:
-            log.error("%s cannot be read and is passed over: %s", path, e)
-            return None
+        if path.is_dir() and not path.is_symlink():  # a file cannot take its place
+            path.rename(path.with_name(f"{path.name}.damaged-{secrets.token_hex(4)}"))
+        self.put(user, session_id, part, data)
+
+    def drop(self, user: str, session_id: str, part: Part) -> None:
+        self._own(user)
+        (self.directory(session_id) / f"{part}.json").unlink(missing_ok=True)
 
     def ids(self, user: str) -> list[str]:
         if user != self._user:
@@ -147,7 +155,11 @@ class FileStore(Store):
 
     def remove(self, user: str, session_id: str) -> None:
         self._own(user)
-        shutil.rmtree(self.directory(session_id), ignore_errors=True)
+        directory = self.directory(session_id)
+        gone = directory.with_name(f".{session_id}.{secrets.token_hex(4)}")
+        with contextlib.suppress(OSError):  # half a record looks like a damaged one
+            directory = directory.rename(gone)
+        shutil.rmtree(directory, ignore_errors=True)
         keys = self.root / "keys"
         for path in keys.iterdir() if keys.is_dir() else ():
             if read_shared(path) == session_id.encode():
@@ -156,6 +168,26 @@ class FileStore(Store):
     def _own(self, user: str) -> None:
         if user != self._user:
             raise NotFound(f"This store keeps the sessions of {self._user} only, not of {user}.")
+
+
+def read_record(path: Path, model: type[M]) -> M | Damaged | None:
+    """A record, None if there is none, or what is wrong with it. Nothing that lies there raises."""
+    try:
+        data = read_shared(path, _MOST_BYTES + 1)
+        if data is None:
+            return None
+        if len(data) > _MOST_BYTES:
+            return Damaged(path, f"it has more than {_MOST_BYTES} bytes")
+        return model.model_validate_json(data)
+    except OSError as e:
+        plain = path.is_file() and not path.is_symlink()
+        return Damaged(path, (e.strerror or type(e).__name__) if plain else "it is no plain file")
+    except ValidationError as e:
+        wrong = e.errors(include_url=False, include_context=False, include_input=False)[0]
+        where = ".".join(str(part) for part in wrong["loc"])
+        return Damaged(path, f"{where}: {wrong['msg']}" if where else wrong["msg"])
+    except ValueError as e:  # what a validator has not thought of
+        return Damaged(path, str(e)[:200])
 
 
 def _locked(fd: int) -> bool:
