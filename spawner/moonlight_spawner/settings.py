@@ -7,13 +7,18 @@
    and dictionaries as JSON,
 4. Jupyter's own configuration and command line: ``c.MoonlightSite.partition = "gpu"``.
 
+A name that is none of a setting is told once and passed over: it may be one of a newer version, or of
+the site's own scripts. A wrong value of a setting stops the program.
+
 Limits that a user could lift in his own files are conveniences: what protects a cluster is the
 QoS, which Slurm enforces.
 """
 
 from __future__ import annotations
 
+import difflib
 import json
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,9 +34,13 @@ from .images import HOST_DESKTOP
 from .request import validate_request
 from .site import MoonlightSite
 
+log = logging.getLogger(__name__)
+
 ENVIRONMENT_PREFIX = "MOONLIGHT_HPC_"
 _NOT_SETTINGS = {"CONFIG"}
 _NAMES = ("config.py", "config.json")
+_SECTION = "MoonlightSite"
+_told: set[str] = set()
 
 
 def load_site(
@@ -46,9 +55,11 @@ def load_site(
     """
     environ = os.environ if environ is None else environ
     merged = Config()
+    unknown: list[str] = []
     for path in config_files(environ):
-        merged.merge(_checked(_read(path), f"The configuration file {path}"))
-    merged.merge(_from_environment(environ))
+        source = f"The configuration file {path}"
+        merged.merge(_checked(_known(_read(path), source, unknown), source))
+    merged.merge(_from_environment(environ, unknown))
     if config:
         merged.merge(config)
     try:
@@ -56,6 +67,11 @@ def load_site(
         _check(site)
     except TraitError as e:
         raise ValueError(f"Moonlight HPC settings: {e}") from e
+    site.unknown_settings = unknown
+    for sentence in unknown:
+        if sentence not in _told:
+            _told.add(sentence)
+            log.warning("%s", sentence)
     return site
 
 
@@ -79,7 +95,25 @@ def _read(path: Path) -> Config:
         raise ValueError(f"Cannot read the configuration file {path}: {e}") from e
 
 
-def _from_environment(environ: Mapping[str, str]) -> Config:
+def _known(config: Config, source: str, unknown: list[str]) -> Config:
+    """``config`` without what is no setting; a sentence for each such name goes to ``unknown``."""
+    traits = MoonlightSite.class_traits(config=True)
+    for section in sorted(set(config) - {_SECTION}):
+        unknown.append(f"{source} has {section}, but settings stand below {_SECTION}.")
+    settings = config.get(_SECTION, {})
+    for name in sorted(set(settings) - set(traits)):
+        unknown.append(_no_setting(f"{source} has {name}, which", name))
+    own = {name: value for name, value in settings.items() if name in traits}
+    return Config({_SECTION: own})
+
+
+def _no_setting(what: str, name: str) -> str:
+    near = difflib.get_close_matches(name.lower(), MoonlightSite.class_trait_names(config=True), 1)
+    meant = f" Is {near[0]} meant?" if near else " docs/configuration.md lists them."
+    return f"{what} names no setting and is passed over.{meant}"
+
+
+def _from_environment(environ: Mapping[str, str], unknown: list[str]) -> Config:
     config = Config()
     traits = MoonlightSite.class_traits(config=True)
     for variable, text in environ.items():
@@ -88,10 +122,8 @@ def _from_environment(environ: Mapping[str, str]) -> Config:
             continue
         trait = traits.get(name.lower())
         if trait is None:
-            raise ValueError(
-                f"The environment variable {variable} names no setting. "
-                f"Settings are: {', '.join(sorted(traits))}."
-            )
+            unknown.append(_no_setting(f"The environment variable {variable}", name))
+            continue
         source = f"The environment variable {variable} is {text!r}"
         try:
             value = _from_text(trait, text)
@@ -109,13 +141,11 @@ def _from_text(trait: TraitType[Any, Any], text: str) -> Any:
 
 def _checked(config: Config, source: str) -> Config:
     """``config``, tried value by value: once merged, nobody could say where a wrong one is from."""
-    traits = MoonlightSite.class_traits(config=True)
     for name, value in config.MoonlightSite.items():
-        if name in traits:
-            try:
-                MoonlightSite(config=Config({"MoonlightSite": {name: value}}))
-            except TraitError as e:
-                raise ValueError(f"{source}: {e}") from e
+        try:
+            MoonlightSite(config=Config({"MoonlightSite": {name: value}}))
+        except TraitError as e:
+            raise ValueError(f"{source}: {e}") from e
     return config
 
 

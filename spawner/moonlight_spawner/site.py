@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from traitlets import (
     Bool,
@@ -32,15 +32,24 @@ _LAYOUTS = "us gb de fr es it pt br ch be nl dk no se fi pl cz hu tr gr ru ua il
 
 
 class MoonlightSite(LoggingConfigurable):
-    """Settings of Moonlight HPC at this site."""
+    """Settings of Moonlight HPC at this site.
+
+    ``unknown_settings``: a sentence for each name in the settings that is none of a setting.
+    """
+
+    unknown_settings: Sequence[str] = ()
 
     scheduler = Enum(
         ["auto", "slurm", "local"],
         "auto",
         help="What runs sessions. `auto`: Slurm where `sbatch` is found, else this machine itself.",
     ).tag(config=True)
-    partition = Unicode("viz", help="Slurm partition of the sessions.").tag(config=True)
-    qos = Unicode("moonlight", help="Slurm QoS of the sessions.").tag(config=True)
+    partition = Unicode(
+        "viz", help="Slurm partition of the sessions; empty: the cluster's default partition."
+    ).tag(config=True)
+    qos = Unicode(
+        "moonlight", help="Slurm QoS of the sessions; empty: the user's default QoS."
+    ).tag(config=True)
     account = Unicode("", help="Slurm account; empty: the user's default account.").tag(config=True)
     sbatch_options = List(
         Unicode(), help="More options for sbatch, one list item each, e.g. --constraint=viz."

@@ -46,6 +46,23 @@ def test_what_is_wrong_is_red_and_nothing_else(
     assert red(alice) == ["QoS moonlight", "accounting"]
 
 
+def test_a_controller_that_is_away_is_all_that_is_red(
+    slurm: SlurmCluster, slurm_users: SlurmUsers, cli: MakeCli
+) -> None:
+    alice = cli(slurm_users.alice)
+    slurm.freeze_slurmctld()
+    assert red(alice) == ["controller"]
+    slurm.thaw_slurmctld()
+    slurm.kill_slurmctld()
+    assert red(alice) == ["controller"]
+
+
+def test_what_a_site_leaves_to_slurm_is_in_order(slurm_users: SlurmUsers, cli: MakeCli) -> None:
+    alice, carol = cli(slurm_users.alice), cli(slurm_users.carol)
+    assert red(alice, {"MOONLIGHT_HPC_PARTITION": ""}) == []
+    assert red(carol, {"MOONLIGHT_HPC_PARTITION": "open", "MOONLIGHT_HPC_QOS": ""}) == []
+
+
 def test_records_that_strangers_can_move_are_red(slurm_users: SlurmUsers, cli: MakeCli) -> None:
     alice = cli(slurm_users.alice)
     with tempfile.TemporaryDirectory(prefix="mlt-shared-", dir="/var/tmp") as name:

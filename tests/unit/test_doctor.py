@@ -27,6 +27,9 @@ import moonlight_spawner.doctor.node as node
 from moonlight_spawner.cli import main
 assert node.SECONDS
 node.SECONDS = 1.0
+launch = sys.modules["moonlight_spawner.doctor.examine"]
+assert launch._PING_SECONDS * 2 <= 15, "two questions, and what is said about them"
+launch._PING_SECONDS = 1.0
 sys.exit(main(sys.argv[1:]))
 """
 
@@ -227,3 +230,84 @@ def test_a_check_that_fails_itself_is_one_finding(
 def test_the_node_says_how_shared_memory_is_closed_to_others(doctor: Doctor) -> None:
     found = doctor.look("--node")["shared memory"]
     assert found["good"] and "closed to others from the start" in found["text"]
+
+
+SLURM = ["controller", "partition viz", "QoS moonlight", "GPUs", "accounting"]
+ANSWERS = {
+    "sbatch": "exit 0",
+    "scancel": "exit 0",
+    "scontrol": "echo 'Slurmctld(primary) at head is UP'",
+    "squeue": "exit 0",
+    "sinfo": "case $* in *%G*) echo gpu:2;; *) printf 'viz* up 2\\nopen up 9\\nold down 1\\n';; esac",
+    "sacctmgr": "echo moonlight",
+    "sacct": "exit 0",
+}
+
+
+@pytest.fixture
+def launching(doctor: Doctor) -> Doctor:
+    """Where Slurm's commands are scripts that say that all is well."""
+    for name, script in ANSWERS.items():
+        doctor.program(name, script)
+    return doctor
+
+
+def launch_host(doctor: Doctor, **settings: str) -> Found:
+    return doctor.look(scheduler="slurm", slurm_bin=str(doctor.bin), **settings)
+
+
+def test_a_slurm_that_answers_is_looked_through(launching: Doctor) -> None:
+    found = launch_host(launching)
+    assert [name for name in found if name in SLURM] == SLURM
+    assert all(found[name]["good"] and not found[name]["odd"] for name in SLURM), found
+
+
+@pytest.mark.parametrize(
+    "script, words",
+    [
+        ("echo 'Slurmctld(primary) at head is DOWN'; exit 1", "head is DOWN"),
+        (
+            "echo 'scontrol: fatal: Could not establish a configuration source' >&2; exit 1",
+            "source",
+        ),
+        ("exec sleep 60", "within 1 s"),
+    ],
+    ids=["dead", "no configuration", "hangs"],
+)
+def test_a_controller_that_is_away_is_all_that_is_said(
+    launching: Doctor, script: str, words: str
+) -> None:
+    """What depends on it would be red for no reason of its own."""
+    launching.program("scontrol", script)
+    for name in ("squeue", "sinfo", "sacct", "sacctmgr"):
+        launching.program(name, "echo down >&2; exit 1")
+    found = launch_host(launching)
+    assert [name for name in found if not found[name]["good"]] == ["controller"]
+    assert words in found["controller"]["text"]
+    assert not set(found) & set(SLURM[1:])
+
+
+def test_one_that_answers_a_ping_and_no_question(launching: Doctor) -> None:
+    launching.program("squeue", "exec sleep 60")
+    found = launch_host(launching)
+    assert [name for name in found if not found[name]["good"]] == ["controller"]
+
+
+def test_what_a_site_leaves_to_slurm_is_looked_at_as_such(launching: Doctor) -> None:
+    launching.program("sacctmgr", "exit 0")
+    found = launch_host(launching, qos="", partition="")
+    assert found["QoS"]["good"] and "default" in found["QoS"]["text"]
+    assert found["default partition"]["text"] == "viz, up, 2 nodes"
+    assert found["GPUs"]["good"]
+    launching.program("sinfo", "echo 'open up 9'")
+    assert not launch_host(launching, qos="", partition="")["default partition"]["good"]
+    assert launch_host(launching, qos="", partition="open")["partition open"]["good"]
+
+
+def test_a_name_that_is_no_setting_is_a_yellow_line(doctor: Doctor) -> None:
+    found = doctor.look("--node", partiton="gpu")
+    assert "settings" not in found, "a node has none"
+    found = doctor.look(partiton="gpu")["settings"]
+    assert found["good"] and found["odd"] and "MOONLIGHT_HPC_PARTITON" in found["text"]
+    assert found["fix"]
+    assert not doctor.look()["settings"]["odd"]

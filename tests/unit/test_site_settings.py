@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -206,10 +207,40 @@ def test_a_wrong_value_that_is_overridden_is_wrong_all_the_same(
         load_site(environ=environ)
 
 
-def test_a_misspelt_variable_is_named_with_the_known_settings(environ: dict[str, str]) -> None:
-    environ["MOONLIGHT_HPC_PARTITON"] = "gpu"
-    with pytest.raises(ValueError, match=r"MOONLIGHT_HPC_PARTITON names no setting.*partition"):
+def test_a_name_that_is_no_setting_is_told_once_and_stops_nothing(
+    environ: dict[str, str], tmp_path: Path, own_file: Write, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It may be one of a newer version, or of the site's own scripts."""
+    text = 'c.MoonlightSite.qoss = "x"\nc.MoonlightSite.cpus = 3\nc.MoonlightSiet.fps = 5'
+    one = site_file(environ, tmp_path, "s.py", text)
+    two = own_file("config.json", as_json(of_a_newer_version=1, hours=2.0))
+    environ |= {"MOONLIGHT_HPC_PARTITON": "gpu", "MOONLIGHT_HPC_FPS": "50"}
+    with caplog.at_level(logging.WARNING):
+        site = load_site(environ=environ)
+        assert list(load_site(environ=environ).unknown_settings) == list(site.unknown_settings)
+    assert (site.cpus, site.hours, site.fps, site.partition) == (3, 2.0, 50, "viz")
+    assert list(site.unknown_settings) == [
+        f"The configuration file {one} has MoonlightSiet, but settings stand below MoonlightSite.",
+        f"The configuration file {one} has qoss, which names no setting and is passed over. Is qos meant?",
+        f"The configuration file {two} has of_a_newer_version, which names no setting and is passed "
+        "over. docs/configuration.md lists them.",
+        "The environment variable MOONLIGHT_HPC_PARTITON names no setting and is passed over. "
+        "Is partition meant?",
+    ]
+    assert [record.getMessage() for record in caplog.records] == list(site.unknown_settings)
+
+
+def test_beside_a_name_that_is_no_setting_a_wrong_value_is_still_an_error(
+    environ: dict[str, str],
+) -> None:
+    environ |= {"MOONLIGHT_HPC_NOSUCH": "1", "MOONLIGHT_HPC_CPUS": "many"}
+    with pytest.raises(ValueError, match="MOONLIGHT_HPC_CPUS"):
         load_site(environ=environ)
+
+
+def test_nothing_unknown_is_nothing_to_tell(environ: dict[str, str]) -> None:
+    environ["MOONLIGHT_HPC_CPUS"] = "2"
+    assert list(load_site(environ=environ).unknown_settings) == []
 
 
 @pytest.mark.parametrize(

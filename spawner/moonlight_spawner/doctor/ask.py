@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..scheduler.command import CommandMissing, CommandTimeout, run
+from ..site import MoonlightSite
+from .finding import SECONDS
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,11 @@ class Answer:
         """Its last word, or how it ended if it said nothing."""
         return last_line(self.errors) or self.ended
 
+    @property
+    def first(self) -> str:
+        """Its first word of complaint: Slurm's programs add what follows from it."""
+        return next((line for line in self.errors.splitlines() if line.strip()), self.ended)
+
 
 async def answer(argv: Sequence[str], seconds: float) -> Answer:
     """Run a program to its end, or for as long as one is willing to wait."""
@@ -32,6 +39,13 @@ async def answer(argv: Sequence[str], seconds: float) -> Answer:
     except CommandMissing as e:
         return Answer("", "", str(e))
     return Answer(result.output, result.errors, _ended(result.status))
+
+
+async def slurm(
+    site: MoonlightSite, command: str, *arguments: str, seconds: float = SECONDS
+) -> Answer:
+    """What one of Slurm's commands says."""
+    return await answer([site.slurm_command(command) or command, *arguments], seconds)
 
 
 def last_line(text: str) -> str:

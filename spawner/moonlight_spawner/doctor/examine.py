@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import importlib.util
 import shutil
@@ -10,27 +11,42 @@ from pathlib import Path
 
 from ..errors import MoonlightError
 from ..images import HOST_DESKTOP, Catalogue, data_file
-from ..scheduler.command import CommandMissing, CommandTimeout, Result, run
 from ..site import MoonlightSite
 from ..store import FileStore
 from ..trust import exchangeable
-from .ask import answer, last_line
+from .ask import answer, last_line, slurm
 from .finding import SECONDS, Check, Finding
 from .node import NODE_CHECKS
 
+_PING_SECONDS = 7.0  # twice that, and nobody has to wait longer for a controller that is away
 _WANTED_BYTES = 200 * 1024 * 1024
 
 
 async def examine(site: MoonlightSite) -> list[Finding]:
-    """All checks of the host on which sessions are launched."""
-    checks: list[Check] = [_batch_system]
-    if site.batch_system == "slurm":
-        checks += [_controller, _partition, _qos, _gpus, _accounting]
-    checks += [_records, _space, _images, _agent, _extension, _pages]
-    findings = [await _found_by(check, site) for check in checks]
+    """All checks of the host on which sessions are launched.
+
+    Side by side: a controller that hangs is waited for once, and for all of them.
+    """
+    checks: list[Check] = [_settings, _batch_system]
+    later: list[Check] = [_records, _space, _images, _agent, _extension, _pages]
+    slurm, others = await asyncio.gather(
+        _slurm(site), asyncio.gather(*(_found_by(check, site) for check in [*checks, *later]))
+    )
+    findings = [*others[: len(checks)], *slurm, *others[len(checks) :]]
     if site.batch_system == "local":
         findings += await examine_node(site)
     return findings
+
+
+async def _slurm(site: MoonlightSite) -> list[Finding]:
+    """The controller; where it answers, what it and the accounting have for this site's sessions."""
+    if site.batch_system != "slurm":
+        return []
+    controller = await _found_by(_controller, site)
+    if not controller.good:  # whatever else is asked would only say the same, and later
+        return [controller]
+    checks = (_partition, _qos, _gpus, _accounting)
+    return [controller, *await asyncio.gather(*(_found_by(check, site) for check in checks))]
 
 
 async def examine_node(site: MoonlightSite) -> list[Finding]:
@@ -59,41 +75,68 @@ async def _batch_system(site: MoonlightSite) -> Finding:
     return Finding(name, True, f"Slurm, {site.slurm_command('sbatch')}")
 
 
+async def _settings(site: MoonlightSite) -> Finding:
+    text = " ".join(site.unknown_settings)
+    if not text:
+        return Finding("settings", True, "each name is known")
+    return Finding("settings", True, text, "Correct the name, or remove it.", odd=True)
+
+
 async def _controller(site: MoonlightSite) -> Finding:
-    result = await _ask(site, "squeue", "--noheader", "--me", "--format=%i")
-    if result.status == 0:
-        return Finding("controller", True, "slurmctld answers")
-    fix = "Is slurmctld up, and does SLURM_CONF name the right file? `scontrol ping` tells."
-    return Finding("controller", False, _first_line(result.errors), fix)
+    """Asked by a ping first: squeue waits for a dead controller three times as long as anybody wants
+    to (18 s), a ping gives up at once, or waits 10 s for one that hangs."""
+    fix = "Is slurmctld up, and does SLURM_CONF name the right file? `scontrol ping` tells. "
+    fix += "What depends on it was not looked at."
+    said = await slurm(site, "scontrol", "ping", seconds=_PING_SECONDS)
+    if said.ended:
+        why = last_line(said.output) if "DOWN" in said.output else said.why
+        return Finding("controller", False, f"slurmctld does not answer: {why}", fix)
+    said = await slurm(site, "squeue", "--noheader", "--me", "--format=%i", seconds=_PING_SECONDS)
+    if said.ended:
+        return Finding("controller", False, said.why, fix)
+    return Finding("controller", True, "slurmctld answers")
 
 
 async def _partition(site: MoonlightSite) -> Finding:
-    name = f"partition {site.partition}"
-    result = await _ask(
-        site, "sinfo", "--noheader", f"--partition={site.partition}", "--format=%a %D"
-    )
-    words = result.output.split()
-    if result.status or not words:
+    name = f"partition {site.partition}" if site.partition else "default partition"
+    found = await _partition_line(site)
+    if found is None:
         fix = "Correct the setting `partition`, or make the partition in slurm.conf."
         return Finding(name, False, "the cluster has none of that name", fix)
-    if words[0] != "up":
-        fix = f"scontrol update PartitionName={site.partition} State=UP"
-        return Finding(name, False, f"it is {words[0]}", fix)
-    return Finding(name, True, f"up, {words[1]} nodes")
+    partition, state, nodes = found
+    if state != "up":
+        fix = f"scontrol update PartitionName={partition} State=UP"
+        return Finding(name, False, f"it is {state}", fix)
+    return Finding(name, True, f"{'' if site.partition else partition + ', '}up, {nodes} nodes")
+
+
+async def _partition_line(site: MoonlightSite) -> tuple[str, str, str] | None:
+    """Name, state and number of nodes of the partition that sessions go to."""
+    said = await slurm(site, "sinfo", "--noheader", "--all", "--format=%P %a %D")
+    for line in said.output.splitlines() if not said.ended else ():
+        words = line.split()
+        if len(words) != 3:
+            continue
+        default, name = words[0].endswith("*"), words[0].rstrip("*")
+        if name == site.partition or (default and not site.partition):
+            return name, words[1], words[2]
+    return None
 
 
 async def _qos(site: MoonlightSite) -> Finding:
+    if not site.qos:
+        return Finding("QoS", True, "none is asked for: Slurm's default counts")
     name = f"QoS {site.qos}"
-    result = await _ask(
+    said = await slurm(
         site, "sacctmgr", "-n", "-P", "show", "qos", f"name={site.qos}", "format=name"
     )
-    if result.status:
-        return Finding(name, False, _first_line(result.errors), "Is slurmdbd up?")
-    if site.qos not in result.output.split():
+    if said.ended:
+        return Finding(name, False, said.first, "Is slurmdbd up?")
+    if site.qos not in said.output.split():
         fix = f"Run {_create_qos()} --account ACCOUNT as Slurm's administrator."
         return Finding(name, False, "it does not exist", fix)
     me = FileStore(site.sessions_dir).user
-    allowed = await _ask(
+    allowed = await slurm(
         site, "sacctmgr", "-n", "-P", "show", "assoc", f"user={me}", "format=qos", "withsubaccounts"
     )
     if not any(site.qos in line.split(",") for line in allowed.output.split()):
@@ -109,22 +152,24 @@ def _create_qos() -> str:
 
 
 async def _gpus(site: MoonlightSite) -> Finding:
-    result = await _ask(site, "sinfo", "--noheader", f"--partition={site.partition}", "--format=%G")
-    found = sorted({g for g in result.output.split() if "gpu" in g})
-    if found:
-        return Finding("GPUs", True, ", ".join(found))
+    found = await _partition_line(site)
+    partition = found[0] if found else site.partition
+    said = await slurm(site, "sinfo", "--noheader", f"--partition={partition}", "--format=%G")
+    gpus = sorted({g for g in said.output.split() if "gpu" in g})
+    if gpus:
+        return Finding("GPUs", True, ", ".join(gpus))
     if site.gpus == 0:
         return Finding("GPUs", True, "the partition has none, and none is asked for by default")
     fix = "Set `gpus` to 0, or give the nodes Gres=gpu in slurm.conf and gres.conf."
-    return Finding("GPUs", False, f"partition {site.partition} has none", fix)
+    return Finding("GPUs", False, f"partition {partition} has none", fix)
 
 
 async def _accounting(site: MoonlightSite) -> Finding:
-    result = await _ask(site, "sacct", "--noheader", "--allocations", "--format=JobID")
-    if result.status == 0:
+    said = await slurm(site, "sacct", "--noheader", "--allocations", "--format=JobID")
+    if not said.ended:
         return Finding("accounting", True, "sacct answers")
     fix = "Ends of jobs that slurmctld has forgotten stay unknown. Is slurmdbd up?"
-    return Finding("accounting", False, _first_line(result.errors), fix)
+    return Finding("accounting", False, said.first, fix)
 
 
 async def _records(site: MoonlightSite) -> Finding:
@@ -196,14 +241,3 @@ async def _pages(site: MoonlightSite) -> Finding:
         return Finding("web pages", True, "session page and JupyterLab card")
     fix = "Install a wheel of moonlight-hpc, or in a checkout: make install."
     return Finding("web pages", False, "not built", fix)
-
-
-async def _ask(site: MoonlightSite, command: str, *arguments: str) -> Result:
-    try:
-        return await run([site.slurm_command(command) or command, *arguments], SECONDS)
-    except (CommandMissing, CommandTimeout) as e:
-        return Result(1, "", str(e))
-
-
-def _first_line(text: str) -> str:
-    return next((line for line in text.strip().splitlines() if line), "no answer")

@@ -12,12 +12,18 @@ SECONDS = 20.0
 
 @dataclass(frozen=True)
 class Finding:
-    """One check. ``fix`` says what to do when it is not ``good``."""
+    """One check. ``fix`` says what to do when it is not ``good``, or good and ``odd``: nothing stops
+    because of that, and somebody should look at it."""
 
     name: str
     good: bool
     text: str
     fix: str = ""
+    odd: bool = False
+
+    @property
+    def mark(self) -> str:
+        return "✗" if not self.good else "!" if self.odd else "✓"
 
 
 Check = Callable[[MoonlightSite], Awaitable[Finding]]
