@@ -1,3 +1,4 @@
+import { createElement } from 'react';
 import { describe, expect, it } from 'vitest';
 
 import { en } from '../src/i18n/en';
@@ -5,7 +6,9 @@ import { ko } from '../src/i18n/ko';
 import { chooseLanguage } from '../src/i18n/Language';
 import { endReason, queueReason, stepLabel } from '../src/i18n/wording';
 import { homeUrl, routeOf, viewerUrl } from '../src/routes';
+import { QueueFacts } from '../src/sessions/QueueFacts';
 import { sessionLook } from '../src/viewer/windowTitle';
+import { render } from './render';
 import { session } from './sample';
 
 const queued = session({
@@ -37,6 +40,23 @@ describe('the page', () => {
   it("prefers the server's sentence in English and the code in Korean", () => {
     expect(queueReason(en, 'en', queued)).toBe('Waiting for a free GPU on partition viz.');
     expect(queueReason(ko, 'ko', queued)).toMatch(/기다리고/);
+  });
+
+  it.each([
+    [{ position: 3, pending: 7 }, /3rd of 7/, /7개 중 3번째/],
+    [{ position: 3, pending: null }, /3rd in the queue/, /3번째/],
+    [{ position: 32769, pending: null, at_least: true }, /32769th or later/, /32769번째 이후/],
+  ])('names the place in the queue as far as it is known: %o', (place, english, korean) => {
+    const waits = session({ queue: { ...queued.queue!, ...place } });
+    const facts = createElement(QueueFacts, { session: waits, now: 0 });
+    expect(render(facts, 'en')).toMatch(english);
+    expect(render(facts, 'ko')).toMatch(korean);
+  });
+
+  it('speaks of no QoS where a site has none', () => {
+    expect(en.launch.queueName('viz', 'moonlight')).toBe('Partition viz, QoS moonlight');
+    expect(en.launch.queueName('viz', '')).toBe('Partition viz');
+    expect(ko.launch.queueName('viz', '')).not.toContain('QoS');
   });
 
   it("falls back to the server's sentence for codes it does not know", () => {

@@ -52,6 +52,17 @@ describe('a state that is not known', () => {
     expect(hint('ko', elsewhere)).toContain('m2');
   });
 
+  it('does not say that the batch system is silent when it is not understood', () => {
+    const why = 'Slurm says that job 7 is LEVITATING, a state that is not known here.';
+    const unclear = { stale_reason: why, stale_code: 'SchedulerUnclear' };
+    expect(hint('en', unclear)).toMatch(
+      /has not been certain since .*last known state\. Slurm says/,
+    );
+    expect(hint('en', unclear)).not.toContain('answered');
+    expect(hint('ko', unclear)).toContain('확실하지');
+    expect(hint('ko', unclear)).toContain(why);
+  });
+
   it('has a sentence for reasons of newer servers', () => {
     const newer = { stale_reason: 'The moon is away.', stale_code: 'MoonAway' };
     expect(hint('en', newer)).toMatch(

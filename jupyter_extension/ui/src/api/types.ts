@@ -39,6 +39,8 @@ export interface Queue {
   code: string;
   message: string;
   position: number | null;
+  /** The queue was too long to be counted: this place or a later one. */
+  at_least?: boolean;
   pending: number | null;
   estimated_start: string | null;
 }

@@ -48,7 +48,8 @@ export const en = {
     launching: 'Launching…',
     retrying: (attempt: number) => `No answer yet, trying again (${attempt})…`,
     options: 'Options',
-    queueName: (partition: string, qos: string) => `Partition ${partition}, QoS ${qos}`,
+    queueName: (partition: string, qos: string) =>
+      qos ? `Partition ${partition}, QoS ${qos}` : `Partition ${partition}`,
     limitNear: (live: number, max: number) =>
       `You have ${live} of ${max} desktops. Stop one before you launch another.`,
     summary: (
@@ -118,6 +119,7 @@ export const en = {
   queue: {
     position: (position: number, pending: number) => `${ordinal(position)} of ${pending}`,
     positionAlone: (position: number) => `${ordinal(position)} in the queue`,
+    positionAtLeast: (position: number) => `${ordinal(position)} or later`,
     place: 'Place in the queue',
     reason: 'Why it waits',
     estimate: 'Estimated start',
@@ -173,6 +175,8 @@ export const en = {
         `The batch system has not answered since ${moment}; showing the last known state.`,
       node: (node: string, moment: string) =>
         `Node ${node} has reported nothing since ${moment}; showing the last known state.`,
+      unclear: (moment: string) =>
+        `What the batch system says has not been certain since ${moment}; showing the last known state.`,
       elsewhere: '',
       unknown: (moment: string) =>
         `The state has not been confirmed since ${moment}; showing the last known one.`,

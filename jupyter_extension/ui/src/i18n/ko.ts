@@ -43,7 +43,8 @@ export const ko: Dictionary = {
     launching: '실행 요청 중…',
     retrying: (attempt) => `응답이 없어 다시 시도하는 중입니다 (${attempt}회)…`,
     options: '옵션',
-    queueName: (partition, qos) => `파티션 ${partition}, QoS ${qos}`,
+    queueName: (partition, qos) =>
+      qos ? `파티션 ${partition}, QoS ${qos}` : `파티션 ${partition}`,
     limitNear: (live, max) =>
       `데스크톱을 ${max}개 중 ${live}개 사용하고 있습니다. 새로 실행하려면 먼저 하나를 중지하세요.`,
     summary: (hours, cpus, memory, gpus, size, fps) =>
@@ -105,6 +106,7 @@ export const ko: Dictionary = {
   queue: {
     position: (position, pending) => `${pending}개 중 ${position}번째`,
     positionAlone: (position) => `${position}번째`,
+    positionAtLeast: (position) => `${position}번째 이후`,
     place: '대기 순서',
     reason: '대기 이유',
     estimate: '예상 시작',
@@ -160,6 +162,8 @@ export const ko: Dictionary = {
         `${moment}부터 배치 시스템이 응답하지 않아 마지막으로 확인된 상태를 표시합니다.`,
       node: (node, moment) =>
         `${moment}부터 노드 ${node}에서 보고가 없어 마지막으로 확인된 상태를 표시합니다.`,
+      unclear: (moment) =>
+        `${moment}부터 배치 시스템의 응답이 확실하지 않아 마지막으로 확인된 상태를 표시합니다.`,
       elsewhere:
         '다른 컴퓨터나 클러스터에서 시작한 세션이라 여기에서는 상태를 물어볼 수 없습니다. 데스크톱이 직접 보고한 내용을 표시합니다.',
       unknown: (moment) =>

@@ -27,6 +27,8 @@ export function staleReason(t: Dictionary, session: Session, moment: string): st
       return stale.node(session.node ?? '', moment);
     case 'SchedulerAway':
       return `${stale.scheduler(moment)} ${why}`.trim();
+    case 'SchedulerUnclear':
+      return `${stale.unclear(moment)} ${why}`.trim();
     case 'StartedElsewhere':
       return `${stale.elsewhere} ${why}`.trim();
     default:

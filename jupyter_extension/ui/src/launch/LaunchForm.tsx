@@ -94,7 +94,7 @@ export function LaunchForm({ site, images }: { site: Site; images: readonly Imag
           onChange={(changes) => setValues((before) => ({ ...before, ...changes }))}
         />
         {site.partition && (
-          <p className="quiet">{t.launch.queueName(site.partition, site.qos ?? '–')}</p>
+          <p className="quiet">{t.launch.queueName(site.partition, site.qos ?? '')}</p>
         )}
       </details>
       <LimitHint max={site.limits.sessions.max} />

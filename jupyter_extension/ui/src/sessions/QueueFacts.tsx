@@ -1,22 +1,27 @@
 import type { Session } from '../api/types';
+import type { Dictionary } from '../i18n/en';
 import { useSpeech } from '../i18n/Language';
 import { queueReason } from '../i18n/wording';
 import { formatMoment, formatRelative } from '../time/format';
 
+function placeOf(t: Dictionary, position: number, pending: number | null, atLeast = false): string {
+  if (atLeast) {
+    return t.queue.positionAtLeast(position);
+  }
+  return pending === null ? t.queue.positionAlone(position) : t.queue.position(position, pending);
+}
+
 /** Where a pending session stands in the queue, why, and for how long perhaps. */
 export function QueueFacts({ session, now }: { session: Session; now: number }) {
   const { t, language } = useSpeech();
-  const { position = null, pending = null, estimated_start = null } = session.queue ?? {};
+  const { queue } = session;
+  const { position = null, pending = null, estimated_start = null } = queue ?? {};
   return (
     <dl className="facts queue-facts">
       {position !== null && (
         <div className="fact-big">
           <dt>{t.queue.place}</dt>
-          <dd data-testid="queue-position">
-            {pending === null
-              ? t.queue.positionAlone(position)
-              : t.queue.position(position, pending)}
-          </dd>
+          <dd data-testid="queue-position">{placeOf(t, position, pending, queue?.at_least)}</dd>
         </div>
       )}
       <div className="fact-big">
