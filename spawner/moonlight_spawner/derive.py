@@ -202,7 +202,8 @@ def _end(
         return _lost(stop, agent, said.ended_at)
     if said and not (info and info.state in _SCHEDULER_KNOWS):
         return said
-    if said is None and agent and heard_of(agent, moment):
+    certain = info is not None and info.state.ended and info.certain
+    if said is None and agent and heard_of(agent, moment) and not certain:
         return None
     if snapshot.elsewhere:
         return _end_elsewhere(facts, stop, agent, moment)

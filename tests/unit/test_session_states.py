@@ -317,6 +317,14 @@ def test_a_job_that_slurm_does_not_know_has_not_ended_while_its_agent_speaks(
     assert known.session().status is State.RUNNING
 
 
+def test_who_has_seen_the_processes_go_is_believed_at_once() -> None:
+    gone = info(JobState.NODE_FAIL, code="RunnerGone", certain=True)
+    session = Known(info=gone, agent=RUNNING, scheduler="local").session()
+    assert (session.status, session.reason_code) == (State.FAILED, "RunnerGone")
+    runs = info(JobState.RUNNING, certain=True)
+    assert Known(info=runs, agent=RUNNING, scheduler="local").session().live
+
+
 def test_a_beat_of_the_future_is_none() -> None:
     agent_ahead = RUNNING.model_copy(update={"beat": ago(-9999)})
     assert not Known(info=info(JobState.FAILED), agent=agent_ahead).session().live

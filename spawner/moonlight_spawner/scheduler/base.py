@@ -36,6 +36,7 @@ class JobInfo(Model):
 
     ``passing``: jobs in this state have been seen to run later all the same (a node that came back, a
     job that was put back into the queue), so one look alone proves no end.
+    ``certain``: who says that it has ended has seen its processes go, on this very machine.
     ``at_least``: the queue is too long to be read, and ``position`` is that of the first one not read.
     """
 
@@ -45,6 +46,7 @@ class JobInfo(Model):
     message: str = ""
     node: str | None = None
     passing: bool = False
+    certain: bool = False
     position: int | None = None
     at_least: bool = False
     pending: int | None = None

@@ -133,12 +133,14 @@ def _info(job_id: str, job: LocalJob) -> JobInfo:
         return JobInfo(
             job_id=job_id,
             state=JobState.NODE_FAIL,
+            certain=True,
             code="RunnerGone",
             message="The machine was restarted, or the session's runner was killed.",
         )
     return JobInfo(
         job_id=job_id,
         state=job.state,
+        certain=job.state.ended,
         code=job.code,
         message=job.message,
         node=(job.host or os.uname().nodename) if job.started_at else None,
