@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import math
@@ -9,14 +10,19 @@ from http.client import responses
 from typing import Any
 
 from jupyter_server.base.handlers import APIHandler
+from moonlight_spawner.control import MAX_BODY_BYTES
 from moonlight_spawner.errors import InvalidRequest, MoonlightError, NotFound
 from moonlight_spawner.manager import SessionManager
 from moonlight_spawner.session import Session
-from tornado.web import HTTPError
+from tornado.iostream import StreamClosedError
+from tornado.web import HTTPError, stream_request_body
 
 log = logging.getLogger(__name__)
 
 RESOURCE = "moonlight"
+# The longest text for a clipboard, and to spare: its call says itself what is too long.
+MOST_BODY_BYTES = 2 * MAX_BODY_BYTES
+_SHORT_BYTES = 64 * 1024
 
 STATUS = {
     "invalid_request": 400,
@@ -92,10 +98,57 @@ class JSONErrors:
         self.finish(json.dumps({"message": message, "error": body}))
 
 
+@stream_request_body
 class MoonlightAPIHandler(JSONErrors, ManagerMixin, APIHandler):
-    """Base of the REST handlers."""
+    """Base of the REST handlers.
+
+    A body is read only for who is logged in, and only if it is no longer than any call's may be:
+    tornado by itself would first collect up to Jupyter's ``max_body_size`` of anybody's.
+    """
 
     auth_resource = RESOURCE
+
+    _prepared_future: Any  # tornado's, for when the body may come
+
+    async def _execute(self, transforms: Any, *args: bytes, **kwargs: bytes) -> None:
+        """A short body comes first, as in every handler that does not stream: an answer before it
+        would be lost on the way, because the connection is closed with the body unread."""
+        if 0 < self._declared() <= _SHORT_BYTES and self._prepared_future:
+            ready, self._prepared_future = self._prepared_future, None
+            ready.set_result(None)
+            with contextlib.suppress(StreamClosedError):
+                await self.request._body_future
+        await super()._execute(transforms, *args, **kwargs)
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        if self._finished:
+            return
+        if self.current_user is None and self._declared() > _SHORT_BYTES:
+            raise HTTPError(403)
+        if self._declared() > MOST_BODY_BYTES:
+            self.refuse_body(self._declared())
+        self.request.connection.set_max_body_size(MOST_BODY_BYTES)
+
+    def data_received(self, chunk: bytes) -> None:
+        if not self._finished:
+            self.request.body += chunk
+
+    def refuse_body(self, size: int) -> None:
+        """Answer a body that is not read, of this many bytes.
+
+        Raises
+        ------
+        HTTPError
+        """
+        raise HTTPError(413)
+
+    def _declared(self) -> int:
+        """How long the body says it is; one that says nothing may be long."""
+        if "Transfer-Encoding" in self.request.headers:
+            return MOST_BODY_BYTES
+        length = self.request.headers.get("Content-Length", "")
+        return int(length) if length.isdigit() else 0
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         self.write_json_error(status_code, **kwargs)

@@ -114,6 +114,9 @@ class ClipboardHandler(NodeHandler):
             return
         await self.ask(session_id, "PUT", "/clipboard", {"text": text})
 
+    def refuse_body(self, size: int) -> None:
+        self._refuse_long(size)
+
     def _refuse_long(self, size: int) -> None:
         message = f"text has {size} bytes; at most {MAX_CLIPBOARD_BYTES} are taken."
         fields = [{"field": "text", "value": None, "message": message}]

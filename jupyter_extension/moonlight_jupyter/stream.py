@@ -11,7 +11,7 @@ import contextlib
 import logging
 import re
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.utils import ensure_async
@@ -19,6 +19,7 @@ from moonlight_spawner import pages
 from moonlight_spawner.errors import NotFound
 from moonlight_spawner.manager import Reach
 from moonlight_spawner.relay import headers as h
+from moonlight_spawner.relay.origin import comes_by_https, is_own
 from moonlight_spawner.relay.upstream import Exchange, Target, UpstreamError
 from tornado.httputil import HTTPHeaders
 from tornado.iostream import StreamClosedError
@@ -148,7 +149,8 @@ class StreamHandler(JSONErrors, ManagerMixin, JupyterHandler):
             raise HTTPError(403)
 
     def _own_origin(self, origin: str) -> bool:
-        if urlsplit(origin).netloc.lower() == self.request.host.lower():
+        https = comes_by_https(_pairs(self.request.headers), self.request.protocol == "https")
+        if is_own(origin, [self.request.host], https):
             return True
         if self.allow_origin:
             return bool(self.allow_origin in ("*", origin))

@@ -21,6 +21,7 @@ from .images import Catalogue
 from .launch import Launcher
 from .reading import SessionReader
 from .records import Facts, Stop
+from .relay.knock import knock
 from .relay.upstream import Target
 from .request import validate_request, validate_request_key, validate_user
 from .scheduler import Scheduler, make_scheduler
@@ -186,6 +187,7 @@ class SessionManager:
             port=agent.gateway.port,
             certificate=agent.gateway.certificate,
             headers=[(b"authorization", b"Bearer " + token)],
+            name=knock(token),
         )
         return Reach(target, None)
 

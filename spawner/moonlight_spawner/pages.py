@@ -43,6 +43,21 @@ _PAGES: dict[str, tuple[bool, dict[str, tuple[str, str]]]] = {
             "ko": ("거부됨", "다른 사이트의 페이지에서 온 요청입니다."),
         },
     ),
+    "page_needed": (
+        False,
+        {
+            "en": (
+                "This opens in the desktop's own window only",
+                "Open the desktop from the page or card where you started it, in a current browser "
+                "and over https. Other pages, frames and programs get nothing here.",
+            ),
+            "ko": (
+                "데스크톱 자체 창에서만 열립니다",
+                "시작한 페이지나 카드에서 최신 브라우저와 https로 데스크톱을 여십시오. 다른 페이지나 "
+                "프레임, 프로그램에는 열리지 않습니다.",
+            ),
+        },
+    ),
     "files_off": (
         False,
         {

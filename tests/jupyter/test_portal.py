@@ -177,6 +177,17 @@ class TestTheOriginOfAStream:
         )
         assert answer.json()["size"] == 3
 
+    def test_without_https_is_foreign_where_browsers_come_by_https(
+        self, browser: httpx.Client, portal: Portal, recorded: str
+    ) -> None:
+        """A page without TLS may be anybody's who sits on the way to the browser."""
+        behind = {"X-Forwarded-Proto": "https,http"}
+        plain = own_origin(portal)
+        for origin, status in ((plain, 403), (plain.replace("http:", "https:"), 200)):
+            headers = behind | {"Origin": origin}
+            answer = browser.post(stream(recorded) + "upload", headers=headers, content=b"abc")
+            assert answer.status_code == status, origin
+
     def test_a_program_with_the_token_needs_none(self, portal: Portal, recorded: str) -> None:
         with portal.client() as program:
             assert program.post(stream(recorded) + "upload", content=b"ab").json()["size"] == 2

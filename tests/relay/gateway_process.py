@@ -29,6 +29,7 @@ class RunningGateway:
     port: int
     certificate: str
     pid: int
+    page: str = ""
 
     def memory(self) -> int:
         """Most bytes that were resident since :meth:`forget_peak`."""
@@ -72,7 +73,7 @@ def running_gateway(
         process.stdin.write(json.dumps(options) + "\n")
         process.stdin.flush()
         told = json.loads(process.stdout.readline())
-        yield RunningGateway(told["port"], told["certificate"], process.pid)
+        yield RunningGateway(told["port"], told["certificate"], process.pid, told["page"])
         assert process.poll() is None, "the gateway did not survive the test"
     finally:
         process.stdin.close()
@@ -99,15 +100,17 @@ async def _serve(options: dict[str, Any]) -> None:
         headers=[(k.encode(), v.encode()) for k, v in options["headers"].items()],
     )
     there = options["path"] or options["port"]
+    door = Door(TOKEN, SESSION)
     gateway = Gateway(
-        Door(TOKEN, SESSION),
+        door,
         lambda: target if there else None,
         tls,
         options["plain"],
         options["signaling"],
     )
     await gateway.start("127.0.0.1")
-    print(json.dumps({"port": gateway.port, "certificate": certificate}), flush=True)
+    told = {"port": gateway.port, "certificate": certificate, "page": door.page}
+    print(json.dumps(told), flush=True)
     await asyncio.to_thread(sys.stdin.read)
     await gateway.stop()
 

@@ -17,7 +17,7 @@ from .streams import open_descriptors
 from .wires import SWITCHED, UPGRADE, FakeHost, ask, ask_on, connect, get, login, read_head
 
 INCOMING = "moonlight_spawner.relay.incoming"
-SERVER = "moonlight_spawner.agent.gateway.server"
+GATEWAY = "moonlight_spawner.agent.gateway"
 
 #: What is minutes and half minutes at a site.
 HASTY_SECONDS = 1.0
@@ -29,7 +29,8 @@ def hasty(host: FakeHost) -> Iterator[RunningGateway]:
     constants = {
         f"{INCOMING}.HEAD_SECONDS": HASTY_SECONDS,
         f"{INCOMING}.IDLE_SECONDS": HASTY_SECONDS,
-        f"{SERVER}._TLS_SECONDS": HASTY_SECONDS,
+        f"{GATEWAY}.server._TLS_SECONDS": HASTY_SECONDS,
+        f"{GATEWAY}.listener._FIRST_WORDS_SECONDS": HASTY_SECONDS,
     }
     with running_gateway(str(host.path), constants=constants) as gateway:
         yield gateway
@@ -84,6 +85,32 @@ def test_a_login_whose_body_never_comes_is_cut_off(hasty: RunningGateway) -> Non
     with connect(hasty) as connection:
         connection.sendall(b"POST /login HTTP/1.1\r\nHost: p\r\nContent-Length: 9\r\n\r\ntok")
         assert closed_by_the_gateway(connection)
+
+
+@pytest.mark.parametrize("length", ["Content-Length: 314572800", "Transfer-Encoding: chunked"])
+@pytest.mark.parametrize("path", ["/login", "/", "/api/upload", "/control/clipboard", "/signaling"])
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+def test_a_strangers_body_is_refused_before_it_comes(
+    gateway: RunningGateway, host: FakeHost, path: str, length: str, tls: bool
+) -> None:
+    with connect(gateway, tls) as connection:
+        start = b"1400\r\n" + b"x" * 0x1400 if "chunked" in length else b""
+        answer = ask_on(connection, f"POST {path} HTTP/1.1\r\nHost: p\r\n{length}\r\n", start)
+        assert answer.status == (413 if path == "/login" else 401)
+        assert closed_by_the_gateway(connection)
+    assert host.heads == []
+
+
+def test_bodies_that_strangers_send_all_the_same_are_not_kept(gateway: RunningGateway) -> None:
+    before = gateway.forget_peak()
+    crowd = [connect(gateway) for _ in range(60)]
+    for connection in crowd:
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: p\r\nContent-Length: 314572800\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            for _ in range(16):
+                connection.sendall(b"x" * 2**20)
+        connection.close()
+    assert gateway.memory() - before < 16 * 2**20
 
 
 def test_between_requests_one_may_be_silent_for_a_while_only(hasty: RunningGateway) -> None:
@@ -155,7 +182,17 @@ def test_who_is_in_does_not_count_as_a_stranger(gateway: RunningGateway) -> None
             connection.close()
 
 
-def test_guesses_from_everywhere_need_no_memory(gateway: RunningGateway) -> None:
+@pytest.fixture
+def patient(host: FakeHost) -> Iterator[RunningGateway]:
+    """It lets strangers come as fast as they like."""
+    names = ("_RATE", "_BURST", "_RATE_OF_ALL", "_BURST_OF_ALL")
+    constants = {f"{GATEWAY}.strangers.{name}": 1e6 for name in names}
+    with running_gateway(str(host.path), constants=constants) as gateway:
+        yield gateway
+
+
+def test_guesses_from_everywhere_need_no_memory(patient: RunningGateway) -> None:
+    gateway = patient
     before = gateway.forget_peak()
     for number in range(1500):
         with socket.socket() as connection:

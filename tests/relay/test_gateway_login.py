@@ -35,7 +35,7 @@ def test_the_right_token_becomes_a_cookie(
     assert (answer.status, answer.header("location"), answer.body) == (303, "./", b"")
     assert answer.header("cache-control") == "no-store"
     value, *attributes = answer.header("set-cookie").split("; ")
-    assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= set(attributes)
+    assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= set(attributes)
     assert ("Secure" in attributes) == tls
     assert TOKEN not in value and len(value.partition("=")[2]) >= 43
     assert ask(gateway, get("/", f"Cookie: {value}\r\n", bearer=False), tls=tls).body == b"ok"
@@ -226,6 +226,22 @@ def test_a_page_of_the_portal_may_use_the_cookie(
 ) -> None:
     assert ask(gateway, get("/x", with_cookie(gateway), more, bearer=False)).status == 200
     assert len(host.heads) == 1
+
+
+@pytest.mark.parametrize(
+    ("more", "tls", "status"),
+    [
+        ("", True, 403),
+        ("X-Forwarded-Proto: https\r\n", False, 403),
+        ("X-Forwarded-Proto: http\r\n", False, 200),
+        ("", False, 200),  # TLS may end before us, or there is none: nobody says
+    ],
+)
+def test_a_page_without_https_is_foreign_where_browsers_come_by_https(
+    gateway: RunningGateway, more: str, tls: bool, status: int
+) -> None:
+    head = get("/x", with_cookie(gateway), "Origin: http://portal\r\n", more, bearer=False)
+    assert ask(gateway, head, tls=tls).status == status
 
 
 def test_a_stranger_learns_nothing(gateway: RunningGateway, host: FakeHost) -> None:

@@ -92,7 +92,10 @@ def test_what_is_the_portals_never_reaches_the_host(
 ) -> None:
     if header.lower().startswith("authorization"):  # the login itself is by cookie then
         cookie = login(gateway, TOKEN).header("set-cookie").split(";")[0]
-        head = get("/", f"{header}\r\n{header}\r\nCookie: {cookie}\r\n", upgrade, bearer=False)
+        more = f"{header}\r\n{header}\r\nCookie: {cookie}\r\n"
+        if upgrade:
+            more += f"Sec-WebSocket-Protocol: moonlight-page.{gateway.page}\r\n"
+        head = get("/", more, upgrade, bearer=False)
     elif header.startswith("Upgrade") and upgrade:
         head = get("/", f"{header}\r\n")
     else:

@@ -28,6 +28,7 @@ _PORTAL = {
     b"referer",
     b"x-xsrftoken",
     b"x-csrftoken",
+    b"x-moonlight-page",
     b"x-forwarded-user",
     b"x-forwarded-email",
     b"x-forwarded-access-token",

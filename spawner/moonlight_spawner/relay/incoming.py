@@ -38,6 +38,7 @@ class Incoming:
         self.wire = wire
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD_BYTES)
         self._first = True
+        self._declared = 0
 
     async def request(self) -> Request | None:
         """The next request's head; None when the peer is done or too slow.
@@ -68,6 +69,8 @@ class Incoming:
         path, _, query = event.target.decode("latin-1").partition("?")
         if not path.startswith("/"):
             raise h11.RemoteProtocolError("the request target must be a path")
+        lengths = [value for name, value in event.headers if name == b"content-length"]
+        self._declared = int(lengths[0]) if lengths else 0
         return Request(event.method.decode("latin-1"), path, query, list(event.headers))
 
     async def body(self) -> AsyncIterator[bytes]:
@@ -84,13 +87,17 @@ class Incoming:
                 raise ConnectionError("the request ended in the middle of its body")
 
     async def short_body(self, limit: int) -> bytes | None:
-        """The whole body, None if it has over ``limit`` bytes.
+        """The whole body, None if it has over ``limit`` bytes: known by its length before it is
+        read, else read so far and no further.
 
         Raises
         ------
         asyncio.TimeoutError
             It is slower than a head may be: a stranger must not hold a connection by it.
         """
+
+        if self._declared > limit:
+            return None
 
         async def read() -> bytes | None:
             data = b""

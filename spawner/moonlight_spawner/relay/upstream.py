@@ -28,8 +28,9 @@ class Target:
     """Where the next hop listens.
 
     Either ``path`` (a Unix socket) or ``addresses`` and ``port``; ``certificate`` is the PEM that
-    a TLS peer must show, to the byte. ``headers`` go with every request. ``uid`` is whose the
-    listening port on this machine has to be: anyone may have taken a port of the loopback.
+    a TLS peer must show, to the byte, and ``name`` what it is asked for (:mod:`.knock`).
+    ``headers`` go with every request. ``uid`` is whose the listening port on this machine has to be:
+    anyone may have taken a port of the loopback.
     """
 
     path: str | None = None
@@ -37,6 +38,7 @@ class Target:
     port: int = 0
     certificate: str | None = None
     headers: Headers = field(default_factory=list)
+    name: str = ""
     uid: int | None = None
 
     def __str__(self) -> str:
@@ -57,7 +59,11 @@ async def connect(target: Target) -> Wire:
         context = _pinned(target.certificate) if target.certificate else None
         attempts = [
             loop.create_connection(
-                Wire, address, target.port, ssl=context, server_hostname="" if context else None
+                Wire,
+                address,
+                target.port,
+                ssl=context,
+                server_hostname=target.name if context else None,
             )
             for address in target.addresses
         ]

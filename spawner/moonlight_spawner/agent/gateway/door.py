@@ -7,19 +7,26 @@ import re
 import secrets
 import time
 from collections import OrderedDict, deque
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from ...relay import headers as h
 from ...relay.incoming import Request
+from ...relay.knock import knock
+from ...relay.origin import comes_by_https, is_own
+from . import gate
 
 MAX_LOGIN_BYTES = 4096
+_KNOCK = re.compile(rb"[0-9a-f]{32}\.session")
+_BEARER = re.compile(rb"\r\nauthorization: *bearer +([^\s]+)", re.IGNORECASE)
+_MOST_SHOWN = 8
 _FAILURES, _WINDOW_SECONDS, _PEERS = 10, 60.0, 1024
 
 
 class Door:
     """Checks the token of one session.
 
-    The cookie holds a random value of this gateway, not the token, and ends with the gateway. The
+    The cookie holds a random value of this gateway, not the token, and ends with the gateway; so does
+    ``page``, which the session's own page has in memory and no other page (:mod:`.gate`). The
     token has 256 bits, so guessing is hopeless; wrong guesses are slowed down per address all the
     same, and never lock out the right token.
     """
@@ -27,8 +34,21 @@ class Door:
     def __init__(self, token: str, session_id: str):
         self._token = token.encode()
         self._cookie = secrets.token_urlsafe(32)
+        self.page = secrets.token_urlsafe(32)
+        self._knock = knock(self._token)
         self._cookie_name = "moonlight_" + re.sub(r"[^a-z0-9]", "", session_id[-10:])
         self._failures: OrderedDict[str, deque[float]] = OrderedDict()
+
+    def knows(self, words: bytes) -> bool:
+        """Whether the first words of a connection are of somebody who knows the session's secrets.
+
+        It opens nothing; see :mod:`moonlight_spawner.relay.knock`.
+        """
+        found = [(m[0].decode(), self._knock) for m in _KNOCK.finditer(words)]
+        found += [(m[1].decode("latin-1"), self._token.decode()) for m in _BEARER.finditer(words)]
+        cookie = re.compile(re.escape(self._cookie_name.encode()) + rb"=([^;\s]+)")
+        found += [(m[1].decode("latin-1"), self._cookie) for m in cookie.finditer(words)]
+        return any(_same(shown, secret) for shown, secret in found[:_MOST_SHOWN])
 
     def admits(self, request: Request) -> bool:
         """Whether the request carries the bearer or the cookie."""
@@ -55,6 +75,10 @@ class Door:
             for name, _, value in pairs
         )
 
+    def has_page(self, request: Request) -> bool:
+        """Whether the session's own page sent this."""
+        return _same(gate.token_of(request), self.page)
+
     def login(self, body: bytes, peer: str) -> int:
         """HTTP status for a login form: 303 if the token is right, else 403 or 429."""
         try:
@@ -68,10 +92,10 @@ class Door:
 
     def set_cookie(self, secure: bool, path: str) -> bytes:
         """The Set-Cookie header; ``path`` keeps it from the sessions of others on the same origin."""
-        cookie = f"{self._cookie_name}={self._cookie}; HttpOnly; SameSite=Lax; Path={path}"
+        cookie = f"{self._cookie_name}={self._cookie}; HttpOnly; SameSite=Strict; Path={path}"
         return (cookie + "; Secure" if secure else cookie).encode()
 
-    def same_origin(self, request: Request) -> bool:
+    def same_origin(self, request: Request, tls: bool) -> bool:
         """Whether a browser sent this from a page of the same host, or says nothing of a page.
 
         A bearer is not sent by a browser on its own; a cookie is, so with a cookie this is asked.
@@ -83,14 +107,10 @@ class Door:
         hosts |= {
             part.strip() for part in h.get(request.headers, b"x-forwarded-host").split(",") if part
         }
-        try:
-            page = urlsplit(origin).netloc
-        except ValueError:
-            return False
-        return bool(page) and page in hosts
+        return is_own(origin, hosts, comes_by_https(request.headers, tls))
 
     def _is_token(self, value: str) -> bool:
-        return hmac.compare_digest(value.encode("utf-8", "replace"), self._token)
+        return _same(value, self._token.decode())
 
     def _too_many(self, peer: str) -> bool:
         recent = self._failures.setdefault(peer, deque(maxlen=_FAILURES))
@@ -100,3 +120,7 @@ class Door:
         full = len(recent) == _FAILURES and time.monotonic() - recent[0] < _WINDOW_SECONDS
         recent.append(time.monotonic())
         return full
+
+
+def _same(shown: str, secret: str) -> bool:
+    return hmac.compare_digest(shown.encode("utf-8", "replace"), secret.encode())

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import logging
-import re
 import socket
 import ssl
 from collections.abc import Callable
@@ -15,22 +14,23 @@ from typing import Any, Protocol
 
 import h11
 
-from ... import pages
 from ...control import MAX_BODY_BYTES
 from ...relay import headers as h
 from ...relay.incoming import Incoming, Request
 from ...relay.upstream import Target, UpstreamError
 from ...relay.wire import Wire, WireClosed
+from . import gate
 from .door import MAX_LOGIN_BYTES, Door
-from .forward import relay_exchange, relay_stream
-from .strangers import Strangers, Visitor
+from .forward import relay_exchange, relay_page, relay_stream
+from .listener import Listener
+from .replies import NO_STORE, reply_page, without_prefix
+from .strangers import Visitor
 
 log = logging.getLogger(__name__)
 
-_MAX_CONNECTIONS = 1024
 _TLS_SECONDS = 10.0
-_TLS_FIRST_BYTE = 0x16  # a TLS record of type handshake; HTTP begins with a letter
-_NODE_PREFIX = re.compile(r"/(?:secure_)?r?node/[A-Za-z0-9._-]+/[0-9]{1,5}(?=/|$)")
+_AWAY = "host_away"
+_JSON = [(b"content-type", b"application/json"), *NO_STORE]
 
 
 class Local(Protocol):
@@ -84,10 +84,7 @@ class Gateway:
         self._plain_http = plain_http
         self._signaling_path = signaling_path
         self._host = host
-        self._socket: socket.socket | None = None
-        self._accepting: asyncio.Task[None] | None = None
-        self._connections: set[asyncio.Task[None]] = set()
-        self._strangers = Strangers()
+        self._listener = Listener(self._serve, door.knows)
         self.port = 0
 
     async def start(self, address: str) -> None:
@@ -98,48 +95,15 @@ class Gateway:
         OSError
             The address is not one of this node.
         """
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        self._socket = socket.create_server((address, 0), family=family, backlog=128)
-        self._socket.setblocking(False)
-        self.port = self._socket.getsockname()[1]
-        self._accepting = asyncio.ensure_future(self._accept(self._socket))
+        self.port = self._listener.open(address)
 
     async def stop(self) -> None:
         """Close the port and every connection."""
-        tasks = list(self._connections)
-        if self._accepting:
-            tasks.append(self._accepting)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        if self._socket:
-            self._socket.close()
+        await self._listener.close()
 
-    async def _accept(self, listener: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                connection, address = await loop.sock_accept(listener)
-            except OSError as e:  # out of file descriptors, or the peer left already
-                log.warning("cannot accept a connection: %s", e)
-                await asyncio.sleep(0.1)
-                continue
-            if len(self._connections) >= _MAX_CONNECTIONS:
-                connection.close()
-                continue
-            task: asyncio.Task[None] = asyncio.ensure_future(
-                self._serve(connection, str(address[0]))
-            )
-            self._connections.add(task)
-            task.add_done_callback(self._connections.discard)
-
-    async def _serve(self, connection: socket.socket, address: str) -> None:
+    async def _serve(self, connection: socket.socket, secure: bool, visitor: Visitor) -> None:
         wire: Wire | None = None
-        task = asyncio.current_task()
-        assert task
-        visitor = self._strangers.let_in(address, task.cancel)
         try:
-            secure = await asyncio.wait_for(_is_tls(connection), _TLS_SECONDS)
             _, wire = await asyncio.get_running_loop().connect_accepted_socket(
                 Wire,
                 connection,
@@ -179,17 +143,21 @@ class Gateway:
 
     async def _answer(self, incoming: Incoming, request: Request, secure: bool) -> bool:
         """Answer one request; True if the connection has become a stream and is over."""
-        request, prefix = _without_prefix(request)
+        request, prefix = without_prefix(request)
+        bearer = self._door.has_bearer(request)
         if request.path == "/login":
             await self._login(incoming, request, secure, prefix)
-        elif not self._door.admits(request):
-            await _page(incoming, request, 401, "login_needed")
+        elif not (bearer or self._door.has_cookie(request)):
+            await reply_page(incoming, request, 401, "login_needed")
         elif request.path == "/healthz":
-            await incoming.answer(
-                200, [(b"content-type", b"application/json"), *_NO_STORE], self._health()
-            )
-        elif self._door.has_cookie(request) and not self._door.same_origin(request):
-            await _page(incoming, request, 403, "other_origin")
+            await incoming.answer(200, _JSON, self._health())
+        elif self._door.has_cookie(request) and not self._door.same_origin(request, secure):
+            await reply_page(incoming, request, 403, "other_origin")
+        elif request.path == gate.SCRIPT:
+            headers = [(b"content-type", b"text/javascript"), *NO_STORE]
+            await incoming.answer(200, headers, gate.script())
+        elif not bearer and gate.refuses(request) and not self._door.has_page(request):
+            await reply_page(incoming, request, 403, "page_needed")
         elif request.path.startswith("/control/"):
             await self._control(incoming, request)
         elif self._host and (known := self._host.answer(request.path)):
@@ -200,9 +168,9 @@ class Gateway:
                 request = replace(request, path=self._signaling_path)
             websocket = h.is_websocket(request.headers)
             if self._host and (why := self._host.refusal(request.method, request.path, websocket)):
-                await _page(incoming, request, 403, why)
+                await reply_page(incoming, request, 403, why)
                 return incoming.unread()
-            return await self._relay(incoming, request)
+            return await self._relay(incoming, request, bearer)
         return incoming.unread()
 
     def _health(self) -> bytes:
@@ -210,29 +178,31 @@ class Gateway:
 
     async def _login(self, incoming: Incoming, request: Request, secure: bool, prefix: str) -> None:
         if request.method != "POST":
-            await _page(incoming, request, 405 if request.method != "GET" else 401, "login_needed")
+            await reply_page(
+                incoming, request, 405 if request.method != "GET" else 401, "login_needed"
+            )
             return
         body = await incoming.short_body(MAX_LOGIN_BYTES)
         if body is None:
-            await _page(incoming, request, 413, "login_refused")
+            await reply_page(incoming, request, 413, "login_refused")
             return
         status = self._door.login(body, incoming.wire.peer)
         if status != 303:
-            await _page(incoming, request, status, "login_refused")
+            await reply_page(incoming, request, status, "login_refused")
             return
         secure = secure or h.get(request.headers, b"x-forwarded-proto") == "https"
         cookie = self._door.set_cookie(secure, prefix or "/")
         # Relative: the gateway cannot know under which path the browser sees it.
-        await incoming.answer(303, [(b"location", b"./"), (b"set-cookie", cookie), *_NO_STORE])
+        await incoming.answer(303, [(b"location", b"./"), (b"set-cookie", cookie), *NO_STORE])
 
     async def _control(self, incoming: Incoming, request: Request) -> None:
         """The host's own API. For the portal alone: a page of the desktop has the cookie too."""
         if not self._door.has_bearer(request) or self._host is None:
-            await _page(incoming, request, 403, "login_refused")
+            await reply_page(incoming, request, 403, "login_refused")
             return
         data = await incoming.short_body(MAX_BODY_BYTES)
         if data is None:
-            await _page(incoming, request, 413, "login_refused")
+            await reply_page(incoming, request, 413, "login_refused")
             return
         try:
             body = json.loads(data or b"null")
@@ -240,67 +210,26 @@ class Gateway:
             body = None
         path = request.path.removeprefix("/control")
         status, answer = await self._host.control(request.method, path, body)
-        headers = [(b"content-type", b"application/json"), *_NO_STORE]
-        await incoming.answer(status, headers, json.dumps(answer).encode())
+        await incoming.answer(status, _JSON, json.dumps(answer).encode())
 
-    async def _relay(self, incoming: Incoming, request: Request) -> bool:
+    async def _relay(self, incoming: Incoming, request: Request, bearer: bool) -> bool:
         target = self._target()
         try:
             if target is None:
                 raise UpstreamError("the streaming host is starting again")
             if h.is_websocket(request.headers):
                 return await relay_stream(incoming, request, target)
-            await relay_exchange(incoming, request, target)
+            if gate.is_page(request) and not bearer:
+                await relay_page(incoming, request, target, self._door.page)
+            else:
+                await relay_exchange(incoming, request, target)
         except UpstreamError as e:
             log.warning("%s %s: %s", request.method, request.path, e)
             if incoming.wire.transport.is_closing():
                 return True
             with contextlib.suppress(h11.LocalProtocolError):  # the answer had begun already
-                await _page(incoming, request, 502, self._host.absence if self._host else _AWAY)
+                page = self._host.absence if self._host else _AWAY
+                await reply_page(incoming, request, 502, page)
                 return incoming.unread()
             return True
         return incoming.unread()
-
-
-_AWAY = "host_away"
-_NO_STORE: h.Headers = [(b"cache-control", b"no-store")]
-
-
-async def _page(incoming: Incoming, request: Request, status: int, name: str) -> None:
-    language = h.get(request.headers, b"accept-language")
-    if "text/html" in h.get(request.headers, b"accept"):
-        kind, body = b"text/html; charset=utf-8", pages.html(name, language)
-    else:
-        kind, body = b"application/json", pages.json_error(name, language)
-    headers = [(b"content-type", kind), *_NO_STORE]
-    if request.method == "HEAD":
-        body = b""
-    await incoming.answer(status, headers, body)
-
-
-def _without_prefix(request: Request) -> tuple[Request, str]:
-    """Open OnDemand sends ``/node/HOST/PORT/x`` as it is (``/rnode`` sends ``/x``)."""
-    match = _NODE_PREFIX.match(request.path)
-    if not match:
-        return request, ""
-    path = request.path[match.end() :] or "/"
-    return replace(request, path=path), match[0]
-
-
-async def _is_tls(connection: socket.socket) -> bool:
-    """Look at the first byte without taking it."""
-    connection.setblocking(False)
-    loop = asyncio.get_running_loop()
-    readable: asyncio.Future[None] = loop.create_future()
-
-    def ready() -> None:
-        if not readable.done():
-            readable.set_result(None)
-
-    loop.add_reader(connection, ready)
-    try:
-        await readable
-    finally:
-        loop.remove_reader(connection)
-    first = connection.recv(1, socket.MSG_PEEK)
-    return bool(first) and first[0] == _TLS_FIRST_BYTE

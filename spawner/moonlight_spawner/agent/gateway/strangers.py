@@ -1,15 +1,87 @@
-"""Connections that have not shown the token yet: few at once, and they keep nobody out.
+"""Connections that have not shown a secret of the session yet: few at once, and not too fast.
 
-All users of a Jupyter host come from its address, the session's owner too. So a full house turns
-the stranger away who has waited longest; the owner's requests show the token at once.
+All users of a Jupyter host come from its address, the session's owner too. Those whom the listener
+knows are no strangers; for the rest (browsers through a portal's node proxy) holds: who is in the
+middle of a handshake is left in peace for a while, also when the house is full, because it is the
+newest of a flood that are turned away then; and what an owner used up he gets back with his cookie.
 """
 
 from __future__ import annotations
 
+import ipaddress
+import time
+from collections import OrderedDict
 from collections.abc import Callable
 
 MAX_STRANGERS = 256
 MAX_STRANGERS_OF_ONE = 64
+# Of one source, and of all: a TLS handshake takes about a millisecond of CPU.
+_RATE, _BURST = 64.0, 256.0
+_RATE_OF_ALL, _BURST_OF_ALL = 256.0, 512.0
+_SOURCES = 1024
+_GRACE_SECONDS = 2.0
+
+
+def source(address: str) -> str:
+    """Whose an address is taken to be: the machine's own are one, and one network has many of IPv6."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    ip = getattr(ip, "ipv4_mapped", None) or ip
+    if ip.is_loopback:
+        return "loopback"
+    if ip.version == 6:
+        return str(ipaddress.ip_network((ip, 64), strict=False))
+    return str(ip)
+
+
+class Bucket:
+    """So many at once, then so many a second."""
+
+    def __init__(self, rate: float, burst: float):
+        self._rate, self._burst = rate, burst
+        self._left = burst
+        self._at = time.monotonic()
+
+    def take(self) -> bool:
+        now = time.monotonic()
+        self._left = min(self._burst, self._left + (now - self._at) * self._rate)
+        self._at = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+    def give_back(self) -> None:
+        self._left = min(self._burst, self._left + 1)
+
+
+class Visitor:
+    """One connection: a stranger until :meth:`admit` or :meth:`leave`, if it ever was one."""
+
+    def __init__(self, here: list[Visitor] | None = None, address: str = ""):
+        self.address = address
+        self.came = time.monotonic()
+        self.turn_away: Callable[[], object] = lambda: None
+        self.buckets: tuple[Bucket, ...] = ()
+        self._here = here
+
+    @property
+    def stranger(self) -> bool:
+        return self._here is not None and self in self._here
+
+    def leave(self) -> None:
+        if self.stranger:
+            assert self._here is not None
+            self._here.remove(self)
+
+    def admit(self) -> None:
+        """It has shown that it may come."""
+        if self.stranger:
+            for bucket in self.buckets:
+                bucket.give_back()
+        self.leave()
 
 
 class Strangers:
@@ -17,34 +89,39 @@ class Strangers:
 
     def __init__(self) -> None:
         self._here: list[Visitor] = []
+        self._all = Bucket(_RATE_OF_ALL, _BURST_OF_ALL)
+        self._sources: OrderedDict[str, Bucket] = OrderedDict()
 
-    def let_in(self, address: str, turn_away: Callable[[], object]) -> Visitor:
-        """A new connection. ``turn_away`` closes it, if others come before it shows a token."""
-        address = "loopback" if address.startswith("127.") else address
+    def let_in(self, address: str) -> Visitor | None:
+        """A new connection of this source; None if it has to go.
+
+        Whoever has waited for long makes room for it: ``turn_away`` is called.
+        """
         of_the_same = [v for v in self._here if v.address == address]
+        oldest = None
         if len(of_the_same) >= MAX_STRANGERS_OF_ONE:
-            of_the_same[0].turn_away()
+            oldest = of_the_same[0]
         elif len(self._here) >= MAX_STRANGERS:
-            self._here[0].turn_away()
-        visitor = Visitor(self._here, address, turn_away)
+            oldest = self._here[0]
+        if oldest and time.monotonic() - oldest.came < _GRACE_SECONDS:
+            return None
+        bucket = self._bucket(address)
+        if not bucket.take():
+            return None
+        if not self._all.take():
+            bucket.give_back()
+            return None
+        if oldest:
+            oldest.leave()
+            oldest.turn_away()
+        visitor = Visitor(self._here, address)
+        visitor.buckets = (bucket, self._all)
         self._here.append(visitor)
         return visitor
 
-
-class Visitor:
-    """One connection: a stranger until :meth:`admit` or :meth:`leave`."""
-
-    def __init__(self, here: list[Visitor], address: str, turn_away: Callable[[], object]):
-        self.address = address
-        self._here = here
-        self._close = turn_away
-
-    def turn_away(self) -> None:
-        self.leave()
-        self._close()
-
-    def leave(self) -> None:
-        if self in self._here:
-            self._here.remove(self)
-
-    admit = leave
+    def _bucket(self, address: str) -> Bucket:
+        bucket = self._sources.setdefault(address, Bucket(_RATE, _BURST))
+        self._sources.move_to_end(address)
+        while len(self._sources) > _SOURCES:
+            self._sources.popitem(last=False)
+        return bucket

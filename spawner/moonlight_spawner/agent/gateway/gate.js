@@ -1,0 +1,72 @@
+// The page's own token, for a door whose cookie pages of other users are sent with too (Open
+// OnDemand's /node is one origin for all). The gateway puts the token into the page that a navigation
+// gets, and nowhere else; from here it goes with what the page opens and asks for, in memory only.
+(() => {
+  const meta = document.querySelector('meta[name="moonlight-page"]');
+  const base = new URL('.', document.currentScript.src);
+  document.currentScript.remove();
+  if (!meta) return;
+  const token = meta.content;
+  meta.remove();
+
+  // In a worker too, so of its surroundings it knows only what it is given.
+  const install = (token, host, path) => {
+    const header = 'X-Moonlight-Page';
+    const isOurs = (address) => {
+      try {
+        const base = self.document ? document.baseURI : undefined;
+        const url = new URL(address, base);
+        return url.host === host && url.pathname.startsWith(path);
+      } catch {
+        return false;
+      }
+    };
+    self.WebSocket = new Proxy(self.WebSocket, {
+      construct(target, [url, protocols = [], ...more], newTarget) {
+        const own = isOurs(url) ? ['moonlight-page', `moonlight-page.${token}`] : [];
+        return Reflect.construct(target, [url, [protocols, own].flat(), ...more], newTarget);
+      },
+    });
+    const { fetch } = self;
+    self.fetch = (input, init) => {
+      const request = input instanceof Request ? input : null;
+      if (!isOurs(request ? request.url : input)) return fetch(input, init);
+      const headers = new Headers(init?.headers ?? request?.headers);
+      headers.set(header, token);
+      return fetch(input, { ...init, headers });
+    };
+    const { open } = self.XMLHttpRequest.prototype;
+    self.XMLHttpRequest.prototype.open = function (...words) {
+      open.apply(this, words);
+      if (isOurs(words[1])) this.setRequestHeader(header, token);
+    };
+  };
+  install(token, base.host, base.pathname);
+
+  // A worker that is made of a text gets the same in front of it.
+  const words = [token, base.host, base.pathname].map((word) => JSON.stringify(word)).join();
+  const before = `(${install})(${words});\n`;
+  const texts = new Map();
+  const { createObjectURL, revokeObjectURL } = URL;
+  URL.createObjectURL = (object) => {
+    const url = createObjectURL.call(URL, object);
+    if (object instanceof Blob && object.type.includes('javascript')) texts.set(url, object);
+    return url;
+  };
+  URL.revokeObjectURL = (url) => {
+    texts.delete(String(url));
+    revokeObjectURL.call(URL, url);
+  };
+  self.Worker = new Proxy(self.Worker, {
+    construct(target, [url, ...more], newTarget) {
+      const text = texts.get(String(url));
+      if (!text) return Reflect.construct(target, [url, ...more], newTarget);
+      const whole = createObjectURL.call(URL, new Blob([before, text], { type: text.type }));
+      try {
+        return Reflect.construct(target, [whole, ...more], newTarget);
+      } finally {
+        revokeObjectURL.call(URL, whole);
+      }
+    },
+  });
+})();

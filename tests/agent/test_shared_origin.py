@@ -1,0 +1,197 @@
+"""Open OnDemand's door, where the pages of all users are one origin: a real browser, a real desktop.
+
+The owner logs in and types; then he opens a page of another user, which his cookie goes with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from tests.cluster.users import TestUser
+from tests.support.chromium import chromium, colours, person
+from tests.support.one_origin import Front
+from tests.support.waiting import wait_for
+
+from .conftest import Launch
+from .sessions import AgentSession, settings
+from .test_sunshine_encoders import site
+
+_DESKTOP_COLOURS = 200
+
+# All that a page may try by itself. Each gives what it got, or why it got nothing.
+HOSTILE = """<!doctype html><html><head><title>a stranger's page</title></head><body><script>
+const theirs = '/node/n1/PORT';
+const tell = async (name, what) => {
+  try { results[name] = String(await what()); } catch (e) { results[name] = 'error ' + e; }
+};
+const got = async (path, init) => {
+  const answer = await fetch(theirs + path, init);
+  const text = await answer.text();
+  return answer.status + (text.includes('moonlight-page') ? ' with the token' : '');
+};
+const opened = (path, protocols) => new Promise((done) => {
+  const socket = new WebSocket('wss://' + location.host + theirs + path, protocols);
+  socket.onopen = () => done('open');
+  socket.onerror = () => done('refused');
+});
+const framed = (path) => new Promise((done) => {
+  const frame = document.createElement('iframe');
+  frame.onload = () => {
+    const page = frame.contentDocument;
+    done(page ? page.documentElement.outerHTML : 'nothing');
+  };
+  frame.src = theirs + path;
+  document.body.append(frame);
+});
+const results = {};
+(async () => {
+  await tell('page', () => got('/'));
+  await tell('as a page', () => got('/', { headers: { Accept: 'text/html' } }));
+  await tell('script', () => got('/gate.js').then((said) => said.slice(0, 3)));
+  await tell('files', () => got('/api/files/'));
+  await tell('files as it', () => got('/api/files/', { referrer: theirs + '/' }));
+  await tell('screenshot', () => got('/api/screenshot'));
+  await tell('encoded', () => got('/%61pi/screenshot'));
+  await tell('upload', () => got('/api/upload', { method: 'POST', body: 'x' }));
+  await tell('wrong token', () => got('/api/files/', { headers: { 'X-Moonlight-Page': 'guess' } }));
+  await tell('stream', () => opened('/api/websockets'));
+  await tell('signaling', () => opened('/signaling'));
+  await tell('guessed', () => opened('/api/websockets', ['moonlight-page', 'moonlight-page.guess']));
+  await tell('frame', async () => (await framed('/')).includes('moonlight-page'));
+  await tell('frame that is refused', async () => (await framed('/')).includes('own window only'));
+  results.done = 'true';
+})();
+</script></body></html>
+"""
+DASHBOARD = """<!doctype html><html><body><form method="post" action="/node/n1/PORT/login">
+<input type="hidden" name="token" value="TOKEN"><button>Launch</button></form></body></html>"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as one:
+        yield one
+
+
+@pytest.fixture
+def victim(browser: Browser) -> Iterator[BrowserContext]:
+    with person(browser, ignore_https_errors=True) as one:
+        yield one
+
+
+@pytest.fixture
+def session(launch: Launch, user: TestUser) -> AgentSession:
+    session = launch(env=settings(user))
+    session.wait_running()
+    return session
+
+
+@pytest.fixture
+def front(session: AgentSession) -> Iterator[Front]:
+    port = str(session.gateway.port)
+    form = DASHBOARD.replace("PORT", port).replace("TOKEN", session.token)
+    with Front({"/pun/sys/dashboard": form, "/hostile": HOSTILE.replace("PORT", port)}) as front:
+        yield front
+
+
+def test_the_owner_works_and_a_page_of_another_user_gets_nothing(
+    session: AgentSession, front: Front, victim: BrowserContext, user: TestUser
+) -> None:
+    page = victim.new_page()
+    page.goto(f"{front.url}/pun/sys/dashboard")
+    page.get_by_text("Launch").click()
+    wait_for_desktop(page)
+    cookie = next(c for c in victim.cookies() if c["name"].startswith("moonlight_"))
+    assert cookie["sameSite"] == "Strict" and cookie["path"] == f"/node/n1/{session.gateway.port}"
+    typed(page, user)
+    page.reload()  # the address alone opens it again
+    wait_for_desktop(page)
+
+    hostile = victim.new_page()
+    hostile.goto(f"{front.url}/hostile")
+    hostile.wait_for_function("results.done")
+    got = hostile.evaluate("results")
+    assert got == {
+        "page": "200",  # the host's own page, which shows nothing by itself
+        "as a page": "403",
+        "script": "200",
+        "files": "403",
+        "files as it": "403",
+        "screenshot": "403",
+        "encoded": "403",
+        "upload": "403",
+        "wrong token": "403",
+        "stream": "refused",
+        "signaling": "refused",
+        "guessed": "refused",
+        "frame": "false",
+        "frame that is refused": "true",
+        "done": "true",
+    }
+    for log in session.directory.glob("*.log"):
+        assert "moonlight-page" not in log.read_text("utf-8", "replace")
+    assert "moonlight-page" not in page.url and "token" not in page.url
+
+
+def test_the_owners_page_lists_and_fetches_his_files(
+    session: AgentSession, front: Front, victim: BrowserContext, user: TestUser
+) -> None:
+    (user.home / "Desktop" / "result.txt").write_text("forty-two")
+    page = victim.new_page()
+    page.goto(f"{front.url}/pun/sys/dashboard")
+    page.get_by_text("Launch").click()
+    page.wait_for_function("!!document.querySelector('#root')")
+    base = f"/node/n1/{session.gateway.port}"
+    fetched = f"fetch('{base}/api/files/result.txt').then((a) => a.text())"
+    assert page.evaluate(fetched) == "forty-two"
+    by_xhr = f"""new Promise((done) => {{
+      const asked = new XMLHttpRequest();
+      asked.open('GET', '{base}/api/files/result.txt');
+      asked.onload = () => done(asked.responseText);
+      asked.send();
+    }})"""
+    assert page.evaluate(by_xhr) == "forty-two"
+    in_a_worker = f"""new Promise((done) => {{
+      const text = "fetch('{front.url}{base}/api/files/result.txt').then((a) => a.text())"
+        + ".then((text) => postMessage(text))";
+      const blob = new Blob([text], {{ type: 'text/javascript' }});
+      new Worker(URL.createObjectURL(blob)).onmessage = (e) => done(e.data);
+    }})"""
+    assert page.evaluate(in_a_worker) == "forty-two"
+    frame = f"""new Promise((done) => {{
+      const frame = document.createElement('iframe');
+      frame.onload = () => done(frame.contentDocument.body.innerText);
+      frame.src = '{base}/api/files/';
+      document.body.append(frame);
+    }})"""
+    assert "result.txt" in page.evaluate(frame)
+    # And nothing of it is left where another script could find it.
+    assert page.evaluate("document.documentElement.outerHTML.includes('moonlight-page')") is False
+
+
+def test_sunshines_page_streams_behind_the_same_door(
+    launch: Launch, victim: BrowserContext, user: TestUser
+) -> None:
+    session = launch(env=site(user))
+    session.wait_running()
+    form = DASHBOARD.replace("PORT", str(session.gateway.port)).replace("TOKEN", session.token)
+    with Front({"/pun/sys/dashboard": form}) as front:
+        page = victim.new_page()
+        page.goto(f"{front.url}/pun/sys/dashboard")
+        page.get_by_text("Launch").click()
+        page.locator("#state", has_text="connected").wait_for()
+        page.wait_for_function("Number(document.querySelector('#frames').textContent) > 5")
+
+
+def wait_for_desktop(page: Page) -> None:
+    wait_for(lambda: colours(page.screenshot()) > _DESKTOP_COLOURS, interval=0.5)
+
+
+def typed(page: Page, user: TestUser) -> None:
+    from tests.browser.desktop import type_command
+
+    result = user.home / "typed.txt"
+    assert type_command(page, f"echo it works > {result}", result).strip() == "it works"
