@@ -111,9 +111,10 @@ class MoonlightAPIHandler(JSONErrors, ManagerMixin, APIHandler):
     _prepared_future: Any  # tornado's, for when the body may come
 
     async def _execute(self, transforms: Any, *args: bytes, **kwargs: bytes) -> None:
-        """A short body comes first, as in every handler that does not stream: an answer before it
-        would be lost on the way, because the connection is closed with the body unread."""
-        if 0 < self._declared() <= _SHORT_BYTES and self._prepared_future:
+        """A short body comes first, as in every handler that does not stream: tornado closes the
+        connection behind an answer that does not wait for the end of its request, and what is
+        closed with a body unread may lose the answer."""
+        if self._declared() <= _SHORT_BYTES and self._prepared_future:
             ready, self._prepared_future = self._prepared_future, None
             ready.set_result(None)
             with contextlib.suppress(StreamClosedError):
@@ -151,6 +152,8 @@ class MoonlightAPIHandler(JSONErrors, ManagerMixin, APIHandler):
         return int(length) if length.isdigit() else 0
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
+        if self._declared() > _SHORT_BYTES:
+            self.set_header("Connection", "close")
         self.write_json_error(status_code, **kwargs)
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:

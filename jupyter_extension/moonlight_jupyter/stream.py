@@ -127,6 +127,8 @@ class StreamHandler(JSONErrors, ManagerMixin, JupyterHandler):
         self._close()
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
+        # tornado closes it behind an answer that does not wait for the request's end.
+        self.set_header("Connection", "close")
         if _wants_page(self):
             super().write_error(status_code, **kwargs)
         else:
@@ -244,6 +246,7 @@ class StreamHandler(JSONErrors, ManagerMixin, JupyterHandler):
     def _page(self, status: int, name: str, detail: str = "") -> None:
         language = self.request.headers.get("Accept-Language", "")
         self.set_status(status)
+        self.set_header("Connection", "close")  # as in write_error
         self.set_header("Cache-Control", "no-store")
         if _wants_page(self):
             self.set_header("Content-Type", "text/html; charset=utf-8")
