@@ -67,6 +67,7 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
         "quick": options.quick,
         "machine": machine.facts(),
         "parts": {},
+        "left_out": {},
         "failed": {},
     }
     for name in options.only:
@@ -79,6 +80,8 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
                 result["failed"][name] = type(e).__name__
                 continue
         result["parts"][name] = part.as_json()
+        if part.left_out:  # their names: a reason may name files, which do not belong in a result
+            result["left_out"][name] = list(part.left_out)
         print("\n".join(part.lines()), flush=True)
     result["machine"]["load_after"] = round(os.getloadavg()[0], 2)
     print(

@@ -9,12 +9,13 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from playwright.sync_api import Browser
 
-from .desktops import Desktop, Incumbent, sent_bytes, three_ways
-from .jupyter import SIZE, jupyter_server
+from .desktops import PEERS, Desktop, Incumbent, sent_bytes, three_ways
+from .jupyter import SIZE, Jupyter, jupyter_server
 from .page import DesktopPage, browser, harness_floor, open_page
 from .processes import CpuMeter
 from .report import Aim, Part
@@ -28,23 +29,32 @@ def run(directory: Path, options: argparse.Namespace, say: Callable[[str], None]
     """Measure; ``directory`` takes logs and records."""
     rounds, seconds, clicks = (1, 1.5, 5) if options.quick else (8, 3.0, 12)
     part = Part("browser")
-    incumbent = Incumbent(directory)
-    with jupyter_server(directory, incumbent.env) as jupyter, browser() as chromium:
+    incumbent = part.with_peer(Incumbent.NAME, lambda: Incumbent(directory))
+    env = incumbent.env if incumbent else {}
+    with jupyter_server(directory, env) as jupyter, browser() as chromium:
         _add_clicks(part, "harness floor", harness_floor(chromium, clicks))
         with three_ways(jupyter, directory) as desktops:
-            missing = incumbent.missing()
-            if missing:
-                say(f"browser: {incumbent.NAME} is left out: {missing}")
-            else:
-                with open_page(chromium, incumbent.url(jupyter), jupyter) as shown:
-                    shown.wait_for_picture(None)
-                desktops.append(incumbent.desktop(jupyter))
+            if incumbent:
+                first = partial(_first_visit, chromium, jupyter, incumbent)
+                if desktop := part.with_peer(incumbent.NAME, first):
+                    desktops.append(desktop)
             for number in range(rounds):
                 turn = number % len(desktops)
                 for desktop in desktops[turn:] + desktops[:turn]:
-                    _visit(part, chromium, desktop, directory, seconds, clicks)
+                    visit = partial(_visit, part, chromium, desktop, directory, seconds, clicks)
+                    if desktop.name in PEERS:
+                        part.with_peer(desktop.name, visit)
+                    else:
+                        visit()
                 say(f"browser: round {number + 1} of {rounds}")
     return part
+
+
+def _first_visit(chromium: Browser, jupyter: Jupyter, incumbent: Incumbent) -> Desktop:
+    incumbent.require()
+    with open_page(chromium, incumbent.url(jupyter), jupyter) as shown:
+        shown.wait_for_picture(None)
+    return incumbent.desktop(jupyter)
 
 
 def _visit(

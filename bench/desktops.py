@@ -22,6 +22,11 @@ from .jupyter import FPS, SIZE, Jupyter
 from .processes import DidNotStart, Program, answers, free_port
 
 _END_SECONDS = 30.0
+_SERVER_PROXY, _INCUMBENT = "jupyter-server-proxy", "jupyter-remote-desktop-proxy"
+#: Who is measured beside ours: without one of them the others still have their figures.
+PEERS = (_SERVER_PROXY, _INCUMBENT)
+# Its xstartup runs the desktop by dbus-launch.
+_INCUMBENT_NEEDS = {"vncserver": "tigervnc-standalone-server", "dbus-launch": "dbus-x11"}
 REQUEST = {"resolution": f"{SIZE[0]}x{SIZE[1]}", "fps": FPS, "hours": 1}
 
 
@@ -114,7 +119,7 @@ def three_ways(jupyter: Jupyter, directory: Path) -> Iterator[list[Desktop]]:
                     jupyter,
                 ),
                 Desktop(
-                    "jupyter-server-proxy",
+                    _SERVER_PROXY,
                     f"{jupyter.url}/proxy/{port}/",
                     jupyter.port,
                     *where,
@@ -128,7 +133,7 @@ def three_ways(jupyter: Jupyter, directory: Path) -> Iterator[list[Desktop]]:
 class Incumbent:
     """jupyter-remote-desktop-proxy in a Jupyter server: its X server starts at the first visit."""
 
-    NAME = "jupyter-remote-desktop-proxy"
+    NAME = _INCUMBENT
 
     def __init__(self, directory: Path):
         self._told = directory / "incumbent-display"
@@ -144,9 +149,11 @@ class Incumbent:
         self.env = {"JUPYTER_REMOTE_DESKTOP_PROXY_XSTARTUP": str(self._script)}
 
     @staticmethod
-    def missing() -> str | None:
-        """What it lacks on this machine."""
-        return None if shutil.which("vncserver") else "no vncserver (Debian: tigervnc)"
+    def require() -> None:
+        """Raises DidNotStart with what it lacks on this machine."""
+        for program, package in _INCUMBENT_NEEDS.items():
+            if shutil.which(program) is None:
+                raise DidNotStart(f"no {program} (Debian: {package})")
 
     def url(self, jupyter: Jupyter) -> str:
         return f"{jupyter.url}/desktop/"

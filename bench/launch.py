@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from playwright.sync_api import Browser
@@ -31,10 +32,9 @@ def run(directory: Path, options: argparse.Namespace, say: Callable[[str], None]
                 own.mkdir()
                 with jupyter_server(own, env) as jupyter:
                     _launch(part, chromium, jupyter, name)
-            if not Incumbent.missing():
-                own = directory / f"incumbent{number}"
-                own.mkdir()
-                _visit_incumbent(part, chromium, own)
+            own = directory / f"incumbent{number}"
+            own.mkdir()
+            part.with_peer(Incumbent.NAME, partial(_visit_incumbent, part, chromium, own))
             say(f"launch: round {number + 1} of {rounds}")
     return part
 
@@ -66,6 +66,7 @@ def _desktop_frame(shown: DesktopPage) -> bool:
 
 def _visit_incumbent(part: Part, chromium: Browser, directory: Path) -> None:
     incumbent = Incumbent(directory)
+    incumbent.require()
     with jupyter_server(directory, incumbent.env) as jupyter:
         with open_page(chromium, f"{jupyter.url}/api/status?token={jupyter.token}") as shown:
             began = time.monotonic()

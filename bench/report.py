@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,21 @@ class Part:
 
     name: str
     measures: dict[str, Measure] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+    def with_peer(self, name: str, visit: Callable[[], T]) -> T | None:
+        """What ``visit`` gives; a peer that does not run is left out with the reason, from now on.
+
+        Its own figures alone are missing then.
+        """
+        if name in self.left_out:
+            return None
+        try:
+            return visit()
+        except Exception as e:
+            first, _, _ = str(e).strip().partition("\n")
+            self.left_out[name] = f"{type(e).__name__}: {first}"
+            return None
 
     def measure(
         self, name: str, unit: str, more_is_better: bool, aims: Iterable[Aim] = ()
@@ -112,6 +129,7 @@ class Part:
     def lines(self) -> list[str]:
         """The part as a table: a head for each measure, a line for each route."""
         lines = [f"\n== {self.name} =="]
+        lines += [f"\n{name} is left out. {why}" for name, why in self.left_out.items()]
         for measure in self.measures.values():
             lines.append(f"\n{measure.name} [{measure.unit}]")
             for route in measure.values:

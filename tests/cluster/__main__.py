@@ -70,8 +70,12 @@ def up(options: argparse.Namespace) -> None:
 
 
 def main() -> int:
-    # SIGTERM becomes an exception, so that it ends the cluster in order as Ctrl-C does.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    # Both are told to whoever they are for, also where a shell has had them ignored: it does that
+    # to whatever it starts with `&`. `nohup` means it: that one stays when the terminal goes.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, interrupt)
     try:
         up(parser().parse_args())
     except KeyboardInterrupt:
@@ -80,6 +84,13 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def interrupt(*_: object) -> None:
+    """End everything in order; a second signal must not break that off."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: None)
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -227,6 +227,8 @@ class TestTheEnd:
         owner = subprocess.Popen(
             [*argv, f"--users={slurm_users.alice}"],
             cwd=REPOSITORY,
+            # As a shell does to what it starts with `&`.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
