@@ -209,8 +209,9 @@ class MoonlightSite(LoggingConfigurable):
     ).tag(config=True)
     port_max = Int(48989, min=1024, max=65535, help="Last port of that range.").tag(config=True)
     gateway_address = Unicode(
-        help="Address the gateway binds on the node, or a network like 10.1.0.0/16 in which the "
-        "node has one. Default: all addresses; without a batch system 127.0.0.1."
+        help="Address the gateway binds on the node, or a network like 10.1.0.0/16 or fd00:10::/64 in "
+        "which the node has one; `::` for all of IPv4 and IPv6. Default: all of IPv4; without a batch "
+        "system 127.0.0.1."
     ).tag(config=True)
     gateway_plain_http = Bool(
         False,

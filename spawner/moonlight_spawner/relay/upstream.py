@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import h11
 
+from .addresses import race
 from .headers import Headers
 from .wire import Wire, WireClosed
 
@@ -42,7 +43,8 @@ class Target:
     uid: int | None = None
 
     def __str__(self) -> str:
-        return self.path or f"{'/'.join(self.addresses)}:{self.port}"
+        names = (f"[{name}]" if ":" in name else name for name in self.addresses)
+        return self.path or f"{'/'.join(names)}:{self.port}"
 
 
 async def connect(target: Target) -> Wire:
@@ -53,38 +55,30 @@ async def connect(target: Target) -> Wire:
     UpstreamError
     """
     loop = asyncio.get_running_loop()
-    if target.path is not None:
-        attempts = [loop.create_unix_connection(Wire, target.path)]
-    else:
-        context = _pinned(target.certificate) if target.certificate else None
-        attempts = [
-            loop.create_connection(
-                Wire,
-                address,
-                target.port,
-                ssl=context,
-                server_hostname=target.name if context else None,
-            )
-            for address in target.addresses
-        ]
-    error: Exception = UpstreamError("no address is known")
-    wire: Wire | None = None
-    for attempt in attempts:
-        if wire is not None:
-            attempt.close()
-            continue
-        try:
-            _, wire = await asyncio.wait_for(attempt, CONNECT_SECONDS)
-        except (OSError, asyncio.TimeoutError, UnicodeError) as e:  # the last: no host's name
-            error = e
-    if wire is None:
-        raise UpstreamError(f"{target} cannot be reached: {str(error) or 'no answer'}") from error
+    try:
+        if target.path is not None:
+            opening = loop.create_unix_connection(Wire, target.path)
+            _, wire = await asyncio.wait_for(opening, CONNECT_SECONDS)
+        else:
+            wire = await race(target.addresses, target.port, lambda a: _open(target, a))
+    except (OSError, asyncio.TimeoutError, UnicodeError) as e:  # the last: no host's name
+        raise UpstreamError(f"{target} cannot be reached: {str(e) or 'no answer'}") from e
     if target.uid is not None and listening_uids(target.port) != {target.uid}:
         wire.abort()
         raise UpstreamError(f"{target} is another user's port")
+    return wire
+
+
+async def _open(target: Target, address: str) -> Wire:
+    """A connection to one of its addresses, with the certificate that it has to show."""
+    context = _pinned(target.certificate) if target.certificate else None
+    opening = asyncio.get_running_loop().create_connection(
+        Wire, address, target.port, ssl=context, server_hostname=target.name if context else None
+    )
+    _, wire = await asyncio.wait_for(opening, CONNECT_SECONDS)
     if target.certificate and not _same(wire, target.certificate):
         wire.abort()
-        raise UpstreamError(f"{target} shows another certificate than the session's own")
+        raise UpstreamError("it shows another certificate than the session's own")
     return wire
 
 

@@ -61,7 +61,10 @@ class Listener:
             The address is not one of this node.
         """
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        self._socket = socket.create_server((address, 0), family=family, backlog=_BACKLOG)
+        both = address == "::" and socket.has_dualstack_ipv6()
+        self._socket = socket.create_server(
+            (address, 0), family=family, backlog=_BACKLOG, dualstack_ipv6=both
+        )
         self._socket.setblocking(False)
         self._listen()
         return int(self._socket.getsockname()[1])

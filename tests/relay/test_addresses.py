@@ -1,0 +1,154 @@
+"""A node announces several addresses, and some of them do not answer from where the portal is."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable, Coroutine, Iterator
+
+import pytest
+from moonlight_spawner.relay import addresses
+from moonlight_spawner.relay.addresses import race
+from moonlight_spawner.relay.upstream import Target, connect
+
+from tests.support.waiting import PATIENCE
+
+from .gateway_process import RunningGateway
+
+
+def run(work: Callable[[], Coroutine[None, None, None]]) -> None:
+    asyncio.run(asyncio.wait_for(work(), PATIENCE))
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_remembered() -> Iterator[None]:
+    addresses._answered.clear()
+    yield
+    addresses._answered.clear()
+
+
+@contextlib.contextmanager
+def silent(address: str, port: int) -> Iterator[None]:
+    """An address that takes no connection and says nothing: its queue of those to accept is full."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind((address, port))
+        listener.listen(0)
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                waiting.connect((address, port))
+        yield
+
+
+class Door:
+    """A connection, or what stands for one, that remembers how it ended."""
+
+    def __init__(self, address: str):
+        self.address = address
+        self.aborted = False
+
+    def abort(self) -> None:
+        self.aborted = True
+
+
+class Peer:
+    """Opens doors: at once, never, or not at all, as each address is told to."""
+
+    def __init__(self, **behaviour: str):
+        self.behaviour = behaviour
+        self.asked: list[str] = []
+
+    async def open(self, address: str) -> Door:
+        self.asked.append(address)
+        if self.behaviour[address] == "silent":
+            await asyncio.Event().wait()
+        if self.behaviour[address] == "refuses":
+            raise ConnectionRefusedError(f"{address} refuses")
+        return Door(address)
+
+    async def race(self) -> str:
+        return (await race(list(self.behaviour), 1, self.open)).address
+
+
+def test_a_silent_address_is_passed_over_and_not_asked_first_again() -> None:
+    async def work() -> None:
+        peer = Peer(a="silent", b="answers", c="answers")
+        assert await peer.race() == "b"
+        assert peer.asked == ["a", "b"]
+        for _ in range(3):
+            peer.asked.clear()
+            assert await peer.race() == "b"
+            assert peer.asked == ["b"]
+
+    run(work)
+
+
+def test_a_refusal_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(addresses, "HEAD_START_SECONDS", PATIENCE * 2)
+
+    async def work() -> None:
+        assert await Peer(a="refuses", b="answers").race() == "b"
+
+    run(work)
+
+
+@pytest.mark.parametrize("change", ["silent", "refuses"])
+def test_one_that_stops_to_answer_is_replaced(change: str) -> None:
+    async def work() -> None:
+        peer = Peer(a="answers", b="answers")
+        assert await peer.race() == "a"
+        peer.behaviour["a"] = change
+        assert await peer.race() == "b"
+        peer.asked.clear()
+        assert await peer.race() == "b"
+        assert peer.asked == ["b"]
+
+    run(work)
+
+
+def test_what_is_told_of_several_failures_is_that_of_the_best() -> None:
+    async def work() -> None:
+        with pytest.raises(ConnectionRefusedError, match="a refuses"):
+            await Peer(a="refuses", b="refuses").race()
+
+    run(work)
+
+
+def test_whoever_gives_up_leaves_no_connection() -> None:
+    async def work() -> None:
+        doors: list[Door] = []
+
+        async def slow(address: str) -> Door:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:  # it comes in the very moment in which it is given up
+                doors.append(Door(address))
+            return doors[-1]
+
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(race(["a", "b"], 1, slow), addresses.HEAD_START_SECONDS * 2)
+        await asyncio.sleep(0)
+        assert len(doors) == 2 and all(door.aborted for door in doors)
+
+    run(work)
+
+
+def test_the_gateway_is_reached_behind_a_network_that_drops_what_comes(
+    gateway: RunningGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("moonlight_spawner.relay.upstream.CONNECT_SECONDS", PATIENCE * 2)
+    there = Target(
+        addresses=("127.0.0.77", "127.0.0.1"),
+        port=gateway.port,
+        certificate=gateway.certificate,
+    )
+
+    async def work() -> None:
+        (await connect(there)).close()
+        assert addresses._answered == {(there.addresses, there.port): "127.0.0.1"}
+
+    with silent("127.0.0.77", gateway.port):
+        run(work)
