@@ -51,6 +51,7 @@ def running_gateway(
     signaling: str = "/api/websockets",
     headers: dict[str, str] | None = None,
     constants: dict[str, float] | None = None,
+    address: str = "127.0.0.1",
 ) -> Iterator[RunningGateway]:
     """A gateway before the host at ``path`` or ``port``; ``constants`` are module attributes."""
     options = {
@@ -60,6 +61,7 @@ def running_gateway(
         "signaling": signaling,
         "headers": headers or {},
         "constants": constants or {},
+        "address": address,
     }
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.relay.gateway_process"],
@@ -108,7 +110,7 @@ async def _serve(options: dict[str, Any]) -> None:
         options["plain"],
         options["signaling"],
     )
-    await gateway.start("127.0.0.1")
+    await gateway.start(options["address"])
     told = {"port": gateway.port, "certificate": certificate, "page": door.page}
     print(json.dumps(told), flush=True)
     await asyncio.to_thread(sys.stdin.read)

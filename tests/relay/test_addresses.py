@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Coroutine, Iterator
 
 import pytest
 from moonlight_spawner.relay import addresses
 from moonlight_spawner.relay.addresses import race
-from moonlight_spawner.relay.upstream import Target, connect
+from moonlight_spawner.relay.upstream import Target, call, connect
 
 from tests.support.waiting import PATIENCE
 
-from .gateway_process import RunningGateway
+from .gateway_process import RunningGateway, running_gateway
 
 
 def run(work: Callable[[], Coroutine[None, None, None]]) -> None:
@@ -152,3 +155,60 @@ def test_the_gateway_is_reached_behind_a_network_that_drops_what_comes(
 
     with silent("127.0.0.77", gateway.port):
         run(work)
+
+
+@pytest.mark.parametrize(
+    ("bound", "reached"),
+    [("::1", ["::1"]), ("::", ["::1", "127.0.0.1"]), ("0.0.0.0", ["127.0.0.1"])],
+)
+def test_a_gateway_is_reached_by_ipv6_and_by_both(bound: str, reached: list[str]) -> None:
+    with running_gateway(address=bound) as gateway:
+
+        async def work() -> None:
+            for address in reached:
+                there = Target(
+                    addresses=(address,), port=gateway.port, certificate=gateway.certificate
+                )
+                assert (await call(there, "GET", "/healthz", []))[0] == 401
+            assert f"[::1]:{gateway.port}" in str(Target(addresses=("::1",), port=gateway.port))
+
+        run(work)
+
+
+# A machine of its own: what its interfaces are called and have is told in the test.
+_IN_A_NETWORK = """
+import json, subprocess, sys
+for words in sys.argv[1].split(";"):
+    subprocess.run(["ip", *words.split()], check=True)
+from moonlight_spawner.agent.addresses import NoSuchAddress, listen_and_announce, native_address
+def told(setting):
+    try:
+        address, hosts = listen_and_announce(setting)
+        return [address, hosts[1:] if address in ("0.0.0.0", "::") else hosts]
+    except NoSuchAddress as e:
+        return str(e)
+print(json.dumps([told(s) for s in sys.argv[2:]] + [native_address("::")]))
+"""
+
+
+def test_what_a_node_announces_of_each_version_of_ip() -> None:
+    network = (
+        "link set lo up;addr add 10.1.2.3/16 dev lo;-6 addr add fd00:6868::1/64 dev lo nodad;"
+        "addr add 169.254.9.9/16 dev lo;-6 addr add fe80::9/64 dev lo nodad"
+    )
+    settings = ["fd00:6868::/64", "10.1.0.0/16", "::", "0.0.0.0", "fd00:1::/64", "fd00:6868::1"]
+    done = subprocess.run(
+        ["unshare", "--net", sys.executable, "-c", _IN_A_NETWORK, network, *settings],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    *told, native = json.loads(done.stdout)
+    v4, v6 = ["10.1.2.3", "127.0.0.1"], ["fd00:6868::1", "::1"]
+    assert told[0] == ["fd00:6868::1", ["fd00:6868::1"]]
+    assert told[1] == ["10.1.2.3", ["10.1.2.3"]]
+    assert told[2] == ["::", [*v4, *v6]]  # without the link's own address, which means nothing
+    assert told[3] == ["0.0.0.0", v4]
+    assert "of IPv6 it has fd00:6868::1, ::1" in told[4]
+    assert told[5] == ["fd00:6868::1", ["fd00:6868::1"]]
+    assert native == "10.1.2.3"
