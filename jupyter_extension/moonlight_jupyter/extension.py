@@ -13,7 +13,7 @@ from moonlight_spawner.manager import SessionManager
 from moonlight_spawner.settings import load_site
 from moonlight_spawner.site import MoonlightSite
 
-from . import api, events, node, page, stream
+from . import api, events, node, page, stream, websocket_check
 
 _REAP_SECONDS = 3600.0
 
@@ -52,7 +52,12 @@ class MoonlightExtension(ExtensionApp):
 
     def initialize_handlers(self) -> None:
         self.handlers.extend(
-            api.HANDLERS + node.HANDLERS + events.HANDLERS + stream.HANDLERS + page.HANDLERS
+            api.HANDLERS
+            + node.HANDLERS
+            + events.HANDLERS
+            + websocket_check.HANDLERS  # before what passes all other paths below a desktop's
+            + stream.HANDLERS
+            + page.HANDLERS
         )
 
     async def _start_jupyter_server_extension(self, serverapp: Any) -> None:

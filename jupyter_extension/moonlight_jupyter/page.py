@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from jupyter_server.auth.decorator import authorized
@@ -14,6 +15,7 @@ from .api import LAST_HANDLERS
 from .base import RESOURCE, ManagerMixin
 
 STATIC = Path(__file__).parent / "static"
+_HOST = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]+)?")  # an IPv6 address is no host in a policy
 
 
 class PageHandler(ManagerMixin, JupyterHandler):
@@ -43,9 +45,12 @@ class PageHandler(ManagerMixin, JupyterHandler):
 
     @property
     def content_security_policy(self) -> str:
+        # Older browsers do not take a WebSocket of the page's own host for 'self'.
+        host = self.request.host
+        sockets = f" ws://{host} wss://{host}" if _HOST.fullmatch(host) else ""
         return (
             "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
-            "frame-src 'self'; connect-src 'self'; object-src 'none'; base-uri 'none'; "
+            f"frame-src 'self'; connect-src 'self'{sockets}; object-src 'none'; base-uri 'none'; "
             "frame-ancestors 'self'"
         )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote, urlencode
 
 from jupyter_server.base.handlers import JupyterHandler
@@ -56,6 +56,8 @@ class StreamHandler(JSONErrors, ManagerMixin, JupyterHandler):
 
     _exchange: Exchange | None = None
     _target: Target | None = None
+    #: The sessions of which the log says already that their WebSockets do not get through.
+    _told: ClassVar[set[str]] = set()
 
     def set_default_headers(self) -> None:
         super().set_default_headers()
@@ -70,6 +72,9 @@ class StreamHandler(JSONErrors, ManagerMixin, JupyterHandler):
         if self._finished:
             return
         await self._admit()
+        if "Sec-WebSocket-Key" in self.request.headers and not self._is_stream():
+            self._stripped()
+            return
         if _CONTROL.match(self._upstream_path().decode()):
             raise HTTPError(404)
         session_id = self._session_id()
@@ -242,6 +247,18 @@ class StreamHandler(JSONErrors, ManagerMixin, JupyterHandler):
             self._page(410, "ended", reach.end.reason)
         else:
             self._page(503, "not_running")
+
+    def _stripped(self) -> None:
+        """A WebSocket was asked for, and a proxy has made an ordinary request of it."""
+        if self._session_id() not in self._told:
+            self._told.add(self._session_id())  # clients ask again every second
+            log.warning(
+                "%s: a WebSocket was asked for, but what came has no Upgrade header. A proxy before "
+                "this server takes it away; it has to pass Upgrade and Connection.",
+                self._session_id(),
+            )
+        self.set_header("Upgrade", "websocket")
+        self._page(426, "no_websocket")
 
     def _page(self, status: int, name: str, detail: str = "") -> None:
         language = self.request.headers.get("Accept-Language", "")

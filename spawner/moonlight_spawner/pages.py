@@ -84,6 +84,22 @@ _PAGES: dict[str, tuple[bool, dict[str, tuple[str, str]]]] = {
             ),
         },
     ),
+    "no_websocket": (
+        False,
+        {
+            "en": (
+                "The picture cannot come this way",
+                "A WebSocket was asked for, but the request came without its Upgrade header: a proxy "
+                "before the portal takes it away. Its administrators have to let it pass Upgrade and "
+                "Connection.",
+            ),
+            "ko": (
+                "이 경로로는 화면을 보낼 수 없습니다",
+                "WebSocket을 요청했지만 Upgrade 헤더 없이 도착했습니다. 포털 앞의 프록시가 헤더를 "
+                "제거합니다. 관리자가 프록시에서 Upgrade와 Connection을 통과시켜야 합니다.",
+            ),
+        },
+    ),
     "host_away": (
         True,
         {

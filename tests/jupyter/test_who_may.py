@@ -38,6 +38,7 @@ def streams_of(session_id: str) -> list[tuple[str, str, dict[str, str]]]:
         *plain,
         ("GET", desktop, {}),
         ("GET", desktop + "/echo", WEBSOCKET),
+        ("GET", desktop + "/websocket-check", WEBSOCKET),
         ("GET", f"/moonlight/signaling?session={session_id}", WEBSOCKET),
         ("GET", f"/moonlight/signaling?session={session_id}", {}),
     ]

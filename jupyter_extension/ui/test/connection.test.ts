@@ -43,6 +43,18 @@ describe('the connection to the desktop', () => {
     });
   });
 
+  it('is blocked where no WebSocket gets through, and loads the picture when one does', () => {
+    const blocked = after({ type: 'answered' }, { type: 'blocked' });
+    expect(blocked).toMatchObject({ phase: 'blocked', since: null, frame: 0 });
+    expect(step(blocked, { type: 'blocked' })).toBe(blocked);
+    expect(step(blocked, { type: 'answered' })).toMatchObject({ phase: 'restored', frame: 1 });
+    expect(step(blocked, { type: 'failed', at: 7 })).toMatchObject({
+      phase: 'interrupted',
+      since: 7,
+    });
+    expect(after({ type: 'failed', at: 7 }, { type: 'blocked' })).toMatchObject(blocked);
+  });
+
   it('may break again while the user is being told that it is back', () => {
     const again = after({ type: 'failed', at: 1 }, { type: 'answered' }, { type: 'failed', at: 9 });
     expect(again).toMatchObject({ phase: 'interrupted', since: 9 });

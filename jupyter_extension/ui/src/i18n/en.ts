@@ -269,6 +269,10 @@ export const en = {
     shortcut: 'Ctrl+Alt+Shift+M leads from the desktop to these tools.',
     interrupted: 'The connection to your desktop is interrupted. It keeps running; reconnecting…',
     offline: 'Your computer is offline. The desktop keeps running; reconnecting…',
+    blocked:
+      'No picture can come: this page asked for a WebSocket and none was opened, while its other ' +
+      'requests are answered. A proxy between your browser and the portal has to pass the headers ' +
+      'Upgrade and Connection: please tell the administrators. The desktop keeps running.',
     restored: 'Connected again',
     endsIn: (left: string) => `This desktop ends in ${left}. Save your work.`,
     dismiss: 'Dismiss',

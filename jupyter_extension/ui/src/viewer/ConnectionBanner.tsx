@@ -3,7 +3,7 @@ import { durationParts } from '../time/format';
 import { useNow } from '../time/useNow';
 import type { Connection } from './connection';
 
-/** Says that the picture is interrupted, and for how long; nothing while all is well. */
+/** Says that the picture is interrupted, and for how long, or why none can come; else nothing. */
 export function ConnectionBanner({ connection }: { connection: Connection }) {
   const { t } = useSpeech();
   const { phase, since, offline } = connection;
@@ -13,6 +13,13 @@ export function ConnectionBanner({ connection }: { connection: Connection }) {
         <span className="spinner" aria-hidden="true" />
         <span role="status">{offline ? t.viewer.offline : t.viewer.interrupted}</span>
         <Since since={since} />
+      </div>
+    );
+  }
+  if (phase === 'blocked') {
+    return (
+      <div className="banner banner-warning" data-testid="connection-banner" data-phase={phase}>
+        <span role="alert">{t.viewer.blocked}</span>
       </div>
     );
   }

@@ -1,11 +1,11 @@
 /**
  * What the page knows about the way to the desktop.
  *
- * `probing` nothing yet, `good` the gateway answered, `interrupted` it does not,
- * `restored` it does again and the user is being told so.
+ * `probing` nothing yet, `good` the gateway answered, `interrupted` it does not, `blocked` it does
+ * but no WebSocket gets through, `restored` all is well again and the user is being told so.
  */
 export interface Connection {
-  phase: 'probing' | 'good' | 'interrupted' | 'restored';
+  phase: 'probing' | 'good' | 'interrupted' | 'blocked' | 'restored';
   /** When the interruption began, in milliseconds; null unless interrupted. */
   since: number | null;
   offline: boolean;
@@ -14,7 +14,7 @@ export interface Connection {
 }
 
 export type ConnectionEvent =
-  | { type: 'answered' }
+  | { type: 'answered' | 'blocked' }
   | { type: 'failed'; at: number }
   | { type: 'offline'; at: number }
   | { type: 'online' }
@@ -31,11 +31,15 @@ export const newConnection: Connection = {
 export function step(state: Connection, event: ConnectionEvent): Connection {
   switch (event.type) {
     case 'answered':
-      if (state.phase === 'interrupted') {
+      if (state.phase === 'interrupted' || state.phase === 'blocked') {
         // The streaming client gave up or hangs in a dead socket: a fresh page is the sure way back.
         return { phase: 'restored', since: null, offline: false, frame: state.frame + 1 };
       }
       return state.phase === 'probing' ? { ...state, phase: 'good', offline: false } : state;
+    case 'blocked':
+      return state.phase === 'blocked'
+        ? state
+        : { ...state, phase: 'blocked', since: null, offline: false };
     case 'failed':
       return state.phase === 'interrupted' ? state : interrupted(state, event.at);
     case 'offline':

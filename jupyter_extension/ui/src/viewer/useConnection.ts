@@ -8,7 +8,7 @@ export function useConnection(
   streamUrl: string,
   link: Link,
 ): { connection: Connection; reload: () => void } {
-  const watch = useMemo(() => new ConnectionWatch(`${streamUrl}healthz`), [streamUrl]);
+  const watch = useMemo(() => new ConnectionWatch(streamUrl), [streamUrl]);
   useEffect(() => watch.start(), [watch]);
   // The portal's events break at the same moment as the picture; they may notice it first.
   useEffect(() => watch.lookNow(), [watch, link]);

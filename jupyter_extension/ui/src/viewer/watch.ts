@@ -1,3 +1,4 @@
+import { opensWebSocket } from './opensWebSocket';
 import {
   newConnection,
   pollDelay,
@@ -8,6 +9,8 @@ import {
 
 const ANSWER_WITHIN_MS = 4_000;
 const TELL_FOR_MS = 3_000;
+/** How long it is believed that WebSockets get through. */
+const WEBSOCKET_GOOD_FOR_MS = 30_000;
 
 /** Watches the way to a running desktop's gateway and never gives up until it is stopped. */
 export class ConnectionWatch {
@@ -17,8 +20,10 @@ export class ConnectionWatch {
   private telling: ReturnType<typeof setTimeout> | undefined;
   /** Rises with every look, so that an overtaken answer is not believed. */
   private turn = 0;
+  /** When a WebSocket was opened last. */
+  private openedAt = 0;
 
-  constructor(private readonly healthUrl: string) {}
+  constructor(private readonly streamUrl: string) {}
 
   getState = (): Connection => this.state;
 
@@ -55,12 +60,37 @@ export class ConnectionWatch {
   private async look(): Promise<void> {
     const turn = ++this.turn;
     const at = Date.now();
-    const reachable = await isReachable(this.healthUrl);
+    const type = await this.find();
     if (turn === this.turn) {
-      this.dispatch(reachable ? { type: 'answered' } : { type: 'failed', at });
+      this.dispatch(type === 'failed' ? { type, at } : { type });
       clearTimeout(this.timer);
       this.timer = setTimeout(this.lookNow, pollDelay(this.state));
     }
+  }
+
+  private async find(): Promise<'answered' | 'blocked' | 'failed'> {
+    // Asked twice: the server may have ended between the one request and the other.
+    for (let tries = 0; tries < 2; tries += 1) {
+      if (!(await isReachable(`${this.streamUrl}healthz`))) {
+        return 'failed';
+      }
+      if (await this.takesWebSockets()) {
+        return 'answered';
+      }
+    }
+    return 'blocked';
+  }
+
+  private async takesWebSockets(): Promise<boolean> {
+    const calm = this.state.phase === 'good' || this.state.phase === 'restored';
+    if (calm && Date.now() - this.openedAt < WEBSOCKET_GOOD_FOR_MS) {
+      return true;
+    }
+    const opened = await opensWebSocket(`${this.streamUrl}websocket-check`);
+    if (opened) {
+      this.openedAt = Date.now();
+    }
+    return opened;
   }
 
   private wentOnline = (): void => {
