@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import pwd
 from typing import Any
 
 from jupyter_server.extension.application import ExtensionApp
 from moonlight_spawner import __version__
+from moonlight_spawner.account import account
 from moonlight_spawner.manager import SessionManager
 from moonlight_spawner.settings import load_site
 from moonlight_spawner.site import MoonlightSite
@@ -36,7 +35,7 @@ class MoonlightExtension(ExtensionApp):
         # Sessions belong to the account that this server runs as: whoever may log in to the
         # server has that account's terminals too. Its name is not always $USER: a Hub puts the
         # name of the Hub's user there.
-        user = pwd.getpwuid(os.geteuid()).pw_name
+        user = account().name
         self._watcher = events.Watcher(manager, user)
         self.settings.update(
             moonlight_manager=manager,

@@ -17,12 +17,15 @@ from .image_build.command import add_build_command
 from .manager import SessionManager
 from .session import Session, State
 from .settings import load_site
+from .terminal import prepare
 
 _SYMBOLS = {"waiting": "·", "running": "…", "done": "✓", "failed": "✗"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; gives the exit status: 0 done, 1 refused or failed, 2 wrong usage."""
+    if argv is None:
+        prepare()
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments[:1] == ["agent"]:  # on the node: nothing of the rest is needed there
         from .agent.guardian import guard
@@ -196,7 +199,8 @@ def _tell(options: argparse.Namespace, text: str) -> None:
 
 def _print(options: argparse.Namespace, session: Session) -> None:
     if options.json:
-        print(session.model_dump_json(indent=2))
+        # In ASCII: JSON is UTF-8, and a terminal may not be.
+        print(json.dumps(json.loads(session.model_dump_json()), indent=2))
     else:
         print(_line(session))
 

@@ -53,9 +53,17 @@ def private_directory(path: Path, parents: bool = False) -> Path:
             f"{path} must be yours alone, but belongs to uid {info.st_uid}. "
             "Ask an administrator to remove it."
         )
-    if info.st_mode & 0o077:
+    if info.st_mode & 0o777 != 0o700:  # too open, or closed to its owner by an odd umask
         path.chmod(0o700)
     return path
+
+
+def open_private(path: Path, flags: int) -> int:
+    """Open a file of this user alone; where that makes it, with mode 0600 whatever the umask."""
+    fd = os.open(path, flags, 0o600)
+    if os.fstat(fd).st_uid == os.geteuid():
+        os.fchmod(fd, 0o600)
+    return fd
 
 
 def write_private(path: Path, data: str | bytes) -> None:
@@ -163,7 +171,7 @@ def _temporary(path: Path, data: str | bytes, directory: int) -> Iterator[str]:
     try:
         with open(fd, "wb") as f:
             os.fchmod(fd, 0o600)  # whatever the umask
-            f.write(data.encode() if isinstance(data, str) else data)
+            f.write(data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data)
             f.flush()
             os.fsync(fd)
         yield name

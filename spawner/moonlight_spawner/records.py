@@ -13,6 +13,7 @@ from pydantic import Field
 
 from .scheduler.base import JobInfo
 from .session import End, Gateway, Model, Resources, Step, now
+from .texts import PathText, Words
 
 
 class Facts(Model):
@@ -22,7 +23,7 @@ class Facts(Model):
     user: str
     image_id: str
     image_name: str
-    image_path: str | None = None
+    image_path: PathText | None = None
     host: str
     scheduler: str
     place: str = ""  # the machine or cluster whose scheduler that is, empty if unknown
@@ -70,7 +71,7 @@ class AgentStatus(Model):
     audio: bool | None = None
     clipboard: str = "off"
     files: str = "off"
-    notes: list[str] = []
+    notes: list[Words] = []
     started_at: datetime = Field(default_factory=now)
     beat: datetime = Field(default_factory=now)
     end: End | None = None
@@ -98,7 +99,7 @@ class ImageOptions(Model):
     overlay_mb: int = 4096
     home: str = "bound"
     binds: list[str] = []
-    sandboxes_dir: str = ""
+    sandboxes_dir: PathText = ""
 
 
 class Spec(Model):
@@ -106,7 +107,7 @@ class Spec(Model):
 
     session_id: str
     image_id: str
-    image_path: str | None = None
+    image_path: PathText | None = None
     host: str
     request: Resources
     max_width: int
@@ -117,7 +118,7 @@ class Spec(Model):
     port_max: int
     gateway_address: str
     gateway_plain_http: bool
-    log_dir: str
+    log_dir: PathText
     scheduler: str
     x_server_command: list[str] = []
     virtualgl: bool = True
@@ -126,3 +127,4 @@ class Spec(Model):
     files: str = "off"
     image: ImageOptions = ImageOptions()
     sunshine: SunshineOptions = SunshineOptions()
+    environment: list[str] = []  # the names in the site's job_environment: wanted in images, too

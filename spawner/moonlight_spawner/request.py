@@ -14,7 +14,8 @@ from .site import MoonlightSite
 _RESOLUTION = re.compile(r"([1-9][0-9]{2,4})x([1-9][0-9]{2,4})", re.ASCII)
 _REQUEST_KEY = re.compile(r"[!-~]{1,128}", re.ASCII)
 _IMAGE_ID = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}", re.ASCII)
-_USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.@-]{0,255}\$?", re.ASCII)
+# What no account database can hold: its own separators, and what would end a line of a log.
+_NO_USER = re.compile(r"[:\x00-\x1f\x7f]")
 
 HOSTS = ("auto", "selkies", "sunshine")
 
@@ -105,8 +106,11 @@ def validate_request_key(key: str | None) -> str | None:
 
 
 def validate_user(user: str) -> str:
-    """A login name as POSIX and common directories allow it."""
-    if not _USER.fullmatch(user):
+    """A login name as the account database may have it: 20231234, DOM\\user, first last, 홍길동.
+
+    What of it would be wrong in a path or an id is mapped there (account.path_name).
+    """
+    if not 0 < len(user) <= 256 or user.startswith("-") or _NO_USER.search(user):
         raise InvalidRequest([_error("user", user, f"{shorten(user)} is no login name.")])
     return user
 

@@ -14,6 +14,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from .texts import Words
+
 SESSION_ID = re.compile(r"ml-[a-z0-9_][a-z0-9._-]{0,31}-[a-z2-7]{10}")
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 
@@ -92,7 +94,7 @@ class Step(Model):
     id: str
     label: str
     state: StepState = StepState.WAITING
-    detail: str = ""
+    detail: Words = ""
     started_at: datetime | None = None
     ended_at: datetime | None = None
 
@@ -151,7 +153,7 @@ class End(Model):
     """How a session ended."""
 
     state: State
-    reason: str
+    reason: Words
     code: str
     ended_at: datetime = Field(default_factory=now)
 
@@ -171,7 +173,7 @@ class Session(Model):
     image_id: str
     image_name: str
     status: State
-    reason: str = ""
+    reason: Words = ""
     reason_code: str = ""
     host: str
     request: Resources
@@ -187,7 +189,7 @@ class Session(Model):
     audio: bool | None = None
     clipboard: str = "off"
     files: str = "off"
-    notes: list[str] = []
+    notes: list[Words] = []
     created_at: datetime
     started_at: datetime | None = None
     ends_at: datetime | None = None

@@ -30,6 +30,7 @@ from traitlets.config.loader import JSONFileConfigLoader, PyFileConfigLoader
 
 from .agent.claims import PORT_BLOCK
 from .errors import FieldError, InvalidRequest
+from .here import base_directory
 from .images import HOST_DESKTOP
 from .request import validate_request
 from .site import MoonlightSite
@@ -78,15 +79,23 @@ def load_site(
 def config_files(environ: Mapping[str, str]) -> list[Path]:
     """The configuration files that exist, in the order in which they are read."""
     named = environ.get(ENVIRONMENT_PREFIX + "CONFIG")
-    home = Path(environ.get("XDG_CONFIG_HOME") or "~/.config").expanduser() / "moonlight-hpc"
+    home = Path(base_directory("XDG_CONFIG_HOME", ".config", environ)) / "moonlight-hpc"
     site = [Path(named)] if named else [Path("/etc/moonlight-hpc") / n for n in _NAMES]
     if named and not site[0].is_file():
         raise ValueError(f"{ENVIRONMENT_PREFIX}CONFIG names {named}, but there is no such file.")
     return [p for p in [*site, *(home / n for n in _NAMES)] if p.is_file()]
 
 
+class _JsonLoader(JSONFileConfigLoader):
+    """JSON is UTF-8, whatever the locale of whoever reads it."""
+
+    def _read_file_as_dict(self) -> dict[str, Any]:
+        data: dict[str, Any] = json.loads(Path(self.full_filename).read_text("utf-8"))
+        return data
+
+
 def _read(path: Path) -> Config:
-    loader = JSONFileConfigLoader if path.suffix == ".json" else PyFileConfigLoader
+    loader = _JsonLoader if path.suffix == ".json" else PyFileConfigLoader
     try:
         config = loader(path.name, path=str(path.parent)).load_config()
         dict(config.MoonlightSite)  # it may be anything in JSON
@@ -124,6 +133,7 @@ def _from_environment(environ: Mapping[str, str], unknown: list[str]) -> Config:
         if trait is None:
             unknown.append(_no_setting(f"The environment variable {variable}", name))
             continue
+        text = os.fsencode(text).decode("utf-8", "surrogateescape")  # whatever the locale
         source = f"The environment variable {variable} is {text!r}"
         try:
             value = _from_text(trait, text)

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from moonlight_spawner.account import path_name
+
 from tests.cluster.processes import Process
 from tests.cluster.users import TestUser, run_as
 from tests.support.waiting import wait_until
@@ -58,7 +60,7 @@ class LocalDesk:
 
     def create(self, *arguments: str) -> LocalSession:
         told = self.run("create", *arguments)
-        root = Path(self.env["MOONLIGHT_HPC_SESSIONS_DIR"]) / self.user.name
+        root = Path(self.env["MOONLIGHT_HPC_SESSIONS_DIR"]) / path_name(self.user.name)
         self.sessions.append(LocalSession(self.user, root / told["session_id"]))
         return self.sessions[-1]
 

@@ -75,7 +75,7 @@ def ensure_users(names: Iterable[str], home_base: Path | None = None) -> list[Te
         _remove_left_over()
         for name in names:
             if not _exists(name):
-                _add(name, base / name)
+                _add(name, base / name.replace("\\", "_").replace(" ", "_"))
     return [TestUser.named(name) for name in names]
 
 
@@ -107,6 +107,7 @@ def _add(name: str, home: Path) -> None:
             "--shell=/bin/bash",
             "--user-group",
             "--no-log-init",
+            "--badname",  # directory services have names that useradd would not make
             f"--comment={MARK} {owner.pid} {owner.start}",
             name,
         ]

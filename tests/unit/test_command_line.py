@@ -7,13 +7,23 @@ import os
 import pwd
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from moonlight_spawner.records import Facts, Job
-from moonlight_spawner.session import Resources, new_session_id
+from moonlight_spawner.session import SESSION_ID, Resources, new_session_id
 from moonlight_spawner.store import FileStore
 
+from tests.cluster.users import (
+    TestUser,
+    as_user,
+    ensure_users,
+    remove_users,
+    run_as,
+    unique_names,
+)
+from tests.support.site import site_env
 from tests.support.waiting import PATIENCE
 
 ME = pwd.getpwuid(os.geteuid()).pw_name
@@ -126,3 +136,87 @@ def test_who_opens_a_desktop_that_ends_is_told_why(tmp_path: Path) -> None:
     opened = run(tmp_path / "sessions", "session", "open", session_id, **settings)
     assert opened.returncode == 1
     assert "failed: It ended so." in opened.stderr
+
+
+LOGINS = ["20231234", "9lab", "dom+user", "DOM\\user", "first last", "홍길동", "Upper.Case"]
+
+
+@pytest.fixture(scope="module")
+def logins() -> Iterator[list[TestUser]]:
+    """Accounts with names as sites have them, with something before that is this run's own."""
+    mark = unique_names(1)[0][4:]
+    names = [f"{name}{mark}" for name in LOGINS]
+    try:
+        yield ensure_users(names)
+    finally:
+        remove_users(names)
+
+
+# In the agent's place: it is given a directory that is there and its own.
+LOOKS = "import os, sys; print(sorted(os.listdir(sys.argv[1])), os.getcwd()); sys.exit(3)"
+
+
+def as_login(
+    user: TestUser, env: dict[str, str], *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    settings = {
+        **site_env(user.home),
+        "MOONLIGHT_HPC_SCHEDULER": "local",
+        "MOONLIGHT_HPC_HOST_DESKTOP": "always",
+        "MOONLIGHT_HPC_AGENT_COMMAND": json.dumps([sys.executable, "-I", "-c", LOOKS]),
+        **env,
+    }
+    return run_as(user, [sys.executable, "-m", "moonlight_spawner", *arguments], env=settings)
+
+
+def test_users_of_all_names_have_sessions(logins: list[TestUser], shared_directory: Path) -> None:
+    """In one place that all share, where each has a directory of his own."""
+    shared = shared_directory / "sessions"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    env = {"MOONLIGHT_HPC_SESSIONS_DIR": str(shared)}
+    for user in logins:
+        created = as_login(user, env, "session", "create", "--wait")
+        assert "its log ends with: ['agent.log'" in created.stdout, created.stderr + created.stdout
+        (listed,) = json.loads(as_login(user, env, "session", "list", "--all", "--json").stdout)
+        assert listed["user"] == user.name
+        assert SESSION_ID.fullmatch(listed["session_id"])
+    assert len(list(shared.iterdir())) == len(logins)
+
+
+@pytest.mark.parametrize("umask", [0o277, 0o777, 0o000, 0o137])
+def test_an_odd_umask_spoils_neither_this_nor_the_next_call(
+    logins: list[TestUser], umask: int
+) -> None:
+    user = logins[0]
+    # As in a new home: nothing of ~/.local is there yet.
+    home = {"MOONLIGHT_HPC_SESSIONS_DIR": str(user.home / f".local-{umask:o}/share/m/sessions")}
+    argv = [sys.executable, "-m", "moonlight_spawner", "session", "create", "--wait"]
+    agent = json.dumps([sys.executable, "-I", "-c", LOOKS])
+    env = {**site_env(user.home), "MOONLIGHT_HPC_SCHEDULER": "local", **home}
+    env |= {"MOONLIGHT_HPC_HOST_DESKTOP": "always", "MOONLIGHT_HPC_AGENT_COMMAND": agent}
+    options = {**as_user(user, env), "umask": umask}
+    odd = subprocess.run(argv, capture_output=True, text=True, check=False, **options)
+    assert "its log ends with: ['agent.log'" in odd.stdout, odd.stderr + odd.stdout
+    usual = as_login(user, home, "session", "create", "--wait")
+    assert "its log ends with: ['agent.log'" in usual.stdout, usual.stderr + usual.stdout
+    top = user.home / f".local-{umask:o}"
+    for path in (top, *top.rglob("*")):
+        wanted = 0o700 if path.is_dir() else 0o600
+        assert path.stat().st_mode & 0o777 == wanted, path
+
+
+def test_a_session_whose_directory_is_closed_to_its_owner_can_be_removed(
+    logins: list[TestUser],
+) -> None:
+    user = logins[1]
+    made = json.loads(as_login(user, {}, "session", "create", "--wait", "--json").stdout)
+    root = user.home / "sessions" / user.name
+    (root / made["session_id"]).chmod(0)
+    remove = (
+        "from moonlight_spawner.store import FileStore; import sys; s = FileStore(sys.argv[1]); "
+    )
+    remove += "s.remove(s.user, sys.argv[2])"
+    argv = [sys.executable, "-c", remove, str(root.parent), made["session_id"]]
+    run_as(user, argv, check=True)
+    assert not (root / made["session_id"]).exists()

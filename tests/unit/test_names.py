@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import random
+import re
 import string
+from pathlib import Path
 
 import pytest
+from moonlight_spawner.account import path_name
 from moonlight_spawner.errors import InvalidRequest
 from moonlight_spawner.request import validate_request_key, validate_user
 from moonlight_spawner.session import SESSION_ID, new_session_id
@@ -81,14 +84,32 @@ def test_what_is_no_id_is_not_taken_for_one(text: str) -> None:
     assert not SESSION_ID.fullmatch(text)
 
 
-@pytest.mark.parametrize("user", ["alice", "Alice.B", "_svc", "a@EXAMPLE.ORG", "host$", "a" * 200])
+ACCOUNTS = [
+    *(
+        "alice",
+        "Alice.B",
+        "_svc",
+        "a@EXAMPLE.ORG",
+        "host$",
+        "a" * 200,
+        "20231234",
+        "9lab",
+        "1a",
+        "é",
+    ),
+    *("dom+user", "DOM\\user", "first last", "홍길동", "\\xb0", "a,b", "a=b", "=", "a;id", "$(id)"),
+    *("a/b", "..", "../a", ".", "a$$", "a" * 256, "x" + "a" * 255, "홍" * 85, "길" * 85),
+]
+
+
+@pytest.mark.parametrize("user", ACCOUNTS)
 def test_login_names(user: str) -> None:
     assert validate_user(user) == user
 
 
 @pytest.mark.parametrize(
     "user",
-    ["", "-rf", "a b", "a/b", "../a", "a\n", "a\x00", "a;id", "$(id)", "1a", "é", "a" * 300, "a$$"],
+    ["", "-rf", "a:b", "a\n", "a\x00", "a\x7f", "a" * 300],
 )
 def test_what_is_no_login_name(user: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
@@ -96,6 +117,18 @@ def test_what_is_no_login_name(user: str) -> None:
     assert caught.value.fields[0].field == "user"
     assert "\n" not in str(caught.value) and "\x00" not in str(caught.value)
     assert len(str(caught.value)) < 120
+
+
+def test_two_users_never_share_a_directory(tmp_path: Path) -> None:
+    names = [path_name(user) for user in ACCOUNTS]
+    assert len(set(names)) == len(set(ACCOUNTS))
+    for name in names:
+        assert re.fullmatch(r"[A-Za-z0-9_=@+$][A-Za-z0-9_=@+.$-]*", name)
+        (tmp_path / f"{name}_{'i' * 64}").mkdir()  # as in sandboxes_dir: a file system takes it
+    assert [path_name(u) for u in ("alice", "Alice.B", "a@E.ORG", "dom+user", "9lab")] == [
+        *("alice", "Alice.B", "a@E.ORG", "dom+user", "9lab")
+    ]
+    assert path_name("b\udcb0") == "b=B0"  # bytes that are no UTF-8
 
 
 @pytest.mark.parametrize("key", ["a", "5f0c3c9e-7b0a-4a57-9a62-0a5f0f8e8a11", "x" * 128, "../../x"])

@@ -17,6 +17,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from ..account import path_name
 from ..errors import UnsafeDirectory
 from ..files import private_directory, read_shared, write_private
 from ..records import ImageOptions
@@ -37,7 +38,7 @@ class Changes:
 
     def __init__(self, options: ImageOptions, user: str, image_id: str, log_dir: Path):
         self._options = options
-        self._directory = Path(options.sandboxes_dir) / f"{user}_{image_id}"
+        self._directory = Path(options.sandboxes_dir) / f"{path_name(user)}_{image_id}"
         self._log = log_dir / "image.log"
         self._lock: int | None = None
 

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from ..errors import UnsafeDirectory
-from ..files import private_directory
+from ..files import open_private, private_directory
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ class Ticket:
 
 def _locked(path: Path, flags: int = os.O_RDWR | os.O_CREAT) -> int | None:
     """A descriptor with the file's lock, None if somebody has it."""
-    fd = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    fd = open_private(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

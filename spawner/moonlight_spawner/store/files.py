@@ -11,7 +11,6 @@ import fcntl
 import hashlib
 import logging
 import os
-import pwd
 import secrets
 import shutil
 import time
@@ -20,8 +19,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from ..account import account, path_name
 from ..errors import NotFound, UnsafeDirectory
-from ..files import private_directory, read_shared, write_private, write_private_once
+from ..files import open_private, private_directory, read_shared, write_private, write_private_once
 from ..session import SESSION_ID, Model
 from ..trust import make_directories
 from .base import Damaged, M, Part, Store
@@ -43,14 +43,14 @@ class FileStore(Store):
     """
 
     def __init__(self, root: str | Path):
-        self._user = pwd.getpwuid(os.geteuid()).pw_name
+        self._account = account()
         self._shared = Path(root)
         self._looked_at = float("-inf")
 
     @property
     def user(self) -> str:
-        """The login name of this process's user."""
-        return self._user
+        """The login name of this process's user, readable (:class:`..account.Account`)."""
+        return self._account.name
 
     @property
     def root(self) -> Path:
@@ -60,7 +60,7 @@ class FileStore(Store):
         ------
         UnsafeDirectory
         """
-        own = self._shared / self._user
+        own = self._shared / self.own_name
         if time.monotonic() - self._looked_at > _LOOK_AGAIN_SECONDS:
             self._look(own)
             self._looked_at = time.monotonic()
@@ -78,6 +78,11 @@ class FileStore(Store):
             private_directory(own)
         except UnsafeDirectory as e:
             raise UnsafeDirectory(f"{e} The setting sessions_dir names where it lies.") from e
+
+    @property
+    def own_name(self) -> str:
+        """The name of the user's own directories in places that all users share."""
+        return path_name(self._account.login)
 
     def directory(self, session_id: str) -> Path:
         """The session's directory, for its agent. It may not exist.
@@ -110,11 +115,8 @@ class FileStore(Store):
     @contextlib.asynccontextmanager
     async def exclusively(self, user: str) -> AsyncIterator[None]:
         self._own(user)
-        fd = os.open(
-            self.root / "create.lock",
-            os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW,
-            0o600,
-        )
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        fd = open_private(self.root / "create.lock", flags)
         try:
             while not _locked(fd):
                 await asyncio.sleep(0.02)
@@ -133,7 +135,7 @@ class FileStore(Store):
         return write_private_once(directory / f"{part}.json", data.model_dump_json())
 
     def look(self, user: str, session_id: str, part: Part, model: type[M]) -> M | Damaged | None:
-        if user != self._user:
+        if user != self.user:
             return None
         return read_record(self.directory(session_id) / f"{part}.json", model)
 
@@ -149,13 +151,15 @@ class FileStore(Store):
         (self.directory(session_id) / f"{part}.json").unlink(missing_ok=True)
 
     def ids(self, user: str) -> list[str]:
-        if user != self._user:
+        if user != self.user:
             return []
         return [name for name in os.listdir(self.root) if SESSION_ID.fullmatch(name)]
 
     def remove(self, user: str, session_id: str) -> None:
         self._own(user)
         directory = self.directory(session_id)
+        with contextlib.suppress(OSError):  # of mode 0000: made under an odd umask, or by hand
+            directory.chmod(0o700)
         gone = directory.with_name(f".{session_id}.{secrets.token_hex(4)}")
         with contextlib.suppress(OSError):  # half a record looks like a damaged one
             directory = directory.rename(gone)
@@ -166,8 +170,8 @@ class FileStore(Store):
                 path.unlink(missing_ok=True)
 
     def _own(self, user: str) -> None:
-        if user != self._user:
-            raise NotFound(f"This store keeps the sessions of {self._user} only, not of {user}.")
+        if user != self.user:
+            raise NotFound(f"This store keeps the sessions of {self.user} only, not of {user}.")
 
 
 def read_record(path: Path, model: type[M]) -> M | Damaged | None:

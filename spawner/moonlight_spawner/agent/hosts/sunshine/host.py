@@ -13,6 +13,7 @@ import os
 import secrets
 from typing import Any
 
+from ....account import account
 from ....relay.upstream import Target
 from ... import uinput
 from ...claims import WEB_OFFSET, udp_ports_free
@@ -285,7 +286,7 @@ class SunshineHost(Host):
         options = {
             "port": str(self._base),
             "bind_address": self._bind_address(),
-            "sunshine_name": f"{self.context.spec.image_id} of {self.env['USER']} on "
+            "sunshine_name": f"{self.context.spec.image_id} of {account().name} on "
             f"{os.uname().nodename}",
             # XTest has whole steps only: a touchpad's fine ones would each count as one.
             "high_resolution_scrolling": "disabled",
