@@ -9,9 +9,10 @@ from datetime import datetime
 
 from . import derive as rules
 from .damage import Record
+from .last_words import last_words
 from .launch import Launcher
 from .records import AgentStatus, Facts, Job, Missed, Seen, Stop
-from .scheduler import JobInfo, Scheduler, Snapshot
+from .scheduler import JobInfo, JobState, Scheduler, Snapshot
 from .session import End, Model, Session, State, now
 from .store import FileStore
 from .store.base import Part
@@ -142,6 +143,8 @@ class SessionReader:
         info = seen.job if seen else None
         since = rules.Since(said=seen.at if seen else None, missing=missing)
         session = rules.derive(facts, job, stop, end, info, snapshot, agent, now(), since)
+        if end is None and agent is None and session.reason_code == JobState.FAILED.name:
+            session = self._with_last_words(session)
         if end is None and session.status.ended:
             reason = End(
                 state=session.status,
@@ -153,6 +156,14 @@ class SessionReader:
         elif stop and session.live:
             self._launcher.cancel_again(facts)
         return session
+
+    def _with_last_words(self, session: Session) -> Session:
+        """One whose agent never spoke: its log did, or there is none."""
+        directory = self._store.directory(session.session_id)
+        of_job = self._launcher.log_directory(session.session_id) / "agent.log"
+        command = self._launcher.site.agent_command
+        reason, code = last_words(of_job, directory, command, session.node)
+        return session.model_copy(update={"reason": reason, "reason_code": code})
 
     def _last_seen(self, record: Record, facts: Facts, info: JobInfo | None) -> Seen | None:
         """Remember the batch system's answer; without one, the remembered answer."""

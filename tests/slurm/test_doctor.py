@@ -7,8 +7,10 @@ from pathlib import Path
 
 from tests.cluster.fixtures import SlurmUsers
 from tests.cluster.slurm import SlurmCluster
+from tests.cluster.users import ensure_users, remove_users, unique_names
 from tests.slurm.conftest import MakeCli
 from tests.support.cli import UserCli
+from tests.support.site import site_env
 
 
 def red(cli: UserCli, env: dict[str, str] | None = None) -> list[str]:
@@ -81,3 +83,31 @@ def test_a_node_is_looked_at_with_its_own_checks(slurm_users: SlurmUsers, cli: M
     first = ["X server", "desktop", "D-Bus", "selkies", "Sunshine", "Sunshine's web client"]
     then = ["X sockets", "Apptainer", "sound", "OpenGL", "input devices", "shared memory"]
     assert names == [*first, *then]
+
+
+def test_a_name_in_upper_case_is_red(
+    slurm: SlurmCluster, slurm_users: SlurmUsers, cli: MakeCli
+) -> None:
+    """sacctmgr knows it in lower case, and sbatch refuses it: measured, not read."""
+    name = unique_names(1)[0].capitalize()
+    try:
+        (user,) = ensure_users([name])
+        one = UserCli(user, cli(slurm_users.alice).env)
+        one.env |= site_env(user.home)
+        slurm.command(["sacctmgr", "-i", "add", "user", name, "account=lab", "qos=moonlight"])
+        done = one.run("doctor")
+        (line,) = [line for line in done.stdout.splitlines() if line.startswith("✗")]
+        assert line.startswith(f"✗ QoS moonlight: Slurm knows {name.lower()}, but not {name}")
+        assert "PreserveCaseUser" in done.stdout
+        refused = one.run("session", "create")
+        assert refused.returncode == 1 and "Slurm said" in refused.stderr
+    finally:
+        remove_users([name])
+
+
+def test_a_node_is_asked_what_it_sees(slurm_users: SlurmUsers, cli: MakeCli) -> None:
+    alice = cli(slurm_users.alice)
+    said = alice.run("doctor").stdout
+    assert "✓ a node: n" in said and "sees the records, the home and the agent" in said
+    root = alice.user.home / "sessions" / alice.user.name
+    assert list(root.glob(".seen-*")) == []

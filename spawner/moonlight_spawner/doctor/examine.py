@@ -9,6 +9,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from ..account import account
 from ..errors import MoonlightError
 from ..images import HOST_DESKTOP, Catalogue, data_file
 from ..site import MoonlightSite
@@ -17,6 +18,7 @@ from ..trust import exchangeable
 from .ask import answer, last_line, slurm
 from .finding import SECONDS, Check, Finding
 from .node import NODE_CHECKS
+from .sight import a_node
 
 _PING_SECONDS = 7.0  # twice that, and nobody has to wait longer for a controller that is away
 _WANTED_BYTES = 200 * 1024 * 1024
@@ -45,7 +47,7 @@ async def _slurm(site: MoonlightSite) -> list[Finding]:
     controller = await _found_by(_controller, site)
     if not controller.good:  # whatever else is asked would only say the same, and later
         return [controller]
-    checks = (_partition, _qos, _gpus, _accounting)
+    checks = (_partition, _qos, _gpus, _accounting, a_node)
     return [controller, *await asyncio.gather(*(_found_by(check, site) for check in checks))]
 
 
@@ -135,11 +137,16 @@ async def _qos(site: MoonlightSite) -> Finding:
     if site.qos not in said.output.split():
         fix = f"Run {_create_qos()} --account ACCOUNT as Slurm's administrator."
         return Finding(name, False, "it does not exist", fix)
-    me = FileStore(site.sessions_dir).user
-    allowed = await slurm(
-        site, "sacctmgr", "-n", "-P", "show", "assoc", f"user={me}", "format=qos", "withsubaccounts"
-    )
-    if not any(site.qos in line.split(",") for line in allowed.output.split()):
+    me = account().name
+    options = (f"user={me}", "format=user,qos", "withsubaccounts")
+    allowed = await slurm(site, "sacctmgr", "-n", "-P", "show", "assoc", *options)
+    rows = [line.split("|") for line in allowed.output.splitlines() if line.count("|") == 1]
+    known = {user for user, _ in rows}
+    if known and me not in known:  # sbatch: "Invalid account or account/partition combination"
+        fix = "Set Parameters=PreserveCaseUser in slurmdbd.conf, and add the user once more."
+        text = f"Slurm knows {' and '.join(known)}, but not {me}: it writes names in lower case"
+        return Finding(name, False, text, fix)
+    if not any(site.qos in qos.split(",") for _, qos in rows):
         fix = f"Run {_create_qos()} --user {me}, or --account with the account of {me}."
         return Finding(name, False, f"user {me} may not use it", fix)
     return Finding(name, True, f"user {me} may use it")

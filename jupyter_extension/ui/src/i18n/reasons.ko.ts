@@ -49,7 +49,6 @@ export const koreanReasons: Readonly<Record<string, string>> = {
   NothingFree:
     '노드에 남은 디스플레이나 포트가 없습니다. 나중에 또는 다른 노드에서 다시 시작하세요.',
   COMPLETED: '작업이 끝났습니다.',
-  FAILED: '데스크톱이 이유를 알리기 전에 노드에서 작업이 실패했습니다. 로그를 확인하세요.',
   NodeStarts: 'Slurm이 먼저 노드를 켜고 있습니다. 몇 분 걸립니다.',
   NodePrepares: '노드에서 작업을 준비하고 있습니다.',
   Suspended: 'Slurm이 작업을 일시 정지했습니다. 다시 시작될 때까지 데스크톱이 멈춥니다.',
@@ -58,6 +57,8 @@ export const koreanReasons: Readonly<Record<string, string>> = {
   LAUNCH_FAILED: 'Slurm이 노드에서 작업을 시작하지 못했습니다. 관리자에게 알려 주세요.',
   DEADLINE: '작업의 마감 시각이 지났습니다.',
   REVOKED: '연합의 다른 클러스터가 작업을 가져갔습니다. 다시 시작하세요.',
+  NoLog:
+    '노드에서 작업이 시작되지 못했고 로그도 없습니다. 노드가 세션 디렉터리를 볼 수 없는 경우가 많습니다. 관리자에게 알려 주세요(moonlight-hpc doctor).',
   NODE_FAIL: '노드가 고장 났거나 Slurm과 연결이 끊겼습니다.',
   PREEMPTED: '우선순위가 더 높은 작업에 자리를 내주었습니다.',
   OUT_OF_MEMORY: '요청한 것보다 많은 메모리를 사용했습니다. 더 많이 요청하세요.',
