@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from pathlib import Path
 
 import jinja2
 
+from .agent.environment import KEPT
 from .site import MoonlightSite
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
@@ -38,5 +40,8 @@ def job_script(site: MoonlightSite, session_id: str, directory: Path) -> str:
         session_id=session_id,
         environment=dict(site.job_environment),
         prologue=site.job_prologue.strip(),
-        command=[*site.agent_command, str(directory)],
+        command=site.agent_command,
+        # Script and directory meet as bytes, whatever this process takes for the charset of files.
+        directory=os.fsencode(directory).decode("utf-8", "surrogateescape"),
+        kept=KEPT,
     )

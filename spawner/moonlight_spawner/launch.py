@@ -95,6 +95,7 @@ class Launcher:
                 sandboxes_dir=site.sandboxes_dir,
             ),
             sunshine=sunshine_options(site, facts),
+            environment=list(site.job_environment),
         )
         write_private(directory / "spec.json", spec.model_dump_json())
         write_private(directory / "token", secrets.token_urlsafe(32))
@@ -248,7 +249,7 @@ class Launcher:
         """Where the session's logs are; made if need be."""
         if not self.site.logs_dir:
             return self.store.directory(session_id)
-        own = private_directory(Path(self.site.logs_dir) / self.store.user, parents=True)
+        own = private_directory(Path(self.site.logs_dir) / self.store.own_name, parents=True)
         return private_directory(own / session_id)
 
     async def finish_soon(self, work: Coroutine[Any, Any, T]) -> T | None:

@@ -9,7 +9,6 @@ import math
 import os
 import re
 import shutil
-import sys
 from collections.abc import Mapping, Sequence
 
 from traitlets import (
@@ -26,7 +25,7 @@ from traitlets import (
 )
 from traitlets.config import LoggingConfigurable
 
-from .here import gpu_count, scratch, scratch_or_home
+from .here import gpu_count, python, scratch, scratch_or_home
 
 _LAYOUTS = "us gb de fr es it pt br ch be nl dk no se fi pl cz hu tr gr ru ua il jp kr cn tw latam"
 
@@ -61,7 +60,9 @@ class MoonlightSite(LoggingConfigurable):
         "", help="Shell lines run in the job before the agent, e.g. `module load apptainer`."
     ).tag(config=True)
     job_environment = Dict(
-        value_trait=Unicode(), key_trait=Unicode(), help="Environment variables set in the job."
+        value_trait=Unicode(),
+        key_trait=Unicode(),
+        help="Environment variables set in the job, and so in the desktop; in images too.",
     ).tag(config=True)
     agent_command = List(
         Unicode(), help="How the agent is started on a node; it must exist there."
@@ -230,7 +231,7 @@ class MoonlightSite(LoggingConfigurable):
 
     @default("agent_command")
     def _agent_command(self) -> list[str]:
-        return [sys.executable, "-m", "moonlight_spawner", "agent"]
+        return [*python("moonlight_spawner"), "agent"]
 
     @default("gpus")
     def _gpus(self) -> int:

@@ -82,7 +82,8 @@ def test_without_xfce_a_plain_window_manager_does(launch: Launch) -> None:
     session = launch(hidden=["xfce4-session", "xfce4-terminal"])
     status = session.wait_running()
     assert next(s.detail for s in status.steps if s.id == "desktop") == "openbox"
-    assert wait_until(lambda: "/usr/bin/xterm" in session.processes().values())
+    terminal = "/usr/bin/xterm -e "  # and the desktop's shell
+    assert wait_until(lambda: any(c.startswith(terminal) for c in session.processes().values()))
     assert len(session.first_frame()) > 100
 
 

@@ -239,7 +239,7 @@ ANSWERS = {
     "scontrol": "echo 'Slurmctld(primary) at head is UP'",
     "squeue": "exit 0",
     "sinfo": "case $* in *%G*) echo gpu:2;; *) printf 'viz* up 2\\nopen up 9\\nold down 1\\n';; esac",
-    "sacctmgr": "echo moonlight",
+    "sacctmgr": 'case $* in *assoc*) echo "$(id -un)|normal,moonlight";; *) echo moonlight;; esac',
     "sacct": "exit 0",
 }
 

@@ -122,3 +122,26 @@ def test_the_script_holds_no_secret_and_names_its_session(
     assert script.startswith("#!/bin/bash\n") and script.endswith("\n")
     assert f"session {ID}." in script
     assert "token" not in script.lower()
+
+
+# In the agent's place: a program that cannot start with, or without, a module's libraries.
+PICKY = """import json, os, sys
+if "{name}" {wrong} os.environ: sys.exit("cannot start so")
+if sys.argv[1:] == ["--version"]: sys.exit(0)
+print(json.dumps([sys.argv[1:], dict(os.environ), os.getpid()]))"""
+
+
+@pytest.mark.parametrize("name", ["LD_LIBRARY_PATH", "LD_PRELOAD", "PYTHONPATH", "PYTHONHOME"])
+@pytest.mark.parametrize("wrong", ["in", "not in"])
+@pytest.mark.parametrize("strict", ["", "set -euo pipefail\n"])
+def test_a_modules_libraries_are_kept_from_the_agent_unless_it_needs_them(
+    site: MoonlightSite, tmp_path: Path, name: str, wrong: str, strict: str
+) -> None:
+    site.agent_command = [sys.executable, "-I", "-c", PICKY.format(name=name, wrong=wrong)]
+    site.job_prologue = strict + f"export {name}='/opt/my-lib' MPI_HOME=/opt/mpi"
+    arguments, environment, _, _ = run(site, tmp_path / ID)
+    kept = f"MOONLIGHT_KEPT_{name}" if wrong == "in" else name
+    assert arguments == [str(tmp_path / ID)]
+    assert environment[kept] == "/opt/my-lib"
+    assert (name in environment) == (wrong == "not in")
+    assert environment["MPI_HOME"] == "/opt/mpi"

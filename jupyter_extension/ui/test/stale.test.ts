@@ -77,7 +77,7 @@ describe('a state that is not known', () => {
 });
 
 describe('the end of a session in Korean', () => {
-  it.each(['FAILED', 'COMPLETED', 'NothingFree'])('has a sentence for %s', (code) => {
+  it.each(['NoLog', 'COMPLETED', 'NothingFree'])('has a sentence for %s', (code) => {
     const ended = session({ status: 'failed', reason: 'In English.', reason_code: code });
     expect(endReason(ko, 'ko', ended)).toMatch(/[가-힣].*\.$/);
     expect(endReason(en, 'en', ended)).toBe('In English.');

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..files import write_private
+from .environment import PATH_LISTS, find, has_password
 from .places import temporary
 
 
@@ -23,7 +23,15 @@ class NoApptainer(Exception):
 
 # What an image needs of the session's environment; the rest is the image's own.
 PASSED = (
-    *("DISPLAY", "XAUTHORITY", "XDG_", "DBUS_", "PULSE_", "LANG", "LC_", "TZ"),
+    *(
+        "DISPLAY",
+        "XAUTHORITY",
+        "ICEAUTHORITY",
+        "XDG_RUNTIME_DIR",
+        "XDG_SESSION_",
+        "XDG_CONFIG_DIRS",
+    ),
+    *("DBUS_", "PULSE_", "LANG", "LC_", "TZ"),
     *("SLURM_", "CUDA_", "NVIDIA_", "MOONLIGHT_", "XFCE_", "NO_AT_BRIDGE", "MALLOC_", "VGL_"),
     *("CONFIGURATION_DIRECTORY", "http_proxy", "https_proxy", "no_proxy", "LM_LICENSE_FILE"),
 )
@@ -41,12 +49,8 @@ class Node:
         return list(command)
 
     def which(self, program: str, env: Mapping[str, str]) -> str | None:
-        """Path of a program, None if there is none.
-
-        The desktop's PATH comes first; directories that it leaves out, such as the user's own,
-        are good enough for a program that is asked for by name.
-        """
-        found = shutil.which(program, path=env.get("PATH")) or shutil.which(program)
+        """Path of a program that the site chooses, None if there is none."""
+        found = find(program)
         return os.path.abspath(found) if found else None
 
 
@@ -77,6 +81,8 @@ class Apptainer:
         More directories of the node, as Apptainer's ``--bind`` takes them.
     changes
         Options by which what a user changes in the image is kept; empty: it is read-only.
+    passed
+        Variables that the site wants in its images, by name.
     """
 
     path: str
@@ -86,6 +92,7 @@ class Apptainer:
     home_source: str | None = None
     binds: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
+    passed: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -128,7 +135,7 @@ class Apptainer:
         NoApptainer
         """
         for name in ("apptainer", "singularity"):
-            if found := shutil.which(name, path=env.get("PATH")):
+            if found := find(name):
                 return found
         raise NoApptainer(
             f"The image {self.path} needs Apptainer, which node {os.uname().nodename} does not "
@@ -151,19 +158,20 @@ class Apptainer:
 
         Named by its content, because programs that start at the same time have different ones.
         """
-        text = "".join(f"{k}={_quote(v)}\n" for k, v in env.items() if _passed(k))
+        text = "".join(f"{k}={_quote(v)}\n" for k, v in env.items() if self._passes(k, v))
         path = self.runtime / f"image-{hashlib.sha256(text.encode()).hexdigest()[:12]}.env"
         if not path.exists():
             write_private(path, text)
         return path
 
+    def _passes(self, name: str, value: str) -> bool:
+        # The node's programs, schemas and icons are not the image's.
+        if name in self.passed:
+            return name not in PATH_LISTS
+        return name.startswith(PASSED) and not has_password(name, value)
+
 
 Container = Node | Apptainer
-
-
-def _passed(name: str) -> bool:
-    # The node's schemas and icons are not the image's.
-    return name.startswith(PASSED) and name != "XDG_DATA_DIRS"
 
 
 def _quote(value: str) -> str:

@@ -52,42 +52,54 @@ class Desktop:
     ----------
     env
         The environment of everything in the desktop, with DISPLAY and XAUTHORITY.
+    parts_env
+        That of the session's own parts: Apptainer, around an image's desktop.
     runtime
         The session's private directory on the node (mode 0700).
     before
         What the desktop is run by, e.g. ``vglrun -d egl0``.
+    config_dirs
+        Where settings of the user's are read and not written.
     """
 
     def __init__(
         self,
         env: Mapping[str, str],
+        parts_env: Mapping[str, str],
         runtime: Path,
         log_dir: Path,
         container: Container,
         before: Sequence[str] = (),
+        config_dirs: Sequence[str] = (),
     ):
         bus = runtime / "bus"
         self._own_bus = isinstance(container, Node)
-        self.env = {
-            **env,
+        own = {
             # An image's desktop starts a bus of its own: one on the node would start the node's
             # services for it, outside the image.
             **({"DBUS_SESSION_BUS_ADDRESS": f"unix:path={bus}"} if self._own_bus else {}),
-            "XDG_CONFIG_DIRS": f"{_write_defaults(runtime / 'xdg')}:/etc/xdg",
+            "XDG_CONFIG_DIRS": os.pathsep.join(
+                [*config_dirs, str(_write_defaults(runtime / "xdg")), "/etc/xdg"]
+            ),
             "XDG_SESSION_TYPE": "x11",
             "XFCE_PANEL_MIGRATE_DEFAULT": "1",  # else the first panel asks a question
             "GTK_USE_PORTAL": "0",
             "NO_AT_BRIDGE": "1",
+            # The one in the home may be root's, or on a file system that is read-only here.
+            "ICEAUTHORITY": str(runtime / "iceauthority"),
         }
+        self.env = {**env, **own}
+        self.parts_env = {**parts_env, **own}
         self._bus_socket = bus
         home = self.env["HOME"]
         cwd = home if os.access(home, os.X_OK) else "/"
         if isinstance(container, Node):
             self.name, command = _on_node(self.env)
-            command = [*before, *command]
+            command, around = [*before, *command], self.env
         else:
             self.name = container.name
             command = container.argv([*before, IMAGE_DESKTOP], self.env)
+            around = self.parts_env
         self._bus = Child(
             "dbus",
             ["dbus-daemon", "--session", "--nofork", "--nopidfile", f"--address=unix:path={bus}"],
@@ -95,7 +107,7 @@ class Desktop:
             log_dir / "desktop.log",
             cwd,
         )
-        self.child = Child("desktop", command, self.env, log_dir / "desktop.log", cwd)
+        self.child = Child("desktop", command, around, log_dir / "desktop.log", cwd)
 
     async def start(self) -> None:
         """Start it; on the node itself a D-Bus first.
@@ -182,8 +194,11 @@ def _on_node(env: Mapping[str, str]) -> tuple[str, list[str]]:
     name = Path(manager).name
     if terminal is None:
         return name, [manager]
-    # One shell as the group's leader: the session ends with the window manager.
-    return name, ["/bin/sh", "-c", '"$1" & exec "$2"', "sh", terminal, manager]
+    # One shell as the group's leader: the session ends with the window manager. xterm takes no SHELL
+    # that is not in /etc/shells, unless it is told to run it.
+    shell = ["-e", env["SHELL"]] if Path(terminal).name == "xterm" else []
+    script = 'manager=$1; shift; "$@" & exec "$manager"'
+    return name, ["/bin/sh", "-c", script, "sh", manager, terminal, *shell]
 
 
 # Every image of ours has this program: it runs the image's desktop and ends with its logout.

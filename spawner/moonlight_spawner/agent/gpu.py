@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from .environment import find
 from .processes import output_of
 
 # Models for computing only have no NVENC; what is not named here has it. NVIDIA's support matrix:
@@ -55,7 +56,8 @@ async def job_gpu(env: Mapping[str, str]) -> Gpu | None:
     With device constraints CUDA_VISIBLE_DEVICES is renumbered and nvidia-smi lists only the job's
     GPUs; without them nvidia-smi lists all, and SLURM_JOB_GPUS has the real indices (measured).
     """
-    text = await output_of(["nvidia-smi", _QUERY, "--format=csv,noheader"], env)
+    tool = find("nvidia-smi") or "nvidia-smi"
+    text = await output_of([tool, _QUERY, "--format=csv,noheader"], env)
     gpus = parse(text or "")
     if not gpus:
         return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -81,7 +82,8 @@ def _only_cpu(plain: str | None, gpu: Gpu, why: str) -> Graphics:
 async def _renderer(
     container: Container, env: Mapping[str, str], before: Sequence[str]
 ) -> str | None:
-    text = await output_of(container.argv([*before, "glxinfo", "-B"], env), env)
+    glxinfo = container.which("glxinfo", env) or "glxinfo"
+    text = await output_of(container.argv([*before, glxinfo, "-B"], env), env)
     found = _RENDERER.search(text or "")
     return found[1].strip() if found else None
 
@@ -109,7 +111,7 @@ def _tool(container: Container, env: Mapping[str, str], name: str) -> str | None
     """A program of VirtualGL. Not from PATH alone: Mesa has an ``eglinfo`` of its own."""
     if isinstance(container, Apptainer):
         return f"{VIRTUALGL}/{name}"
-    vglrun = container.which("vglrun", {**env, "PATH": f"{env['PATH']}:{VIRTUALGL}"})
+    vglrun = container.which("vglrun", env) or shutil.which("vglrun", path=VIRTUALGL)
     if vglrun is None:
         return None
     return os.path.join(os.path.dirname(os.path.realpath(vglrun)), name)

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 
 from . import xclient
 from .container import Container, Node
+from .environment import find_in_system
 from .processes import output_of
 from .screen import Screen
 
@@ -48,8 +49,10 @@ async def set_layout(
         words += ["-layout", name, "-variant", variant]
     elif not keys:
         return ""
-    node = Node()
-    where = node if node.which("setxkbmap", env) or isinstance(container, Node) else container
+    own = find_in_system(words[0])
+    where = Node() if own or isinstance(container, Node) else container
+    if own and isinstance(where, Node):
+        words[0] = own
     if await output_of(where.argv(words, env), env) is None:
         return "setxkbmap is not installed or does not know it"
     group = 1 if second else 0

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from ..account import account, path_name
 from ..errors import UnsafeDirectory
 from ..files import private_directory, read_shared
 from ..records import Spec
@@ -21,16 +22,18 @@ from .changes import Changes, ChangesFailed
 from .clipboard import Clipboard
 from .container import Apptainer, Container, NoApptainer, Node
 from .desktop import Desktop, DesktopFailed
-from .environment import desktop_environment
+from .environment import desktop_environment, job_environment, parts_environment
 from .gateway import Gateway as GatewayServer
 from .gateway.door import Door
 from .gpu import Gpu, job_gpu
 from .graphics import Graphics, look
+from .home import NoHome, look_at_home, own_places
 from .hosts import HOSTS, Host, HostContext, HostFailed
 from .keyboard import set_layout
 from .manifest import Manifest, read_manifest
 from .memory import SharedMemory
 from .places import temporary
+from .shell import shell_for_terminals
 from .sound import Sound
 from .status import StatusFile
 from .supervise import Supervisor
@@ -44,6 +47,7 @@ START_FAILURES = (
     HostFailed,
     NoApptainer,
     ChangesFailed,
+    NoHome,
     NoSuchAddress,
     UnsafeDirectory,
 )
@@ -97,6 +101,7 @@ class Parts:
         step("xserver", StepState.DONE, self._spec.request.resolution)
 
         step("desktop", StepState.RUNNING)
+        self._look_at_home(container, env)
         manifest, changed, graphics, audio, _ = await _together(
             read_manifest(container, env),
             self._open_changes(container, env),
@@ -109,13 +114,16 @@ class Parts:
             env |= self._sound.environment
         env |= graphics.environment
         around = graphics.vglrun if manifest.opengl == "desktop" else ()
-        self._desktop = Desktop(env, self._runtime, self._logs, changed, around)
+        desktop_env, config_dirs = self._desktop_environment(container, env)
+        self._desktop = Desktop(
+            desktop_env, env, self._runtime, self._logs, changed, around, config_dirs
+        )
 
         # Neither waits for the other: together they take half the time.
         step("host", StepState.RUNNING)
         await _together(
             self._start_desktop(),
-            self._start_host(self._desktop.env, container, ports, gpu, audio, manifest),
+            self._start_host(self._desktop.parts_env, container, ports, gpu, audio, manifest),
         )
 
         step("gateway", StepState.RUNNING)
@@ -152,7 +160,7 @@ class Parts:
     def _environment(self, display: int) -> dict[str, str]:
         xdg = self._runtime / "run"
         xdg.mkdir(mode=0o700)
-        return desktop_environment(os.environ) | {
+        return parts_environment(job_environment()) | {
             "DISPLAY": f":{display}",
             "XAUTHORITY": str(self._runtime / "xauthority"),
             "XDG_RUNTIME_DIR": str(xdg),
@@ -161,6 +169,29 @@ class Parts:
             "MOONLIGHT_KEYBOARD": self._spec.request.keyboard,
         }
 
+    def _desktop_environment(
+        self, container: Container, parts: dict[str, str]
+    ) -> tuple[dict[str, str], list[str]]:
+        """That of the desktop and what it starts: the job's, and what is true of this session.
+
+        The second value is where the desktop finds settings that it cannot write.
+        """
+        job = job_environment()
+        before = parts_environment(job)
+        added = {name: value for name, value in parts.items() if value != before.get(name)}
+        shell = shell_for_terminals(self._runtime, job, account().shell)
+        env = {**desktop_environment(job), **added, "SHELL": shell}
+        if not isinstance(container, Node):  # its home may be another one
+            return env, []
+        places, readable, words = own_places(env, self._runtime)
+        for word in words:
+            self._status.note(word)
+        return {**env, **places}, readable
+
+    def _look_at_home(self, container: Container, env: dict[str, str]) -> None:
+        if isinstance(container, Node) or self._spec.image.home == "bound":
+            look_at_home(env)
+
     def _container(self, env: dict[str, str], gpu: Gpu | None) -> Container:
         if self._spec.image_path is None:
             return Node()
@@ -168,7 +199,7 @@ class Parts:
         source = None
         if options.home == "private":
             # No image's id begins with a dot.
-            own = Path(options.sandboxes_dir) / f"{env['USER']}_.home"
+            own = Path(options.sandboxes_dir) / f"{path_name(env['USER'])}_.home"
             source = str(private_directory(own, parents=True))
         return Apptainer(
             self._spec.image_path,
@@ -177,6 +208,7 @@ class Parts:
             gpu=gpu is not None and self._spec.request.gpus > 0,
             home_source=source,
             binds=tuple(options.binds),
+            passed=tuple(self._spec.environment),
         )
 
     async def _start_x(self, env: dict[str, str], gpu: Gpu | None, display: int) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psutil
 
+from .environment import job_environment, origins
 from .private_segments import Made, PrivateSegments
 
 _PR_SET_PDEATHSIG = 1
@@ -263,4 +264,6 @@ class Child:
             text = _COLOURS.sub("", self.log.read_text("utf-8", "replace")[-4000:])
         except OSError:
             return ""
-        return " / ".join([line.strip() for line in text.splitlines() if line.strip()][-lines:])
+        words = " / ".join([line.strip() for line in text.splitlines() if line.strip()][-lines:])
+        why = origins(f"{self.argv[0]} {text}", job_environment())
+        return f"{words} ({why})" if why else words

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ..files import read_own
 from . import xclient
+from .environment import find, find_in_system
 from .processes import Child
 from .screen import (
     COOKIE_KIND,
@@ -71,9 +72,11 @@ class XServer:
         self.display = display
         self._cookie = write_xauthority(xauthority, display)
         width, height = largest
-        command = command or ["Xvfb", "-screen", "0", f"{width}x{height}x24", "-dpi", "96"]
+        screen = ["-screen", "0", f"{width}x{height}x24", "-dpi", "96"]
+        own = find(command[0]) if command else find_in_system("Xvfb")
+        command = command or ["Xvfb", *screen]
         self.name = Path(command[0]).name
-        argv = [command[0], f":{display}", *command[1:]]
+        argv = [own or command[0], f":{display}", *command[1:]]
         argv += ["-auth", str(xauthority), "-nolisten", "tcp", "-noreset"]
         self.child = Child("xserver", argv, env, log)
         self._held = contextlib.ExitStack()

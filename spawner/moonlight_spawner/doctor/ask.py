@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..scheduler.command import CommandMissing, CommandTimeout, run
+from ..scheduler.environment import command_environment
 from ..site import MoonlightSite
 from .finding import SECONDS
 
@@ -30,10 +32,15 @@ class Answer:
         return next((line for line in self.errors.splitlines() if line.strip()), self.ended)
 
 
-async def answer(argv: Sequence[str], seconds: float) -> Answer:
-    """Run a program to its end, or for as long as one is willing to wait."""
+async def answer(
+    argv: Sequence[str], seconds: float, env: Mapping[str, str] | None = None
+) -> Answer:
+    """Run a program to its end, or for as long as one is willing to wait.
+
+    ``env`` is that of this shell by default, so that a program is tried as the user would.
+    """
     try:
-        result = await run(argv, seconds)
+        result = await run(argv, seconds, env={**os.environ, "LC_ALL": "C"} if env is None else env)
     except CommandTimeout:
         return Answer("", "", f"it did not end within {seconds:g} s")
     except CommandMissing as e:
@@ -45,7 +52,8 @@ async def slurm(
     site: MoonlightSite, command: str, *arguments: str, seconds: float = SECONDS
 ) -> Answer:
     """What one of Slurm's commands says."""
-    return await answer([site.slurm_command(command) or command, *arguments], seconds)
+    argv = [site.slurm_command(command) or command, *arguments]
+    return await answer(argv, seconds, command_environment(command, os.environ))
 
 
 def last_line(text: str) -> str:

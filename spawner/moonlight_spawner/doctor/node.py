@@ -9,7 +9,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from ..agent.environment import desktop_environment
+from ..agent.environment import find, find_in_system
 from ..agent.graphics import VIRTUALGL
 from ..agent.private_segments import supported
 from ..agent.screen import MAKE_SOCKETS, SOCKETS, unsafe_sockets
@@ -24,7 +24,7 @@ from .sunshine import sunshine, web_client
 
 async def _xserver(site: MoonlightSite) -> Finding:
     program = site.x_server_command[0] if site.x_server_command else "Xvfb"
-    found = _which(program)
+    found = find(program) if site.x_server_command else _which(program)
     fix = "Install Xvfb (Debian: xvfb; RHEL: xorg-x11-server-Xvfb)."
     if site.x_server_command:
         fix = "Install it, or correct the setting `x_server_command`."
@@ -83,7 +83,7 @@ async def _image(site: MoonlightSite) -> Finding:
     images = [image for image in Catalogue(site).all() if image.available and image.path]
     if not images:
         return Finding(name, True, "not needed: the site has no image")
-    found = _which("apptainer") or _which("singularity")
+    found = find("apptainer") or find("singularity")
     if found is None:
         fix = "Install it (RHEL: apptainer from EPEL), or load its module in `job_prologue`."
         return Finding(name, False, "neither apptainer nor singularity found", fix)
@@ -102,7 +102,7 @@ async def _sound(site: MoonlightSite) -> Finding:
 
 
 async def _opengl(site: MoonlightSite) -> Finding:
-    found = _which("vglrun") or shutil.which("vglrun", path=VIRTUALGL)
+    found = find("vglrun") or shutil.which("vglrun", path=VIRTUALGL)
     return Finding(
         "OpenGL", True, found or "no VirtualGL: without an image, programs draw with the CPU"
     )
@@ -125,8 +125,8 @@ async def _memory(site: MoonlightSite) -> Finding:
 
 
 def _which(program: str) -> str | None:
-    """Where the agent would find it: its PATH is not this shell's."""
-    return shutil.which(program, path=desktop_environment(os.environ)["PATH"])
+    """Where the agent would find it: the system's first, whatever this shell's PATH says."""
+    return find_in_system(program)
 
 
 NODE_CHECKS: tuple[Check, ...] = (

@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Sequence
 
 from ..agent.container import Node
-from ..agent.environment import desktop_environment
 from ..agent.hosts.sunshine.web_client import release_places, with_pages
 from ..site import MoonlightSite
 from .ask import answer, last_line
@@ -75,7 +74,7 @@ def _found(site: MoonlightSite) -> str | None:
 
 
 def _which(command: Sequence[str]) -> str | None:
-    return Node().which(_first(command), desktop_environment(os.environ)) if command else None
+    return Node().which(_first(command), os.environ) if command else None
 
 
 def _first(command: Sequence[str]) -> str:

@@ -7,8 +7,10 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+from .environment import command_environment
 
 # What our questions are answered with is a few hundred bytes a job. Whoever answers with more has
 # not understood the question, and reading it would cost the loop that relays streams.
@@ -38,30 +40,35 @@ class Result:
 
 
 async def run(
-    argv: Sequence[str], timeout: float, stdin: str | None = None, limit: int = MOST_BYTES
+    argv: Sequence[str],
+    timeout: float,
+    stdin: str | None = None,
+    limit: int = MOST_BYTES,
+    env: Mapping[str, str] | None = None,
 ) -> Result:
     """Run a command to its end, or until it has said more than ``limit`` bytes.
+
+    ``env`` is what a command of the batch system gets, unless another is given.
 
     Raises
     ------
     CommandTimeout, CommandMissing
     """
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("SBATCH_", "SQUEUE_"))}
-    # Epoch seconds: Slurm prints local time without an offset otherwise.
-    env |= {"LC_ALL": "C", "SLURM_TIME_FORMAT": "%s"}
     try:
         process = await asyncio.create_subprocess_exec(
             *argv,
             stdin=asyncio.subprocess.PIPE if stdin is not None else asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env=env,
+            env=command_environment(argv[0], os.environ) if env is None else env,
             start_new_session=True,  # what it starts itself is ended with it
         )
     except OSError as e:  # not there, not allowed, or no room for one more process or file
         raise CommandMissing(f"{argv[0]} cannot be run: {e.strerror}") from e
     try:
-        talk = _talk(process, None if stdin is None else stdin.encode(), limit)
+        talk = _talk(
+            process, None if stdin is None else stdin.encode("utf-8", "surrogateescape"), limit
+        )
         output, errors, too_long = await asyncio.wait_for(talk, timeout)
     except asyncio.TimeoutError as e:
         raise CommandTimeout(f"{argv[0]} did not answer within {timeout:g} s") from e

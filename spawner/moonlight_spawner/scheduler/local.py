@@ -10,9 +10,7 @@ import asyncio
 import contextlib
 import logging
 import os
-import pwd
 import signal
-import sys
 from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
@@ -21,15 +19,16 @@ from pydantic import ValidationError
 
 from ..errors import SchedulerUnavailable
 from ..files import read_shared, write_private
+from ..here import python
 from ..mark import ProcessMark, this_machine
 from ..site import MoonlightSite
 from .base import JobInfo, JobRequest, JobState, Scheduler, Snapshot
+from .environment import local_environment
 from .local_queue import queue_directory
 
 log = logging.getLogger(__name__)
 
 _START_SECONDS = 15.0
-_SYSTEM_PATH = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin"]
 
 
 class LocalJob(ProcessMark):
@@ -55,7 +54,7 @@ class LocalScheduler(Scheduler):
     async def submit(self, request: JobRequest) -> str:
         write_private(request.directory / "job.sh", request.script)
         slots = queue_directory(self._root)
-        argv = [sys.executable, "-m", "moonlight_spawner.scheduler.local_runner"]
+        argv = python("moonlight_spawner.scheduler.local_runner")
         argv += [str(request.directory), str(request.log), str(request.resources.minutes)]
         argv += [str(slots), str(self._site.local_sessions)]
         try:
@@ -64,7 +63,7 @@ class LocalScheduler(Scheduler):
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.PIPE,
-                env=_environment(),
+                env=local_environment(os.environ),
                 cwd=str(request.directory),
             )
             # It has written its state and left our process tree when this process ends.
@@ -148,21 +147,3 @@ def _info(job_id: str, job: LocalJob) -> JobInfo:
         ends_at=job.ends_at,
         ended_at=job.ended_at,
     )
-
-
-def _environment() -> dict[str, str]:
-    """A login's environment: the server's own holds secrets, as a submitter's does in Slurm.
-
-    PATH is the submitter's: what he installed for himself on this machine is to be found.
-    """
-    account = pwd.getpwuid(os.geteuid())
-    path = [directory for directory in os.environ.get("PATH", "").split(os.pathsep) if directory]
-    env = {
-        "HOME": account.pw_dir,
-        "USER": account.pw_name,
-        "LOGNAME": account.pw_name,
-        "SHELL": account.pw_shell or "/bin/sh",
-        "PATH": os.pathsep.join(path + [d for d in _SYSTEM_PATH if d not in path]),
-    }
-    keep = ("LANG", "LC_ALL", "TZ", "TMPDIR", "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES")
-    return env | {k: os.environ[k] for k in keep if k in os.environ}

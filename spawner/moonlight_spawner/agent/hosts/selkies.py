@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import json
 import posixpath
-import shutil
 import sys
 from pathlib import Path
 from urllib.parse import unquote
 
 from ...relay.upstream import Target
 from ..clipboard import FROM_DESKTOP, TO_DESKTOP
+from ..environment import find
 from ..processes import Child
 from .base import Host, HostFailed
 
@@ -110,7 +110,7 @@ class SelkiesHost(Host):
         beside = Path(sys.executable).parent / "selkies"
         if beside.exists():
             return str(beside)
-        found = shutil.which("selkies", path=self.env.get("PATH"))
+        found = find("selkies")
         if found is None:
             raise HostFailed(f"selkies is not installed on this node. {_INSTALL}")
         return found
