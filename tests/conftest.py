@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 from moonlight_spawner.agent.screen import make_sockets
 
-pytest_plugins = ["tests.cluster.fixtures", "tests.support.reachable", "tests.support.site"]
+pytest_plugins = [
+    "tests.cluster.fixtures",
+    "tests.support.order",
+    "tests.support.reachable",
+    "tests.support.site",
+]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -25,11 +25,10 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
         yield one
 
 
-@pytest.fixture
-def lab(slurm: SlurmCluster, slurm_users: SlurmUsers) -> Iterator[Lab]:
-    """alice's JupyterLab, whose sessions are jobs of the cluster."""
+@pytest.fixture(scope="session")
+def _lab(slurm_cluster: SlurmCluster, slurm_users: SlurmUsers) -> Iterator[Lab]:
     env = {
-        "SLURM_CONF": str(slurm.slurm_conf),
+        "SLURM_CONF": str(slurm_cluster.slurm_conf),
         "MOONLIGHT_HPC_SCHEDULER": "slurm",
         "MOONLIGHT_HPC_CPUS": "2",
         "MOONLIGHT_HPC_MEMORY_GB": "2",
@@ -37,5 +36,17 @@ def lab(slurm: SlurmCluster, slurm_users: SlurmUsers) -> Iterator[Lab]:
     }
     with Lab(slurm_users.alice, env, base_url="/user/alice/") as one:
         yield one
-        slurm.heal()
-        one.stop_sessions()
+
+
+@pytest.fixture
+def lab(_lab: Lab, slurm: SlurmCluster) -> Iterator[Lab]:
+    """alice's JupyterLab, whose sessions are jobs of the cluster and end with the test.
+
+    It is the same one for all tests of a process; one that ended in a test starts again.
+    """
+    if not _lab.runs:
+        _lab.start()
+    yield _lab
+    slurm.heal()
+    if _lab.runs:
+        _lab.stop_sessions()

@@ -72,6 +72,7 @@ class Daemon:
             return
         self._forget_ended_keepers()
         options = [*self.keeper_options, "--log", str(self.log)]
+        options += ["--grace", str(GRACE)]  # slurmctld writes its jobs at its end
         if self.user:
             options += ["--user", self.user]
         keeper = subprocess.Popen(

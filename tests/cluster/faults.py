@@ -76,6 +76,8 @@ class Faults(Commands):
 
     def start_slurmdbd(self) -> None:
         """Start the accounting daemon and wait until it answers."""
+        if self.slurmdbd.alive:
+            return  # asking it costs sacctmgr 0.4 s, and this is asked before and after each test
         self.slurmdbd.start(lambda: listening(self.slurmdbd_port))
         self._wait_for_answer("sacctmgr", "-n", "show", "cluster")
 

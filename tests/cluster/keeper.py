@@ -214,7 +214,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--user", help="run the daemon as this user")
     parser.add_argument("--log", required=True, help="file for the daemon's output")
-    parser.add_argument("--grace", type=float, default=3.0, help="seconds from TERM to KILL")
+    parser.add_argument("--grace", type=float, default=20.0, help="seconds from TERM to KILL")
     parser.add_argument("--cgroup", help="name of a private cgroup, below each controller")
     parser.add_argument("--controllers", default="freezer")
     parser.add_argument("--cgroup-mount", help="where the daemon finds the controllers")

@@ -61,13 +61,14 @@ class Lab:
             self._server = subprocess.Popen(
                 argv, stdout=log, stderr=log, **as_user(self.user, self._env)
             )
-        wait_until(lambda: self._answers() or not self._runs(), interval=0.1)
-        if not self._runs() or not self._answers():
+        wait_until(lambda: self._answers() or not self.runs, interval=0.1)
+        if not self.runs or not self._answers():
             words = self.log.read_text("utf-8", "replace")[-3000:]
             self.stop()
             raise AssertionError(f"JupyterLab did not start:\n{words}")
 
-    def _runs(self) -> bool:
+    @property
+    def runs(self) -> bool:
         return self._server is not None and self._server.poll() is None
 
     def _answers(self) -> bool:
