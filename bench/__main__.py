@@ -16,7 +16,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from moonlight_spawner.agent.processes import become_subreaper, end_descendants
+from moonlight_spawner.agent.offspring import end_descendants
+from moonlight_spawner.agent.processes import become_subreaper
 
 from . import machine
 

@@ -22,8 +22,9 @@ from ..session import End, State
 from ..trust import exchangeable
 from .alone import Alone, be_alone
 from .memory import remove_left
+from .offspring import end_descendants
 from .places import make_places, remove_display, remove_places, remove_sockets, sweep
-from .processes import become_subreaper, die_with_parent, end_descendants
+from .processes import become_subreaper, die_with_parent
 from .status import StatusFile, could_not_start
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)

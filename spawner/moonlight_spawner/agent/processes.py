@@ -8,13 +8,13 @@ import ctypes
 import os
 import re
 import signal
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import psutil
 
 from .environment import job_environment, origins
+from .offspring import reap_group
 from .private_segments import Made, PrivateSegments
 
 _PR_SET_PDEATHSIG = 1
@@ -22,7 +22,6 @@ _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _KILLED_SECONDS = 1.0
-_MOUNT_HELPERS = ("fuse2fs", "squashfuse", "fuse-overlayfs", "gocryptfs")
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -45,60 +44,12 @@ def become_subreaper() -> None:
     _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def end_descendants(seconds: float = 2.0) -> int:
-    """TERM, then KILL everything below this process; gives how many there were.
-
-    Asks again until nothing is left: a process may fork while it is being counted.
-    """
-    count = 0
-    for signum, patience in ((signal.SIGTERM, seconds), (signal.SIGKILL, 5.0)):
-        deadline = time.monotonic() + patience
-        told: set[int] = set()
-        while living := _descendants():
-            for process in living:
-                if process.pid not in told:
-                    told.add(process.pid)
-                    with contextlib.suppress(psutil.Error, ProcessLookupError):
-                        process.send_signal(signum)
-            if time.monotonic() > deadline:
-                break
-            _reap()
-            time.sleep(0.02)
-        count = max(count, len(told))
-    _reap()
-    return count
-
-
 def family(pid: int) -> set[int]:
     """A process and everything below it now."""
     with contextlib.suppress(psutil.Error):
         process = psutil.Process(pid)
         return {pid, *(child.pid for child in process.children(recursive=True))}
     return set()
-
-
-def end_mount_helpers() -> None:
-    """KILL what a container that was killed has left of its mounts, and so keeps them taken."""
-    for child in psutil.Process().children():
-        with contextlib.suppress(psutil.Error):
-            if child.name().startswith(_MOUNT_HELPERS):
-                child.kill()
-
-
-def _descendants() -> list[psutil.Process]:
-    found = []
-    for process in psutil.Process().children(recursive=True):
-        with contextlib.suppress(psutil.Error):
-            if process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-    return found
-
-
-def _reap(which: int = -1) -> None:
-    """Collect ended children: all, or those of the group ``-which`` (waitpid(2))."""
-    with contextlib.suppress(ChildProcessError):
-        while os.waitpid(which, os.WNOHANG)[0]:
-            pass
 
 
 def listening(pid: int) -> dict[int, set[str]]:
@@ -247,7 +198,7 @@ class Child:
         clock = asyncio.get_running_loop().time
         while True:
             if not self.running:  # its leader is asyncio's to collect; the rest, orphaned, is ours
-                _reap(-self.pid)
+                reap_group(self.pid)
             try:
                 os.killpg(self.pid, 0)
             except ProcessLookupError:

@@ -15,9 +15,9 @@ from ..files import read_shared
 from ..records import Spec
 from ..session import End, State, StepState, from_epoch, now
 from .memory import remove_left
+from .offspring import end_descendants
 from .parts import START_FAILURES, Parts
 from .places import remove_places
-from .processes import end_descendants
 from .status import StatusFile, could_not_start
 
 log = logging.getLogger(__name__)

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import time
 from collections import deque
 from datetime import datetime, timedelta
 
-import psutil
-
 from ..session import End, State, now
 from .claims import NothingFree
 from .desktop import Desktop, DesktopFailed
 from .hosts import Host, HostFailed
-from .processes import end_mount_helpers
+from .offspring import end_mount_helpers, reap_adopted
 from .sound import Sound
 from .status import StatusFile
 from .xserver import XServer
@@ -145,14 +142,6 @@ class Supervisor:
             self._status.write()
             own = {self._x.child.pid, *self._desktop.pids}
             own |= {child.pid for child in self._host.children}
-            _reap_adopted(own | {self._sound.child.pid if self._sound.child else 0})
+            reap_adopted(own | {self._sound.child.pid if self._sound.child else 0})
             if now() > self._ends_at - timedelta(minutes=_WARN_MINUTES):
                 self._status.note("The session reaches its time limit soon. Save your work.")
-
-
-def _reap_adopted(own: set[int]) -> None:
-    """Collect ended processes that the session's programs left to us. asyncio collects its own."""
-    for child in psutil.Process().children():
-        with contextlib.suppress(psutil.Error, ChildProcessError):
-            if child.pid not in own and child.status() == psutil.STATUS_ZOMBIE:
-                os.waitpid(child.pid, os.WNOHANG)

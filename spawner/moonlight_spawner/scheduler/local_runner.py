@@ -16,9 +16,8 @@ from datetime import timedelta
 from pathlib import Path
 from types import FrameType
 
-import psutil
-
-from ..agent.processes import become_subreaper, die_with_parent, end_descendants
+from ..agent.offspring import end_descendants, reap_adopted
+from ..agent.processes import become_subreaper, die_with_parent
 from ..files import write_private
 from ..mark import mark_of
 from ..session import now
@@ -108,7 +107,7 @@ class Runner:
                 script.terminate()
             if clock > kill_at:
                 script.kill()
-            _reap_all_but(script.pid)
+            reap_adopted({script.pid})
             time.sleep(_TICK_SECONDS)
         if timed_out:
             return JobState.TIMEOUT
@@ -123,16 +122,6 @@ class Runner:
 
     def _write(self) -> None:
         write_private(self.directory / "local.json", self.job.model_dump_json())
-
-
-def _reap_all_but(pid: int) -> None:
-    """Collect adopted processes; the script itself is collected by its own Popen."""
-    for child in psutil.Process().children():
-        try:
-            if child.pid != pid and child.status() == psutil.STATUS_ZOMBIE:
-                os.waitpid(child.pid, os.WNOHANG)
-        except (psutil.Error, ChildProcessError):
-            continue
 
 
 def main(argv: list[str]) -> int:
