@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from .records import AgentStatus, Facts, Job, Stop
+from .records import END_RESERVE, AgentStatus, Facts, Job, Stop
 from .scheduler.base import JobInfo, JobState, Snapshot, name_of
 from .session import End, Queue, Session, StaleCode, State, Step
 
@@ -85,7 +85,8 @@ def derive(
         session.stale_since, session.stale_reason = doubt.since, doubt.reason
         session.stale_code = StaleCode.SCHEDULER_UNCLEAR
     if info:
-        session.node, session.started_at, session.ends_at = info.node, info.started_at, info.ends_at
+        session.node, session.started_at = info.node, info.started_at
+        session.ends_at = info.ends_at and info.ends_at - END_RESERVE
     if agent:
         _take_from_agent(session, agent)
     end = end or _end(facts, job, stop, info, snapshot, agent, moment, since)
@@ -108,7 +109,9 @@ def _take_from_agent(session: Session, agent: AgentStatus) -> None:
     session.notes = agent.notes
     session.gateway = agent.gateway
     session.started_at = session.started_at or agent.started_at
-    if session.ends_at is None:
+    if agent.ends_at:  # it knows best: it ends it
+        session.ends_at = agent.ends_at
+    elif session.ends_at is None:
         session.ends_at = session.started_at + timedelta(minutes=session.request.minutes)
 
 
@@ -216,7 +219,7 @@ def _end(
         )
         if info.passing and agent is None and not said_again:
             return None
-        return _end_of_job(info, stop, said, moment)
+        return _end_of_job(facts, info, stop, said, moment)
     if job is None or not snapshot.complete:
         return None
     if unlisted:
@@ -308,7 +311,7 @@ def _end_elsewhere(
         return End(
             state=State.TIMEOUT,
             code="TimeLimit",
-            reason=f"The session reached its time limit of {facts.request.hours:g} h.",
+            reason=_time_is_up(facts),
             ended_at=agent.started_at + length,
         )
     return None
@@ -320,7 +323,9 @@ def _stale_code(snapshot: Snapshot) -> StaleCode | None:
     return StaleCode.STARTED_ELSEWHERE if snapshot.elsewhere else snapshot.stale_code
 
 
-def _end_of_job(info: JobInfo, stop: Stop | None, said: End | None, moment: datetime) -> End:
+def _end_of_job(
+    facts: Facts, info: JobInfo, stop: Stop | None, said: End | None, moment: datetime
+) -> End:
     state = _JOB_ENDS[info.state]
     reason, code = info.message, info.code or info.state.name
     if info.state is JobState.CANCELLED or (stop and info.state is JobState.COMPLETED):
@@ -330,8 +335,10 @@ def _end_of_job(info: JobInfo, stop: Stop | None, said: End | None, moment: date
         else:
             code = "CancelledOutside"
             reason = "The job was ended from outside (scancel or an administrator)."
-    elif info.state is JobState.TIMEOUT and said and said.state is State.TIMEOUT:
-        return said
+    elif info.state is JobState.TIMEOUT:
+        if said and said.state is State.TIMEOUT:
+            return said
+        code, reason = "TimeLimit", _time_is_up(facts)
     if state is State.FAILED and not reason:
         reason = "The job failed on its node before the desktop could report why. Look at its log."
     return End(
@@ -340,6 +347,10 @@ def _end_of_job(info: JobInfo, stop: Stop | None, said: End | None, moment: date
         reason=reason or "The job ended.",
         ended_at=info.ended_at or moment,
     )
+
+
+def _time_is_up(facts: Facts) -> str:
+    return f"The session reached its time limit of {facts.request.hours:g} h."
 
 
 def _current(steps: list[Step]) -> Step | None:

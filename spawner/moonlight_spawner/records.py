@@ -7,13 +7,17 @@ What a user sees is made of these parts by :mod:`moonlight_spawner.derive`.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pydantic import Field
 
 from .scheduler.base import JobInfo
 from .session import End, Gateway, Model, Resources, Step, now
 from .texts import PathText, Words
+
+#: How long before its job's limit a session ends itself: it takes up to 5 s, the clocks of a
+#: controller and a node differ a little, and Slurm may have to be asked once more.
+END_RESERVE = timedelta(seconds=20)
 
 
 class Facts(Model):
@@ -74,6 +78,8 @@ class AgentStatus(Model):
     notes: list[Words] = []
     started_at: datetime = Field(default_factory=now)
     beat: datetime = Field(default_factory=now)
+    ends_at: datetime | None = None
+    ending: End | None = None  # decided, while its parts are being ended
     end: End | None = None
 
 

@@ -1,6 +1,6 @@
 """The job's own process: it outlives the agent, whatever happens to that, and leaves nothing.
 
-It is the process that the batch system signals (``--signal=B:TERM``), hands TERM to the agent,
+It is the process that the batch system signals, hands TERM to the agent,
 adopts every orphan below it, and when the agent has ended, in order or not, ends what is left
 and makes sure that a last word with a reason is on record.
 """
@@ -17,10 +17,10 @@ from pathlib import Path
 from types import FrameType
 
 from ..errors import UnsafeDirectory
-from ..files import read_shared
 from ..session import End, State
 from ..trust import exchangeable
 from .alone import Alone, be_alone
+from .ending import end_of_an_earlier_run, end_on_record, why_told
 from .memory import remove_left
 from .offspring import end_descendants
 from .places import make_places, remove_display, remove_places, remove_sockets, sweep
@@ -40,6 +40,8 @@ def guard(directory: Path) -> int:
         alone = _alone_with_session(directory)
         if alone is None:
             return 0
+        if end := end_on_record(directory) or end_of_an_earlier_run(directory):
+            return _ended_before(directory, end)
         sweep()
         # Held back until the guardian, and the agent for itself, can hear them: one that came in
         # between would end the process that has to clean up.
@@ -105,6 +107,13 @@ def _never_began(directory: Path, runtime: Path | None, error: OSError | UnsafeD
     return 1
 
 
+def _ended_before(directory: Path, end: End) -> int:
+    """Nothing is started for a session that has ended: its agent's word is that end."""
+    print(f"moonlight-hpc: the session has ended already: {end.reason}", file=sys.stderr)
+    StatusFile.load(directory).end(end)
+    return 0
+
+
 def _refuse_strangers(directory: Path) -> None:
     """What is in the directory is done in the user's name, so it has to be his.
 
@@ -151,10 +160,8 @@ def _clean_up(directory: Path, runtime: Path, agent: int, status: int, told: boo
         remove_display(record.status.display_num)
     if record.status.end is None:
         how = f"signal {-status}" if status < 0 else f"exit status {status}"
-        if read_shared(directory / "stop.json") is not None:
-            end = End(state=State.CANCELLED, code="StoppedByUser", reason="You stopped it.")
-        elif told:
-            end = End(state=State.CANCELLED, code="Ended", reason="The job was ended from outside.")
+        if told or record.status.ending or end_on_record(directory):
+            end = why_told(directory, record.status, code="Ended")
         else:
             end = End(
                 state=State.FAILED,

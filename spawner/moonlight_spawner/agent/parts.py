@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Coroutine
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -132,12 +131,10 @@ class Parts:
         self._status.status.phase = "running"
         self._status.write()
 
-    async def watch(self, ends_at: datetime) -> End:
+    async def watch(self) -> End:
         """Supervise what was started until the session has to end; how it ends."""
         assert self._x and self._sound and self._desktop and self._host
-        supervisor = Supervisor(
-            self._x, self._sound, self._desktop, self._host, self._status, ends_at
-        )
+        supervisor = Supervisor(self._x, self._sound, self._desktop, self._host, self._status)
         return await supervisor.watch()
 
     async def stop(self) -> None:

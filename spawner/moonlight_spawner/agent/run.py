@@ -8,12 +8,13 @@ import logging
 import os
 import signal
 import sys
-from datetime import datetime, timedelta
 from pathlib import Path
 
 from ..files import read_shared
 from ..records import Spec
-from ..session import End, State, StepState, from_epoch, now
+from ..session import End, State, StepState
+from .deadline import Deadline, job_began, time_limit
+from .ending import end_on_record, why_told
 from .memory import remove_left
 from .offspring import end_descendants
 from .parts import START_FAILURES, Parts
@@ -23,10 +24,6 @@ from .status import StatusFile, could_not_start
 log = logging.getLogger(__name__)
 
 _STOP_POLL_SECONDS = 1.0
-# `--signal=B:TERM@60` was seen 92 s before the limit (Slurm 22.05): Slurm looks at limits on a tick
-# of about 30 s, so it is early by up to one. The rest is for whole seconds and a busy node. A session
-# that is cancelled from outside this shortly before its limit cannot be told from one that reached it.
-_TERM_BEFORE_LIMIT = timedelta(seconds=60 + 30 + 15)
 
 
 def run(directory: Path, runtime: Path) -> int:
@@ -56,8 +53,7 @@ class Agent:
         self._status = StatusFile.new(directory)
         self._parts = Parts(spec, directory, runtime, self._status)
         self._stop = asyncio.Event()
-        self._started = now()
-        self._ends_at = self._end_time()
+        self._deadline = Deadline(spec, self._status, job_began(), os.environ)
 
     async def run(self) -> int:
         loop = asyncio.get_running_loop()
@@ -68,24 +64,29 @@ class Agent:
         watch = asyncio.ensure_future(self._watch_for_stop())
         work = asyncio.ensure_future(self._work())
         told = asyncio.ensure_future(self._stop.wait())
+        up = asyncio.ensure_future(self._deadline.passes())
         try:
-            await asyncio.wait({work, told}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({work, told, up}, return_when=asyncio.FIRST_COMPLETED)
             if told.done():
-                work.cancel()
-                await asyncio.gather(work, return_exceptions=True)
-                end = self._stopped()
-            else:
+                end = self._told()
+            elif work.done():
                 end = work.result()
                 # A batch system may signal the whole process tree at once: then a part's end is
                 # the consequence, and the signal for us is only a moment away.
                 with contextlib.suppress(asyncio.TimeoutError):
                     await asyncio.wait_for(self._stop.wait(), 0.3)
-                    end = self._stopped()
+                    end = self._told()
+            else:
+                up.result()  # what went wrong there is no end of the time
+                end = time_limit(self._spec.request.hours)
+            # On record before anything is ended, for the guardian, should that take too long.
+            self._status.status.phase, self._status.status.ending = "stopping", end
+            self._status.write()
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
         finally:
-            watch.cancel()
-            told.cancel()
-        self._status.status.phase = "stopping"
-        self._status.write()
+            for task in (watch, told, up):
+                task.cancel()
         await self._parts.stop()
         self._status.end(end)
         return 1 if end.state is State.FAILED else 0
@@ -101,42 +102,18 @@ class Agent:
             why = could_not_start(e)
             self._fail_step(why)
             return End(state=State.FAILED, code="StartFailed", reason=why)
-        return await self._parts.watch(self._ends_at)
+        return await self._parts.watch()
 
     async def _watch_for_stop(self) -> None:
-        """End on the user's word even when the batch system cannot carry it here."""
+        """End on the user's word, or on an end on record, even when the batch system cannot carry
+        it here."""
         while True:
             await asyncio.sleep(_STOP_POLL_SECONDS)
-            if self._asked_to_stop():
+            if end_on_record(self._directory):
                 self._stop.set()
 
-    def _asked_to_stop(self) -> bool:
-        try:
-            return read_shared(self._directory / "stop.json") is not None
-        except OSError as e:  # ESTALE of NFS: at the next look it may be over
-            log.error("cannot see whether the session is to be stopped: %s", e)
-            return False
-
-    def _stopped(self) -> End:
-        if self._asked_to_stop():
-            return End(state=State.CANCELLED, code="StoppedByUser", reason="You stopped it.")
-        if now() > self._ends_at - _TERM_BEFORE_LIMIT:
-            return End(
-                state=State.TIMEOUT,
-                code="TimeLimit",
-                reason=f"The session reached its time limit of {self._spec.request.hours:g} h.",
-            )
-        return End(
-            state=State.CANCELLED,
-            code="CancelledOutside",
-            reason="The job was ended from outside (scancel, preemption or an administrator).",
-        )
-
-    def _end_time(self) -> datetime:
-        told = os.environ.get("SLURM_JOB_END_TIME", "")
-        if told.isdigit():
-            return from_epoch(int(told))
-        return self._started + timedelta(minutes=self._spec.request.minutes)
+    def _told(self) -> End:
+        return why_told(self._directory, self._status.status)
 
     def _fail_step(self, why: str) -> None:
         """The step that failed has the reason; another that was on its way is just not done."""

@@ -7,7 +7,6 @@ import logging
 import os
 import time
 from collections import deque
-from datetime import datetime, timedelta
 
 from ..session import End, State, now
 from .claims import NothingFree
@@ -22,7 +21,6 @@ log = logging.getLogger(__name__)
 
 _RESTARTS, _RESTART_WINDOW_SECONDS = 3, 300.0
 _BEAT_SECONDS = 15.0
-_WARN_MINUTES = 5
 
 
 class Supervisor:
@@ -39,14 +37,12 @@ class Supervisor:
         desktop: Desktop,
         host: Host,
         status: StatusFile,
-        ends_at: datetime,
     ):
         self._x = x
         self._sound = sound
         self._desktop = desktop
         self._host = host
         self._status = status
-        self._ends_at = ends_at
         self._sound_restarted = False
         self._restarts: dict[str, deque[float]] = {}
 
@@ -136,12 +132,10 @@ class Supervisor:
         return None
 
     async def _beat(self) -> None:
-        """Show that the node lives, reap adopted processes, and say when time runs out."""
+        """Show that the node lives, and reap adopted processes."""
         while True:
             await asyncio.sleep(_BEAT_SECONDS)
             self._status.write()
             own = {self._x.child.pid, *self._desktop.pids}
             own |= {child.pid for child in self._host.children}
             reap_adopted(own | {self._sound.child.pid if self._sound.child else 0})
-            if now() > self._ends_at - timedelta(minutes=_WARN_MINUTES):
-                self._status.note("The session reaches its time limit soon. Save your work.")

@@ -12,10 +12,11 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import FrameType
 
+from ..agent.deadline import JOB_END
 from ..agent.offspring import end_descendants, reap_adopted
 from ..agent.processes import become_subreaper, die_with_parent
 from ..files import write_private
@@ -25,8 +26,7 @@ from .base import JobState
 from .local import LocalJob
 from .local_queue import Ticket
 
-# As Slurm: --signal=B:TERM@60 before the limit, KillWait after it or after a TERM from outside.
-_WARN_SECONDS = 60.0
+# As Slurm: TERM at the limit, KILL so long after it (KillWait).
 _KILL_SECONDS = 30.0
 _TICK_SECONDS = 0.1
 
@@ -51,9 +51,9 @@ class Runner:
             return
         self.job.state, self.job.code, self.job.message = JobState.RUNNING, "", ""
         self.job.started_at = now()
-        self.job.ends_at = self.job.started_at + timedelta(seconds=self.seconds)
+        self.job.ends_at = ends_at = self.job.started_at + timedelta(seconds=self.seconds)
         self._write()
-        state = self._run_script()
+        state = self._run_script(ends_at)
         end_descendants()
         self.ticket.leave()
         self._end(state)
@@ -84,11 +84,12 @@ class Runner:
             self.ticket.give_up()
         return False
 
-    def _run_script(self) -> JobState:
+    def _run_script(self, ends_at: datetime) -> JobState:
         log = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
         script = subprocess.Popen(
             ["/bin/bash", str(self.directory / "job.sh")],
             cwd=self.directory,
+            env={**os.environ, JOB_END: f"{int(ends_at.timestamp())}"},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -100,10 +101,9 @@ class Runner:
         kill_at, term_sent, timed_out = float("inf"), False, False
         while script.poll() is None:
             clock = time.monotonic()
-            warned = clock > limit - min(_WARN_SECONDS, self.seconds / 2)
-            if (self.told or warned) and not term_sent:
+            if (self.told or clock > limit) and not term_sent:
                 term_sent, timed_out = True, not self.told
-                kill_at = (limit if timed_out else clock) + _KILL_SECONDS
+                kill_at = clock + _KILL_SECONDS
                 script.terminate()
             if clock > kill_at:
                 script.kill()

@@ -74,7 +74,6 @@ class SlurmScheduler(Scheduler):
             f"--mem={round(resources.memory_gb * 1024)}M",
             "--no-requeue",
             "--export=NONE",
-            "--signal=B:TERM@60",
             f"--chdir={request.directory}",
             f"--output={str(request.log).replace('%', '%%')}",
             "--open-mode=append",

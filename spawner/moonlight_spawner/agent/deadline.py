@@ -1,0 +1,110 @@
+"""When a session's time is up: it ends itself in order, shortly before its job's limit.
+
+Slurm's own warning (``--signal=B:TERM@60``) came 64 to 105 s before the limit (measured), which
+looks like any other TERM. So nobody is asked for one: the session keeps the time, and a TERM that
+comes before its time is up is somebody's who wanted it to end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import psutil
+
+from ..records import END_RESERVE, Spec
+from ..session import End, State, from_epoch, now
+from .processes import output_of
+from .status import StatusFile
+
+log = logging.getLogger(__name__)
+
+#: Minutes before the end at which the user is told.
+WARN_MINUTES = (10, 5, 1)
+#: Set by a batch system of ours: the job's end in seconds since 1970, as Slurm 24.11 does.
+JOB_END = "MOONLIGHT_JOB_END_TIME"
+_ASK_SECONDS = 5.0
+# An administrator may change the limit of a running job; a suspended one ends later.
+_ASK_AGAIN_SECONDS = (20.0, 600.0)
+_LAST_SECOND = 253402300799  # of the year 9999, the calendar's last
+
+
+class Deadline:
+    """The time at which the session ends, told in its status and kept up to date.
+
+    Parameters
+    ----------
+    began
+        When the job began, if nothing better is known.
+    """
+
+    def __init__(self, spec: Spec, status: StatusFile, began: datetime, env: Mapping[str, str]):
+        self._spec = spec
+        self._status = status
+        self._env = env
+        end = _epoch(env.get("SLURM_JOB_END_TIME", "")) or _epoch(env.get(JOB_END, ""))
+        start = _epoch(env.get("SLURM_JOB_START_TIME", "")) or began
+        self._tell(end or start + timedelta(minutes=spec.request.minutes))
+
+    @property
+    def ends_at(self) -> datetime:
+        return self._status.status.ends_at or now()
+
+    @property
+    def left(self) -> float:
+        """Seconds."""
+        return (self.ends_at - now()).total_seconds()
+
+    async def passes(self) -> None:
+        """Until the time is up; the batch system is asked about it now and then."""
+        shortest, longest = _ASK_AGAIN_SECONDS
+        while True:
+            await self._ask()
+            if self.left <= 0:
+                return
+            # Once more when it seems to be up: it may have been given more.
+            await asyncio.sleep(min(self.left, max(shortest, min(longest, self.left / 2))))
+
+    async def _ask(self) -> None:
+        """What Slurm says now, where its commands are; else what is known stays."""
+        job = self._env.get("SLURM_JOB_ID", "")
+        if self._spec.scheduler != "slurm" or not job.isdigit():
+            return
+        # Slurm's variables of the job could ask for another form of answer.
+        env = {k: v for k, v in self._env.items() if not k.startswith(("SQUEUE_", "SLURM_TIME"))}
+        argv = ["squeue", "--noheader", f"--jobs={job}", "--format=%e"]
+        said = await output_of(argv, env | {"SLURM_TIME_FORMAT": "%s"}, _ASK_SECONDS)
+        if end := _epoch((said or "").strip()):
+            self._tell(end)
+
+    def _tell(self, job_ends: datetime) -> None:
+        ends_at = job_ends - END_RESERVE
+        if ends_at != self._status.status.ends_at:
+            log.info("the session ends at %s", ends_at.isoformat())
+            self._status.status.ends_at = ends_at
+            self._status.write()
+
+
+def time_limit(hours: float) -> End:
+    """The end of a session whose time is up."""
+    return End(
+        state=State.TIMEOUT,
+        code="TimeLimit",
+        reason=f"The session reached its time limit of {hours:g} h.",
+    )
+
+
+def _epoch(text: str) -> datetime | None:
+    number = int(text) if text.isascii() and text.isdigit() else 0
+    return from_epoch(number) if 0 < number <= _LAST_SECOND else None
+
+
+def job_began() -> datetime:
+    """When the guardian's process began: the job's script is replaced by it, and has its number."""
+    try:
+        return from_epoch(psutil.Process(os.getppid()).create_time())
+    except psutil.Error:
+        return now()

@@ -1,0 +1,73 @@
+"""Why a session ends: what is on record already, or what a TERM means that nobody explained."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from ..files import read_shared
+from ..records import AgentStatus, Spec
+from ..session import End, State, now
+from .deadline import time_limit
+
+log = logging.getLogger(__name__)
+
+
+def end_on_record(directory: Path) -> End | None:
+    """The end that a session has or is to have by its records, if there is one.
+
+    A job may be started again by force (``scontrol requeue``), and a session that was taken for lost
+    may turn out to live: what was told to the user is final.
+    """
+    if (data := _read(directory / "end.json")) is not None:
+        try:
+            return End.model_validate_json(data)
+        except ValidationError:
+            return End(
+                state=State.CANCELLED,
+                code="Ended",
+                reason="An end of the session is on record, though it cannot be read.",
+            )
+    if _read(directory / "stop.json") is not None:
+        return End(state=State.CANCELLED, code="StoppedByUser", reason="You stopped it.")
+    return None
+
+
+def end_of_an_earlier_run(directory: Path) -> End | None:
+    """What the session's agent has said last, if that was its last word."""
+    try:
+        data = _read(directory / "status.json")
+        return AgentStatus.model_validate_json(data).end if data else None
+    except ValidationError:
+        return None
+
+
+def why_told(directory: Path, status: AgentStatus, code: str = "CancelledOutside") -> End:
+    """Why the session was told to end by a signal."""
+    if end := status.ending or end_on_record(directory):
+        return end
+    if status.ends_at and now() >= status.ends_at:
+        return time_limit(_hours(directory))
+    return End(
+        state=State.CANCELLED,
+        code=code,
+        reason="The job was ended from outside (scancel, preemption or an administrator).",
+    )
+
+
+def _hours(directory: Path) -> float:
+    try:
+        data = _read(directory / "spec.json")
+        return Spec.model_validate_json(data).request.hours if data else 0.0
+    except ValidationError:
+        return 0.0
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return read_shared(path)
+    except OSError as e:  # ESTALE of NFS: at the next look it may be over
+        log.error("cannot see whether the session is to end: %s", e)
+        return None
