@@ -255,13 +255,15 @@ def start_agent(
     job: Mapping[str, str] | None = None,
     argv: list[str] | None = None,
     hidden: Collection[str] = (),
+    directory: Path | None = None,
 ) -> AgentSession:
     """Start a session's agent as ``user``.
 
+    ``directory`` is that of a session which was prepared before.
     ``job`` is what the job's environment has besides, ``argv`` another way to start an agent, and
     ``hidden`` are programs that this node does not have. No node has a GPU of this machine.
     """
-    directory = prepare(user, body, env)
+    directory = directory or prepare(user, body, env)
     log = os.open(directory / "agent.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.fchown(log, user.uid, user.gid)
     command = [*(argv or [sys.executable, "-m", "moonlight_spawner", "agent"]), str(directory)]

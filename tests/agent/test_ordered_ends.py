@@ -5,10 +5,9 @@ from __future__ import annotations
 import contextlib
 import signal
 import time
-from pathlib import Path
 
-import pytest
-from moonlight_spawner.session import State
+from moonlight_spawner.records import END_RESERVE
+from moonlight_spawner.session import State, from_epoch, now
 
 from tests.cluster.processes import Process
 from tests.cluster.users import run_as
@@ -59,38 +58,49 @@ def test_term_while_it_starts(launch: Launch) -> None:
     session.assert_nothing_left()
 
 
-@pytest.mark.parametrize(
-    ("seconds_left", "end"),
-    [
-        (92, (State.TIMEOUT, "TimeLimit")),  # seen: Slurm's TERM@60 came 92 s before the limit
-        (300, (State.CANCELLED, "CancelledOutside")),
-    ],
-)
-def test_term_shortly_before_the_limit_is_the_limits(
-    seconds_left: int, end: tuple[State, str], launch: Launch
-) -> None:
-    session = launch(job={"SLURM_JOB_END_TIME": str(int(time.time()) + seconds_left)})
-    session.wait_running()
+def test_term_long_before_the_limit_is_somebody_elses(launch: Launch) -> None:
+    """Slurm's own warning used to come up to 105 s before the limit, and looked the same."""
+    session = launch(job={"SLURM_JOB_END_TIME": str(int(time.time()) + 300)})
+    session.wait(lambda s: s.display_num)
     session.process.terminate()
     session.wait_exit()
-    found = session.status.end
-    assert found and (found.state, found.code) == end, session.log()
+    end = session.status.end
+    assert end and (end.state, end.code) == (State.CANCELLED, "CancelledOutside"), session.log()
+
+
+def test_a_session_ends_itself_before_its_jobs_limit(launch: Launch) -> None:
+    job_ends = int(time.time()) + 60
+    session = launch(job={"SLURM_JOB_END_TIME": str(job_ends)})
+    assert session.wait_exit() == 0
+    status = session.status
+    assert status.ends_at and status.ends_at + END_RESERVE == from_epoch(job_ends)
+    end = status.end
+    assert end and (end.state, end.code) == (State.TIMEOUT, "TimeLimit"), session.log()
+    assert "time limit of" in end.reason and end.ended_at >= status.ends_at
+    session.assert_nothing_left()
+
+
+def test_the_guardians_last_word_at_the_limit_is_the_limit(launch: Launch) -> None:
+    """The agent hangs, or is too slow on a busy node: its guardian says what is true of it."""
+    session = launch(job={"SLURM_JOB_END_TIME": str(int(time.time()) + 30)})
+    ends_at = session.wait(lambda s: s.ends_at).ends_at
+    session.agent.signal(signal.SIGSTOP)
+    assert ends_at and wait_until(lambda: now() >= ends_at, interval=0.2)
+    session.process.terminate()
+    session.wait_exit()
+    end = session.status.end
+    assert end and (end.state, end.code) == (State.TIMEOUT, "TimeLimit"), session.log()
+    session.assert_nothing_left()
 
 
 def test_a_stop_in_the_first_moment_is_the_users(launch: Launch) -> None:
-    """TERM may come before the agent listens to signals; his word is on record all the same."""
+    """His word is on record before the agent looks, or just after."""
     session = launch()
     session.ask_to_stop()
-    assert wait_until(lambda: has_child(session.process.pid), interval=0.001)
-    session.process.terminate()
     session.wait_exit()
     end = session.status.end
     assert end and (end.state, end.code) == (State.CANCELLED, "StoppedByUser")
     session.assert_nothing_left()
-
-
-def has_child(pid: int) -> bool:
-    return bool(Path(f"/proc/{pid}/task/{pid}/children").read_text())
 
 
 def test_the_users_word_in_the_directory_is_enough(launch: Launch) -> None:
@@ -125,24 +135,45 @@ def test_the_x_server_is_killed(launch: Launch) -> None:
     session.assert_nothing_left()
 
 
-def test_a_killed_stream_comes_back_three_times_and_then_the_session_ends(launch: Launch) -> None:
+def test_a_killed_stream_always_comes_back_and_the_desktop_stays(launch: Launch) -> None:
     session = launch()
     session.wait_running()
+    desktop = Process.of(session.find("xfce4-session"))
     stream = Process.of(session.find("selkies"))
-    for attempt in range(3):
-        assert len(session.first_frame()) > 100
+    for _ in range(4):
         stream.signal(signal.SIGKILL)
+        # The fourth time it waits for somebody who looks.
+        wait_until(lambda: session.ask("/", session.token).status == 200, interval=0.5)
         stream = wait_for_another(session, "selkies", stream.pid)
-        wait_until(lambda: session.ask("/", session.token).status == 200, interval=0.2)
-        assert session.status.phase == "running", attempt
+        assert session.status.phase == "running"
     assert len(session.first_frame()) > 100
-    assert any("stream ended (signal 9)" in note for note in session.status.notes)
-    stream.signal(signal.SIGKILL)
-    assert session.wait_exit() == 1
-    end = session.status.end
-    assert end and (end.state, end.code) == (State.FAILED, "StreamEnded")
-    assert "4 times" in end.reason
-    session.assert_nothing_left()
+    assert desktop.alive(), "its windows are there"
+    notes = [note for note in session.status.notes if "stream" in note]
+    assert len(notes) == 1 and "stream ended (signal 9)" in notes[0], notes
+    assert "has ended 4 times" in session.log() and "Your desktop is kept" in session.log()
+
+
+def test_a_desktop_whose_d_bus_is_killed_is_started_again_with_a_new_one(launch: Launch) -> None:
+    session = launch()
+    session.wait_running()
+    bus = Process.of(session.find("dbus-daemon"))
+    manager = Process.of(session.find("xfwm4"))
+    bus.signal(signal.SIGKILL)
+    session.wait(lambda s: any("D-Bus" in note for note in s.notes))
+    wait_for_another(session, "dbus-daemon", bus.pid)
+    wait_for_another(session, "xfwm4", manager.pid)
+    # A program that needs the bus is started through it: it works.
+    assert start_in_desktop(session, DAEMON).alive()
+    assert session.status.phase == "running" and len(session.first_frame()) > 100
+
+
+def test_a_window_manager_that_is_killed_comes_back(launch: Launch) -> None:
+    session = launch()
+    session.wait_running()
+    manager = Process.of(session.find("xfwm4"))
+    manager.signal(signal.SIGKILL)
+    wait_for_another(session, "xfwm4", manager.pid)
+    assert session.status.phase == "running"
 
 
 def test_a_crashed_desktop_comes_back_with_its_windows_gone(launch: Launch) -> None:

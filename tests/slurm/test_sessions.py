@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import pytest
+from moonlight_spawner.records import AgentStatus
 
 from tests.cluster.fixtures import SlurmUsers
 from tests.cluster.slurm import SlurmCluster
 from tests.slurm.conftest import MakeCli
+from tests.support.cli import Session
+from tests.support.waiting import wait_until
 
 STEPS = ["claim", "xserver", "desktop", "host", "picture", "gateway"]
 
@@ -119,13 +124,43 @@ def test_a_pending_session_can_be_stopped(
         slurm.scontrol("update", "PartitionName=viz", "State=UP")
 
 
-def test_the_time_limit_ends_a_session_as_such(slurm_users: SlurmUsers, cli: MakeCli) -> None:
+ONE_MINUTE = {"MOONLIGHT_HPC_MAX_HOURS": "0.017", "MOONLIGHT_HPC_HOURS": "0.017"}
+
+
+def ends_at(session: Session) -> datetime:
+    return datetime.fromisoformat(session["ends_at"])
+
+
+def test_the_time_limit_ends_a_session_as_such_at_the_time_that_was_shown(
+    slurm: SlurmCluster, slurm_users: SlurmUsers, cli: MakeCli
+) -> None:
     alice = cli(slurm_users.alice)
-    two_minutes = {"MOONLIGHT_HPC_MAX_HOURS": "0.034", "MOONLIGHT_HPC_HOURS": "0.034"}
-    session = alice.wait(alice.create(env=two_minutes)["session_id"], "running")
-    assert session["ends_at"] > session["started_at"]
+    session = alice.wait(alice.create(env=ONE_MINUTE)["session_id"], lambda s: s["started_at"])
+    limit = datetime.fromisoformat(session["started_at"]) + timedelta(minutes=1)
+    session = alice.wait(session["session_id"], lambda s: s["ends_at"])
+    assert session["started_at"] < session["ends_at"] and ends_at(session) < limit
     ended = alice.wait(session["session_id"], "timeout")
-    assert "time limit" in ended["reason"]
+    assert ended["reason_code"] == "TimeLimit" and "time limit" in ended["reason"]
+    job = session["slurm_job_id"]
+    assert wait_until(lambda: slurm.job(job)["JobState"] != "RUNNING", interval=0.2)
+    assert slurm.job(job)["JobState"] in ("COMPLETING", "COMPLETED"), "Slurm had no limit to keep"
+
+
+def test_a_limit_that_an_administrator_changes_counts(
+    slurm: SlurmCluster, slurm_users: SlurmUsers, cli: MakeCli
+) -> None:
+    alice = cli(slurm_users.alice)
+    session = alice.wait(alice.create(env=ONE_MINUTE)["session_id"], lambda s: s["ends_at"])
+    slurm.scontrol("update", f"JobId={session['slurm_job_id']}", "TimeLimit=3")
+    later = ends_at(session) + timedelta(minutes=2)
+    said = alice.directory(session["session_id"]) / "status.json"
+
+    def by_the_agent() -> bool:
+        status = AgentStatus.model_validate_json(said.read_bytes() if said.exists() else b"{}")
+        return bool(status.ends_at and status.ends_at >= later)
+
+    assert wait_until(by_the_agent, interval=0.2)
+    assert ends_at(alice.get(session["session_id"])) >= later
 
 
 def test_a_job_that_dies_at_once_points_to_its_log(slurm_users: SlurmUsers, cli: MakeCli) -> None:

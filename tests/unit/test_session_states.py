@@ -14,7 +14,7 @@ from moonlight_spawner.derive import (
     Since,
     derive,
 )
-from moonlight_spawner.records import AgentStatus, Facts, Job, Stop
+from moonlight_spawner.records import END_RESERVE, AgentStatus, Facts, Job, Stop
 from moonlight_spawner.scheduler.base import Doubt, JobInfo, JobState, Snapshot
 from moonlight_spawner.scheduler.slurm_words import STATES
 from moonlight_spawner.scheduler.slurm_words import ended as said_of
@@ -162,12 +162,12 @@ ENDED = {
     "cancelled from outside": (
         Known(info=info(JobState.CANCELLED)), State.CANCELLED, "CancelledOutside",
     ),
-    "time limit": (Known(info=info(JobState.TIMEOUT)), State.TIMEOUT, "TIMEOUT"),
+    "time limit": (Known(info=info(JobState.TIMEOUT)), State.TIMEOUT, "TimeLimit"),
     "time limit, agent agrees": (
         Known(info=info(JobState.TIMEOUT), agent=ended(TOLD_LIMIT)), State.TIMEOUT, "TimeLimit",
     ),
     "time limit, agent was told by TERM only": (
-        Known(info=info(JobState.TIMEOUT), agent=ended(TOLD_OUTSIDE)), State.TIMEOUT, "TIMEOUT",
+        Known(info=info(JobState.TIMEOUT), agent=ended(TOLD_OUTSIDE)), State.TIMEOUT, "TimeLimit",
     ),
     "agent reached the limit, Slurm says completed": (
         Known(info=info(JobState.COMPLETED), agent=ended(TOLD_LIMIT)), State.TIMEOUT, "TimeLimit",
@@ -269,7 +269,10 @@ def test_the_queue_is_shown_with_place_and_estimate() -> None:
 def test_times_and_places_come_from_whoever_knows_them() -> None:
     session = Known(info=RUNS, agent=RUNNING).session()
     assert (session.node, session.display_num, session.sunshine_port) == ("n1", 12, 48026)
-    assert (session.started_at, session.ends_at) == (RUNS.started_at, RUNS.ends_at)
+    assert session.started_at == RUNS.started_at
+    assert session.ends_at == ago(-7194) - END_RESERVE, "it ends itself before its job's limit"
+    knows = agent("running", ends_at=ago(-3600))
+    assert Known(info=RUNS, agent=knows).session().ends_at == ago(-3600)
     assert session.gateway == GATEWAY and "gateway" not in session.model_dump()
     alone = Known(agent=RUNNING).session()
     assert (alone.started_at, alone.ends_at) == (ago(5), ago(5) + timedelta(hours=2))

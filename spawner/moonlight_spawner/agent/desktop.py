@@ -121,6 +121,7 @@ class Desktop:
         await self.restart()
 
     async def _start_bus(self) -> None:
+        self._bus_socket.unlink(missing_ok=True)  # of one that was killed
         try:
             await self._bus.start()
         except OSError as e:
@@ -167,6 +168,11 @@ class Desktop:
             await self.child.start()
         except OSError as e:
             raise DesktopFailed(f"{self.child.argv[0]} cannot be run: {e.strerror}.") from e
+
+    @property
+    def bus(self) -> Child | None:
+        """The D-Bus of its own; None where the image has one that ends with the desktop."""
+        return self._bus if self._own_bus else None
 
     @property
     def pids(self) -> tuple[int, int]:

@@ -70,6 +70,7 @@ class Parts:
         self._desktop: Desktop | None = None
         self._host: Host | None = None
         self._gateway: GatewayServer | None = None
+        self._supervisor: Supervisor | None = None
         self._native_address: str | None = None
         self._memory = SharedMemory(runtime, os.getpid())
 
@@ -134,8 +135,8 @@ class Parts:
     async def watch(self) -> End:
         """Supervise what was started until the session has to end; how it ends."""
         assert self._x and self._sound and self._desktop and self._host
-        supervisor = Supervisor(self._x, self._sound, self._desktop, self._host, self._status)
-        return await supervisor.watch()
+        self._supervisor = Supervisor(self._x, self._sound, self._desktop, self._host, self._status)
+        return await self._supervisor.watch()
 
     async def stop(self) -> None:
         """Reverse order; what does not depend on each other ends together. Under 5 s in all."""
@@ -346,6 +347,8 @@ class Parts:
 
     def _target(self) -> Target | None:
         if self._host is None or not all(child.running for child in self._host.children):
+            if self._supervisor:  # somebody looks
+                self._supervisor.look()
             return None
         return self._host.target()
 

@@ -63,8 +63,10 @@ class StatusFile:
         log.info("%s: %s %s", step_id, state.value, detail)
         self.write()
 
-    def note(self, text: str) -> None:
-        """A remark for the user that stays with the session."""
+    def note(self, text: str, instead_of: str = "") -> None:
+        """A remark for the user that stays with the session, in place of one that is old."""
+        if instead_of in self.status.notes:
+            self.status.notes.remove(instead_of)
         if text not in self.status.notes:
             self.status.notes.append(text)
             log.info("note: %s", text)

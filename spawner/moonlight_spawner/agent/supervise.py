@@ -5,71 +5,66 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import time
-from collections import deque
 
 from ..session import End, State, now
-from .claims import NothingFree
 from .desktop import Desktop, DesktopFailed
-from .hosts import Host, HostFailed
+from .hosts import Host
 from .offspring import end_mount_helpers, reap_adopted
+from .processes import Child
+from .retries import Retries
 from .sound import Sound
 from .status import StatusFile
 from .xserver import XServer
 
 log = logging.getLogger(__name__)
 
-_RESTARTS, _RESTART_WINDOW_SECONDS = 3, 300.0
 _BEAT_SECONDS = 15.0
+_SETTLE_SECONDS = 0.2  # X takes its clients with it: let the cause be seen first
 
 
 class Supervisor:
-    """Waits for the first of: X gone, desktop gone, stream gone, sound gone.
+    """Keeps a session's parts running, until X or the desktop is gone for good.
 
-    The stream and the desktop may be restarted three times in five minutes, sound once. X may
-    not: every window is lost with it.
+    X is never started again: every window is lost with it. The desktop is, with its D-Bus, unless
+    it ends again and again. The stream always is, after a growing pause or when somebody looks:
+    nobody loses his windows because nothing can be seen for a while. Sound is once.
     """
 
-    def __init__(
-        self,
-        x: XServer,
-        sound: Sound,
-        desktop: Desktop,
-        host: Host,
-        status: StatusFile,
-    ):
+    def __init__(self, x: XServer, sound: Sound, desktop: Desktop, host: Host, status: StatusFile):
         self._x = x
         self._sound = sound
         self._desktop = desktop
         self._host = host
         self._status = status
         self._sound_restarted = False
-        self._restarts: dict[str, deque[float]] = {}
+        self._desktops = Retries()
+        self._streams = Retries()
+        self._stream_note = ""
+
+    def look(self) -> None:
+        """Somebody wants to see the desktop now."""
+        self._streams.want()
 
     async def watch(self) -> End:
         """Until the session has to end; how it ends."""
-        beat = asyncio.ensure_future(self._beat())
+        others = [asyncio.ensure_future(self._beat()), asyncio.ensure_future(self._keep_stream())]
         try:
             while True:
                 end = await self._next()
                 if end:
                     return end
         finally:
-            beat.cancel()
+            for task in others:
+                task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
 
     async def _next(self) -> End | None:
-        children = [("xserver", self._x.child), ("desktop", self._desktop.child)]
-        children += [("stream", child) for child in self._host.children]
+        children = {"xserver": self._x.child, "desktop": self._desktop.child}
+        if self._desktop.bus:
+            children["bus"] = self._desktop.bus
         if self._sound.child:
-            children.append(("sound", self._sound.child))
-        waits = {asyncio.ensure_future(child.wait()): name for name, child in children}
-        try:
-            done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-        await asyncio.sleep(0.2)  # X takes its clients with it: let the cause be seen first
-        status = {waits[wait]: wait.result() for wait in done}
+            children["sound"] = self._sound.child
+        ended = await _first(children)
         if not self._x.child.running:
             return End(
                 state=State.FAILED,
@@ -77,14 +72,15 @@ class Supervisor:
                 reason="The X server on the node ended, and with it every window of the desktop. "
                 f"It said: {self._x.child.last_words(2) or 'nothing'}",
             )
-        if "desktop" in status:
-            if status["desktop"] == 0:
+        # A desktop whose D-Bus is gone ends too, in part or in whole, and in any order.
+        if "bus" in ended or (self._desktop.bus and not self._desktop.bus.running):
+            return await self._desktop_again("D-Bus of the desktop", ended.get("bus", 0))
+        if "desktop" in ended:
+            if ended["desktop"] == 0:
                 return End(
                     state=State.COMPLETED, code="LoggedOut", reason="You logged out of the desktop."
                 )
-            return await self._again("desktop", status["desktop"])
-        if "stream" in status:
-            return await self._again("stream", status["stream"])
+            return await self._desktop_again("desktop", ended["desktop"])
         await self._sound_again()
         return None
 
@@ -99,37 +95,74 @@ class Supervisor:
             self._status.status.audio = False
             self._status.note(f"There is no sound any more: {why}.")
 
-    async def _again(self, name: str, status: int) -> End | None:
-        how = f"signal {-status}" if status < 0 else f"exit status {status}"
-        recent = self._restarts.setdefault(name, deque(maxlen=_RESTARTS))
-        if len(recent) == _RESTARTS and time.monotonic() - recent[0] < _RESTART_WINDOW_SECONDS:
-            child = self._desktop.child if name == "desktop" else self._host.child
+    async def _desktop_again(self, name: str, status: int) -> End | None:
+        how, retries = _how(status), self._desktops
+        retries.ended()
+        if retries.often:
             return End(
                 state=State.FAILED,
-                code=f"{name.capitalize()}Ended",
-                reason=f"The {name} ended {_RESTARTS + 1} times within "
-                f"{_RESTART_WINDOW_SECONDS / 60:g} minutes ({how}). It said: {child.last_words()}",
+                code="DesktopEnded",
+                reason=f"The {name} ended {retries.ends} times, each time soon after its start "
+                f"({how}). It said: {self._desktop.child.last_words()}",
             )
-        recent.append(time.monotonic())
         log.warning("the %s ended (%s) and is started again", name, how)
+        retries.start()
         try:
-            if name == "desktop":
-                await self._desktop.stop()
-                end_mount_helpers()
-                await self._desktop.restart()
-            else:
-                await self._host.restart()
-        except (DesktopFailed, HostFailed, NothingFree) as e:
+            await self._desktop.stop()
+            await self._desktop.stop_bus()
+            end_mount_helpers()
+            await self._desktop.start()
+        except DesktopFailed as e:
             return End(state=State.FAILED, code=type(e).__name__, reason=str(e))
         except OSError as e:
             return End(
                 state=State.FAILED,
                 code="RestartFailed",
                 reason=f"The {name} ended ({how}) and could not be started again on node "
-                f"{os.uname().nodename}: {e.strerror or e}{f' ({e.filename})' if e.filename else ''}.",
+                f"{os.uname().nodename}: {_words(e)}.",
             )
         self._status.note(f"At {now():%H:%M} UTC the {name} ended ({how}) and was started again.")
         return None
+
+    async def _keep_stream(self) -> None:
+        """Start the stream again whenever it has ended; the desktop stays, whatever comes of it."""
+        retries = self._streams
+        while True:
+            ended = await _first({str(i): child for i, child in enumerate(self._host.children)})
+            if not self._x.child.running:
+                return
+            how = _how(next(iter(ended.values())))
+            retries.ended()
+            while not await self._stream_again(how):
+                retries.ended()
+
+    async def _stream_again(self, how: str) -> bool:
+        retries = self._streams
+        if retries.often:
+            self._say_of_stream(
+                f"The stream has ended {retries.ends} times, each time soon after its start, the last "
+                f"time at {now():%H:%M} UTC ({how}). Your desktop is kept. The stream is started again "
+                f"when you open it. It said: {self._host.child.last_words()}"
+            )
+        await retries.wait()
+        log.warning("the stream ended (%s) and is started again", how)
+        retries.start()
+        try:
+            await self._host.restart()
+        except Exception as e:  # whatever it is, the desktop stays
+            log.exception("the stream cannot be started again")
+            why = _words(e) if isinstance(e, OSError) else str(e)
+            self._say_of_stream(
+                f"The stream ended ({how}) and could not be started again on node "
+                f"{os.uname().nodename}: {why}. Your desktop is kept."
+            )
+            return False
+        self._say_of_stream(f"At {now():%H:%M} UTC the stream ended ({how}) and was started again.")
+        return True
+
+    def _say_of_stream(self, text: str) -> None:
+        self._status.note(text, instead_of=self._stream_note)
+        self._stream_note = text
 
     async def _beat(self) -> None:
         """Show that the node lives, and reap adopted processes."""
@@ -139,3 +172,23 @@ class Supervisor:
             own = {self._x.child.pid, *self._desktop.pids}
             own |= {child.pid for child in self._host.children}
             reap_adopted(own | {self._sound.child.pid if self._sound.child else 0})
+
+
+async def _first(children: dict[str, Child]) -> dict[str, int]:
+    """Wait until one of them has ended; the exit status of all that have by then."""
+    waits = [asyncio.ensure_future(child.wait()) for child in children.values()]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.sleep(_SETTLE_SECONDS)
+        return {name: w.result() for name, w in zip(children, waits, strict=True) if w.done()}
+    finally:
+        for wait in waits:
+            wait.cancel()
+
+
+def _how(status: int) -> str:
+    return f"signal {-status}" if status < 0 else f"exit status {status}"
+
+
+def _words(error: OSError) -> str:
+    return f"{error.strerror or error}{f' ({error.filename})' if error.filename else ''}"
