@@ -338,7 +338,10 @@ def _end_of_job(
     elif info.state is JobState.TIMEOUT:
         if said and said.state is State.TIMEOUT:
             return said
-        code, reason = "TimeLimit", _time_is_up(facts)
+        if (
+            code == JobState.TIMEOUT.name
+        ):  # and not a deadline of the site's, which has words of its own
+            code, reason = "TimeLimit", _time_is_up(facts)
     if state is State.FAILED and not reason:
         reason = "The job failed on its node before the desktop could report why. Look at its log."
     return End(

@@ -164,7 +164,7 @@ def test_a_restart_that_cannot_write_its_files_is_tried_again_later(
     try:
         session.wait(lambda s: any("could not be started again" in n for n in s.notes))
         (note,) = [n for n in session.status.notes if "could not be started again" in n]
-        assert "Permission denied" in note and "Your desktop is kept" in note
+        assert "Permission denied" in note and "Your desktop is kept" in note, note
         assert session.status.phase == "running"
     finally:
         os.chown(runtime / "sunshine", user.uid, user.gid)

@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 import psutil
 
 from ..records import END_RESERVE, Spec
+from ..scheduler.environment import command_environment
 from ..session import End, State, from_epoch, now
 from .processes import output_of
 from .status import StatusFile
@@ -45,6 +46,7 @@ class Deadline:
         self._spec = spec
         self._status = status
         self._env = env
+        self._began = began
         end = _epoch(env.get("SLURM_JOB_END_TIME", "")) or _epoch(env.get(JOB_END, ""))
         start = _epoch(env.get("SLURM_JOB_START_TIME", "")) or began
         self._tell(end or start + timedelta(minutes=spec.request.minutes))
@@ -68,15 +70,21 @@ class Deadline:
             # Once more when it seems to be up: it may have been given more.
             await asyncio.sleep(min(self.left, max(shortest, min(longest, self.left / 2))))
 
+    async def warn(self, tell: Callable[[int], None]) -> None:
+        """Call ``tell`` with the minutes of each warning that is due, for ever."""
+        warnings = Warnings((self.ends_at - self._began).total_seconds())
+        while True:
+            if minutes := warnings.due(self.left):
+                tell(minutes)
+            await asyncio.sleep(1.0)
+
     async def _ask(self) -> None:
         """What Slurm says now, where its commands are; else what is known stays."""
         job = self._env.get("SLURM_JOB_ID", "")
         if self._spec.scheduler != "slurm" or not job.isdigit():
             return
-        # Slurm's variables of the job could ask for another form of answer.
-        env = {k: v for k, v in self._env.items() if not k.startswith(("SQUEUE_", "SLURM_TIME"))}
         argv = ["squeue", "--noheader", f"--jobs={job}", "--format=%e"]
-        said = await output_of(argv, env | {"SLURM_TIME_FORMAT": "%s"}, _ASK_SECONDS)
+        said = await output_of(argv, command_environment("squeue", self._env), _ASK_SECONDS)
         if end := _epoch((said or "").strip()):
             self._tell(end)
 
@@ -86,6 +94,24 @@ class Deadline:
             log.info("the session ends at %s", ends_at.isoformat())
             self._status.status.ends_at = ends_at
             self._status.write()
+
+
+class Warnings:
+    """Which of :data:`WARN_MINUTES` is due; each once, and again if the session was given more time.
+
+    A session of ``seconds`` does without what is longer than itself.
+    """
+
+    def __init__(self, seconds: float):
+        self._without = {minutes for minutes in WARN_MINUTES if seconds <= minutes * 60}
+        self._told: set[int] = set()
+
+    def due(self, left: float) -> int | None:
+        """The minutes to be told with ``left`` seconds to go, None if nothing is."""
+        reached = {minutes for minutes in WARN_MINUTES if left <= minutes * 60}
+        new = reached - self._told - self._without
+        self._told = reached
+        return min(reached) if new else None
 
 
 def time_limit(hours: float) -> End:

@@ -31,6 +31,7 @@ from .hosts import HOSTS, Host, HostContext, HostFailed
 from .keyboard import set_layout
 from .manifest import Manifest, read_manifest
 from .memory import SharedMemory
+from .notice import Notice, language_of
 from .places import temporary
 from .shell import shell_for_terminals
 from .sound import Sound
@@ -71,6 +72,7 @@ class Parts:
         self._host: Host | None = None
         self._gateway: GatewayServer | None = None
         self._supervisor: Supervisor | None = None
+        self._notice: Notice | None = None
         self._native_address: str | None = None
         self._memory = SharedMemory(runtime, os.getpid())
 
@@ -138,8 +140,17 @@ class Parts:
         self._supervisor = Supervisor(self._x, self._sound, self._desktop, self._host, self._status)
         return await self._supervisor.watch()
 
+    def warn(self, minutes: int) -> None:
+        """Say on the desktop that it ends within ``minutes``."""
+        assert self._x
+        if self._notice:
+            self._notice.close()
+        self._notice = Notice(self._x.screen, language_of(os.environ), minutes)
+
     async def stop(self) -> None:
         """Reverse order; what does not depend on each other ends together. Under 5 s in all."""
+        if self._notice:
+            self._notice.close()
         if self._clipboard:
             self._clipboard.stop()
         first = [part.stop() for part in (self._gateway, self._host, self._desktop) if part]

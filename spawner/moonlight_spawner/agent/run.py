@@ -102,7 +102,11 @@ class Agent:
             why = could_not_start(e)
             self._fail_step(why)
             return End(state=State.FAILED, code="StartFailed", reason=why)
-        return await self._parts.watch()
+        warnings = asyncio.ensure_future(self._deadline.warn(self._parts.warn))
+        try:
+            return await self._parts.watch()
+        finally:
+            warnings.cancel()
 
     async def _watch_for_stop(self) -> None:
         """End on the user's word, or on an end on record, even when the batch system cannot carry

@@ -131,18 +131,21 @@ class Supervisor:
             ended = await _first({str(i): child for i, child in enumerate(self._host.children)})
             if not self._x.child.running:
                 return
-            how = _how(next(iter(ended.values())))
+            status = next(iter(ended.values()))
+            why = f"it ended ({_how(status)}) and said: {self._host.child.last_words()}"
             retries.ended()
-            while not await self._stream_again(how):
+            while failed := await self._stream_again(_how(status), why):
+                why = failed
                 retries.ended()
 
-    async def _stream_again(self, how: str) -> bool:
+    async def _stream_again(self, how: str, why: str) -> str:
+        """Start it when it is time; why it did not start, empty if it runs."""
         retries = self._streams
         if retries.often:
             self._say_of_stream(
-                f"The stream has ended {retries.ends} times, each time soon after its start, the last "
-                f"time at {now():%H:%M} UTC ({how}). Your desktop is kept. The stream is started again "
-                f"when you open it. It said: {self._host.child.last_words()}"
+                f"The stream has ended {retries.ends} times, each time soon after its start. The last "
+                f"time, at {now():%H:%M} UTC, {why}. Your desktop is kept; the stream is started again "
+                "when you open it."
             )
         await retries.wait()
         log.warning("the stream ended (%s) and is started again", how)
@@ -151,14 +154,10 @@ class Supervisor:
             await self._host.restart()
         except Exception as e:  # whatever it is, the desktop stays
             log.exception("the stream cannot be started again")
-            why = _words(e) if isinstance(e, OSError) else str(e)
-            self._say_of_stream(
-                f"The stream ended ({how}) and could not be started again on node "
-                f"{os.uname().nodename}: {why}. Your desktop is kept."
-            )
-            return False
+            said = _words(e) if isinstance(e, OSError) else str(e)
+            return f"it could not be started again on node {os.uname().nodename}: {said}"
         self._say_of_stream(f"At {now():%H:%M} UTC the stream ended ({how}) and was started again.")
-        return True
+        return ""
 
     def _say_of_stream(self, text: str) -> None:
         self._status.note(text, instead_of=self._stream_note)

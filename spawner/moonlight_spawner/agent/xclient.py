@@ -15,7 +15,7 @@ from Xlib.support import connect
 
 from .screen import COOKIE_KIND, Screen
 
-_FAILURES = (error.DisplayError, error.XError, error.ConnectionClosedError, OSError)
+FAILURES = (error.DisplayError, error.XError, error.ConnectionClosedError, OSError)
 
 
 def window_manager_present(screen: Screen) -> bool:
@@ -29,7 +29,7 @@ def window_manager_present(screen: Screen) -> bool:
             root.change_attributes(event_mask=X.SubstructureRedirectMask, onerror=refused)
             x.sync()
             return refused.get_error() is not None
-    except _FAILURES:
+    except FAILURES:
         return False
 
 
@@ -56,7 +56,7 @@ def resize(screen: Screen, width: int, height: int) -> bool:
             x.sync()
             geometry = root.get_geometry()
             return (geometry.width, geometry.height) == (width, height)
-    except (*_FAILURES, IndexError, AttributeError):
+    except (*FAILURES, IndexError, AttributeError):
         return False
 
 
@@ -124,7 +124,7 @@ def lock_keyboard_group(screen: Screen, group: int) -> bool:
             )
             x.sync()
             return True
-    except (*_FAILURES, AttributeError):
+    except (*FAILURES, AttributeError):
         return False
 
 

@@ -30,7 +30,7 @@ export function DesktopView({ session, streamUrl, now }: Props) {
       <Toolbar session={session} now={now} handle={handle} onReload={reload} onDone={toDesktop} />
       <div className="desktop-notices">
         <ConnectionBanner connection={connection} />
-        <EndWarning endsAt={session.ends_at} now={now} />
+        <EndWarning endsAt={session.ends_at} startedAt={session.started_at} now={now} />
       </div>
       <DesktopFrame
         key={connection.frame}

@@ -3,18 +3,23 @@ import { useState } from 'react';
 import { useSpeech } from '../i18n/Language';
 import { Icon } from '../parts/Icon';
 import { durationParts, secondsUntil } from '../time/format';
+import { dueWarning } from '../time/warning';
 
-/** Seconds before the end at which the user is told, once each. */
-const WARN_AT = [600, 120];
+interface Props {
+  endsAt: string | null;
+  startedAt: string | null;
+  now: number;
+}
 
-export function EndWarning({ endsAt, now }: { endsAt: string | null; now: number }) {
+export function EndWarning({ endsAt, startedAt, now }: Props) {
   const [dismissed, setDismissed] = useState(Infinity);
-  const left = endsAt === null ? Infinity : secondsUntil(endsAt, now);
-  const level = WARN_AT.filter((seconds) => left < seconds).pop();
-  if (level === undefined || level >= dismissed || left <= 0) {
+  const level = dueWarning(endsAt, startedAt, now);
+  if (endsAt === null || level === undefined || level >= dismissed) {
     return null;
   }
-  return <Warning key={level} left={left} onDismiss={() => setDismissed(level)} />;
+  return (
+    <Warning key={level} left={secondsUntil(endsAt, now)} onDismiss={() => setDismissed(level)} />
+  );
 }
 
 function Warning({ left, onDismiss }: { left: number; onDismiss: () => void }) {
