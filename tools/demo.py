@@ -46,6 +46,12 @@ START_SECONDS = 90
 END_SECONDS = 60
 REMOVE_SECONDS = 10
 
+#: These name places in the real home.
+_IN_THE_HOME = {
+    *("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XAUTHORITY"),
+    *("IPYTHONDIR", "GNUPGHOME", "PYTHONUSERBASE"),
+}
+
 
 class Account:
     """Who runs JupyterLab and the desktops: this user, or one made for the demo."""
@@ -108,8 +114,21 @@ def _options() -> argparse.Namespace:
 
 
 def _this_machine(stack: contextlib.ExitStack) -> Account:
-    env = {**os.environ, "MOONLIGHT_HPC_SCHEDULER": "local"}
-    return Account(env, {}, _directory(stack))
+    directory = _directory(stack)
+    # A home of their own for JupyterLab and the desktops: what both write there at their first
+    # start (.config/xfce4, Desktop, .ipython, …) is no concern of the real one.
+    home = directory / "home"
+    home.mkdir(mode=0o700)
+    env = {k: v for k, v in os.environ.items() if k not in _IN_THE_HOME}
+    site = json.loads(env.get("MOONLIGHT_HPC_JOB_ENVIRONMENT") or "{}")
+    # Mesa asks the account database for the home, and HOME does not change that.
+    own = {"HOME": str(home), "XDG_CACHE_HOME": str(home / ".cache")}
+    env |= {
+        **own,
+        "MOONLIGHT_HPC_SCHEDULER": "local",
+        "MOONLIGHT_HPC_JOB_ENVIRONMENT": json.dumps({**site, **own}),
+    }
+    return Account(env, {}, home)
 
 
 def _slurm(stack: contextlib.ExitStack) -> Account:

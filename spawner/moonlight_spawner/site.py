@@ -62,7 +62,8 @@ class MoonlightSite(LoggingConfigurable):
     job_environment = Dict(
         value_trait=Unicode(),
         key_trait=Unicode(),
-        help="Environment variables set in the job, and so in the desktop; in images too.",
+        help="Environment variables set in the job, and so in the desktop; in images too. `HOME`, if "
+        "it is a directory of the user's, is the home of the node's desktop.",
     ).tag(config=True)
     agent_command = List(
         Unicode(), help="How the agent is started on a node; it must exist there."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import tempfile
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from tests.cluster.config import Settings
 from tests.cluster.errors import ClusterError
+from tests.cluster.keeper import PR_SET_PDEATHSIG, checked, libc
 from tests.cluster.slurm import SlurmCluster
 from tests.cluster.users import TestUser, ensure_users, remove_users
 
@@ -27,6 +29,9 @@ def parser() -> argparse.ArgumentParser:
     up.add_argument("--proctrack", choices=["cgroup", "linuxproc"])
     up.add_argument("--kill-wait", type=int, default=Settings.kill_wait, metavar="SECONDS")
     up.add_argument("--gpus", type=int, default=Settings.gpus, help="per node")
+    up.add_argument(
+        "--stay", action="store_true", help="also when the process that started it ends"
+    )
     return top
 
 
@@ -70,6 +75,7 @@ def up(options: argparse.Namespace) -> None:
 
 
 def main() -> int:
+    starter = os.getppid()
     # Both are told to whoever they are for, also where a shell has had them ignored: it does that
     # to whatever it starts with `&`. `nohup` means it: that one stays when the terminal goes.
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -77,13 +83,23 @@ def main() -> int:
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         signal.signal(signal.SIGHUP, interrupt)
     try:
-        up(parser().parse_args())
+        options = parser().parse_args()
+        if not options.stay:
+            end_with(starter)
+        up(options)
     except KeyboardInterrupt:
         print("stopped")
     except ClusterError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def end_with(starter: int) -> None:
+    """Whoever started the cluster and is gone (killed, or out of time) cannot end it any more."""
+    checked(libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0), "prctl parent death signal")
+    if os.getppid() != starter:
+        interrupt()
 
 
 def interrupt(*_: object) -> None:

@@ -19,7 +19,7 @@ from tests.cluster.accounting import REPOSITORY
 from tests.cluster.config import CGROUP_ROOT, Layout, Settings
 from tests.cluster.errors import ClusterError, CommandFailed, DaemonFailed, MissingProgram
 from tests.cluster.fixtures import SlurmUsers, require_slurm
-from tests.cluster.processes import mentioning
+from tests.cluster.processes import Process, mentioning
 from tests.cluster.slurm import SlurmCluster
 from tests.cluster.users import TestUser, ensure_users, remove_users, run_as, unique_names
 from tests.support.waiting import PATIENCE, STILL, wait_until
@@ -34,6 +34,7 @@ setsid sleep 6002 &
 (setsid sh -c 'sleep 6003 & sleep 6004' &)
 exec sleep 6005
 """
+UP = [sys.executable, "-m", "tests.cluster", "up"]
 BATCH = "#!/bin/sh\nexec sleep 600\n"
 
 
@@ -223,9 +224,8 @@ class TestTheEnd:
     def test_the_owners_end_is_the_clusters_end(
         self, slurm_users: SlurmUsers, directory: Path, number: signal.Signals
     ) -> None:
-        argv = [sys.executable, "-m", "tests.cluster", "up", f"--dir={directory}"]
         owner = subprocess.Popen(
-            [*argv, f"--users={slurm_users.alice}"],
+            [*UP, f"--dir={directory}", f"--users={slurm_users.alice}"],
             cwd=REPOSITORY,
             # As a shell does to what it starts with `&`.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
@@ -250,6 +250,29 @@ class TestTheEnd:
             owner.communicate(timeout=PATIENCE)
         assert wait_until(lambda: left_behind(directory) == {}), left_behind(directory)
         assert wait_until(lambda: not traces(directory)), traces(directory)
+
+    @pytest.mark.parametrize("how", ["the terminal is closed", "the starter is killed"])
+    def test_it_ends_also_while_it_starts(self, directory: Path, how: str) -> None:
+        starter = subprocess.Popen(
+            ["sh", "-c", '"$@" & echo $!; wait', "sh", *UP, f"--dir={directory}"],
+            cwd=REPOSITORY,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert starter.stdout is not None
+        cluster = Process.of(int(starter.stdout.readline()))
+        try:
+            assert wait_until(lambda: any("munged" in c for c in left_behind(directory).values()))
+            if how == "the terminal is closed":
+                cluster.signal(signal.SIGHUP)
+            else:
+                starter.kill()
+            assert cluster.wait()
+        finally:
+            cluster.signal(signal.SIGTERM)
+            starter.kill()
+            starter.communicate(timeout=PATIENCE)
+        assert wait_until(lambda: left_behind(directory) == {}), left_behind(directory)
 
 
 class TestErrors:

@@ -288,3 +288,14 @@ def test_our_python_obeys_no_variables(monkeypatch: pytest.MonkeyPatch, tmp_path
     package = Path(moonlight_spawner.__file__).resolve().parent.parent
     monkeypatch.setenv("PYTHONPATH", str(package))  # where a module of the site brings us that way
     assert "-I" not in python("moonlight_spawner")
+
+
+def test_a_site_may_give_desktops_a_home_of_their_own(tmp_path: Path) -> None:
+    anothers = tmp_path / "anothers"
+    anothers.mkdir()
+    os.chown(anothers, 65534, -1)
+    for made in (parts_environment, desktop_environment):
+        assert made({"HOME": str(tmp_path)})["HOME"] == str(tmp_path)
+        # Left of somebody else by su or sudo, or no directory at all.
+        for wrong in (str(anothers), "/nonexistent", "/etc/hostname", ".", ""):
+            assert made({"HOME": wrong})["HOME"] == HOME

@@ -19,7 +19,7 @@ import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from ..account import account
+from ..account import Account, account
 
 #: Under this name the job's script keeps what it takes from the agent's own Python (job.sh.j2).
 KEPT = "MOONLIGHT_KEPT_"
@@ -32,7 +32,8 @@ _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc", "/dev", 
 _PARTS = re.compile(
     r"SLURM_\w+|SLURMD_\w+|CUDA_\w+|NVIDIA_\w+|GPU_DEVICE_ORDINAL|ROCR_VISIBLE_DEVICES|"
     r"LANG|LANGUAGE|LC_\w+|TZ|TMPDIR|LM_LICENSE_FILE|\w+_LICENSE_FILE|"
-    r"(http|https|ftp|no|all)_proxy|XDG_DATA_DIRS"
+    r"(http|https|ftp|no|all)_proxy|XDG_DATA_DIRS|"
+    r"XDG_CACHE_HOME"  # Mesa, also in the X server, keeps shaders there, else in the account's home
 )
 
 # Slurm's words that are not a login's: `--export=NONE` of our own sbatch would hold for every srun of
@@ -174,11 +175,24 @@ def _for_programs_of_the_system(env: dict[str, str], job: Mapping[str, str]) -> 
         env["XDG_DATA_DIRS"] = os.pathsep.join(dict.fromkeys([*_SYSTEM_DATA, *found]))
     env.setdefault("LANG", "C.UTF-8")
     return env | {
-        "HOME": user.home,
+        "HOME": _home(job, user),
         "USER": user.login,
         "LOGNAME": user.login,
         "SHELL": user.shell,
     }
+
+
+def _home(job: Mapping[str, str], user: Account) -> str:
+    """The account's, or a directory of the user's own that the job names: a site's word counts.
+
+    What `su` or `sudo` has left of somebody else is neither.
+    """
+    named = job.get("HOME", "")
+    try:
+        own = os.path.isabs(named) and os.stat(named).st_uid == os.geteuid()
+    except OSError:
+        own = False
+    return named if own and os.path.isdir(named) else user.home
 
 
 def _entries(paths: str) -> list[str]:
