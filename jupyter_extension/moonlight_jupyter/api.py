@@ -8,6 +8,7 @@ from typing import Any
 from jupyter_server.auth.decorator import authorized
 from moonlight_spawner import __version__
 from moonlight_spawner.errors import FieldError, InvalidRequest, shorten
+from moonlight_spawner.inside import JobHere
 from moonlight_spawner.request import keyboards, limits
 from tornado.web import authenticated
 
@@ -46,7 +47,7 @@ class SiteHandler(MoonlightAPIHandler):
     @authenticated
     @authorized
     async def get(self) -> None:
-        site = self.manager.site
+        site, job = self.manager.site, await self.manager.job_here()
         slurm = site.batch_system == "slurm"
         self.finish(
             {
@@ -63,11 +64,18 @@ class SiteHandler(MoonlightAPIHandler):
                     "fps": site.fps,
                     "bitrate_kbps": site.bitrate_kbps,
                     "keyboard": site.keyboard,
+                    "where": self.manager.where_by_default(job),
                 },
                 "limits": limits(site),
                 "keyboards": keyboards(site),
+                "where": (["here"] if job else []) + (["job"] if self.manager.can_submit else []),
+                "here": self._as_json(job) if job else None,
             }
         )
+
+    @staticmethod
+    def _as_json(job: JobHere) -> dict[str, Any]:
+        return {"job_id": job.job_id, **json.loads(job.allocation.model_dump_json())}
 
 
 class ImagesHandler(MoonlightAPIHandler):
@@ -91,8 +99,10 @@ class SessionsHandler(MoonlightAPIHandler):
     @authenticated
     @authorized
     async def post(self) -> None:
-        session, created = await self.manager.create(
-            self.user, self._body(), self.request.headers.get("Idempotency-Key")
+        # Who sends a token in a header is a program: pages have the login's cookie.
+        door = "api" if getattr(self, "token_authenticated", False) else "jupyterlab"
+        session, created = await self.manager.launch(
+            self.user, self._body(), self.request.headers.get("Idempotency-Key"), door
         )
         self.settings["moonlight_watcher"].look()
         self.set_status(201 if created else 200)

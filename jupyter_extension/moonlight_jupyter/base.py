@@ -29,6 +29,7 @@ STATUS = {
     "not_found": 404,
     "image_unavailable": 409,
     "limit_reached": 409,
+    "not_in_job": 409,
     "scheduler_refused": 422,
     "scheduler_unavailable": 503,
     "records_unwritable": 507,

@@ -42,6 +42,8 @@ class MoonlightExtension(ExtensionApp):
             moonlight_user=user,
             moonlight_watcher=self._watcher,
         )
+        # For our card in JupyterLab: it is installed also where this server is not ours.
+        self.settings.setdefault("page_config_data", {})["moonlight"] = "on"
         self.log.info(
             "Moonlight HPC %s: sessions by %s, records in %s",
             __version__,

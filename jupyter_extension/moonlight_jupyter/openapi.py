@@ -150,6 +150,7 @@ def _schemas() -> dict[str, Any]:
                 "bitrate_kbps": _WHOLE,
                 "keyboard": _TEXT,
                 "host": {"enum": ["auto", "selkies", "sunshine"]},
+                "where": {"enum": ["here", "job"]},
             },
             required=[],
         ),
@@ -192,8 +193,14 @@ def _schemas() -> dict[str, Any]:
                 "defaults": _ref("LaunchRequest"),
                 "limits": {"type": "object", "additionalProperties": _RANGE},
                 "keyboards": {"type": "array", "items": _TEXT},
+                "where": {"type": "array", "items": {"enum": ["here", "job"]}},
+                "here": {"oneOf": [_ref("JobHere"), {"type": "null"}]},
             }
         ),
+        "JobHere": {
+            **schemas["Allocation"],
+            "properties": {**schemas["Allocation"]["properties"], "job_id": _TEXT},
+        },
         "OpenAPI": {"type": "object", "required": ["openapi", "paths"]},
         "Native": _object(
             {

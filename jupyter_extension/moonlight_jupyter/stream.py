@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import re
 from typing import Any, ClassVar
 from urllib.parse import quote, urlencode
 
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.utils import ensure_async
 from moonlight_spawner import pages
+from moonlight_spawner.control import reaches_control
 from moonlight_spawner.errors import NotFound
 from moonlight_spawner.manager import Reach
 from moonlight_spawner.relay import headers as h
@@ -33,9 +33,6 @@ log = logging.getLogger(__name__)
 
 _MAX_UPLOAD_BYTES = 1 << 40
 _BODYLESS = ("GET", "HEAD", "OPTIONS")
-# The gateway's own API, also under the prefix of a node proxy that it takes off. It is for the portal
-# and a bearer opens it, which this proxy adds: a desktop's page must not reach it this way.
-_CONTROL = re.compile(r"(?:/(?:secure_)?r?node/[^/]+/[0-9]+)?/control(?:[/?]|$)")
 _TARGET_CHARACTERS = "".join(map(chr, range(0x21, 0x7F)))
 
 
@@ -75,7 +72,7 @@ class StreamHandler(JSONErrors, ManagerMixin, JupyterHandler):
         if "Sec-WebSocket-Key" in self.request.headers and not self._is_stream():
             self._stripped()
             return
-        if _CONTROL.match(self._upstream_path().decode()):
+        if reaches_control(self._upstream_path().decode()):
             raise HTTPError(404)
         session_id = self._session_id()
         try:

@@ -13,9 +13,10 @@ from typing import Any
 from . import __version__
 from .doctor import examine, examine_node
 from .errors import InvalidRequest, MoonlightError
+from .here_command import add_here_command
 from .image_build.command import add_build_command
 from .manager import SessionManager
-from .session import Session, State
+from .session import Session, State, Way
 from .settings import load_site
 from .terminal import prepare
 
@@ -38,10 +39,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 2
         return guard(Path(arguments[1]))
     options = _parser().parse_args(arguments)
+    options.arguments = arguments
     try:
-        return asyncio.run(_run(options))
+        status = asyncio.run(_run(options))
+        if then := getattr(options, "then", None):  # this process becomes another one
+            then()
+        return status
     except MoonlightError as e:
         print(f"moonlight-hpc: {e}", file=sys.stderr)
+        if options.json and hasattr(options, "error_as_json"):
+            print(json.dumps(options.error_as_json(e)))
         if isinstance(e, InvalidRequest):
             return 2
         return 1
@@ -69,7 +76,7 @@ async def _create(manager: SessionManager, user: str, options: argparse.Namespac
     fields = ["image", "hours", "cpus", "memory_gb", "gpus", "resolution", "fps", "host"]
     fields += ["bitrate_kbps", "keyboard"]
     body = {f: getattr(options, f) for f in fields if getattr(options, f) is not None}
-    session, _ = await manager.create(user, body, options.key)
+    session, _ = await manager.create(user, body, options.key, door="cli")
     _tell(options, f"Session {session.session_id}")
     if options.wait:
         session = await _wait(manager, user, session, options)
@@ -207,6 +214,8 @@ def _print(options: argparse.Namespace, session: Session) -> None:
 
 def _line(session: Session) -> str:
     where = f" on {session.node}, display :{session.display_num}" if session.display_num else ""
+    if session.way is not Way.JOB:
+        where += f" ({session.way.value} of job {session.slurm_job_id})"
     why = f": {session.reason}" if session.reason else ""
     stale = f" (not confirmed since {session.stale_since:%H:%M} UTC)" if session.stale_since else ""
     return f"{session.session_id}  {session.image_name}  {session.status.value}{where}{why}{stale}"
@@ -253,6 +262,7 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument(
         "--node", action="store_true", help="what a compute node needs; run it on one"
     )
+    add_here_command(groups)
     agent = groups.add_parser("agent", help="(on a node, in the job) run a session")
     agent.add_argument("directory")
     return parser

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from typing import Any
 
 from .relay.upstream import Target, UpstreamError, call
@@ -13,7 +14,15 @@ from .relay.upstream import Target, UpstreamError, call
 # JSON escapes (relay.upstream.MAX_ANSWER_BYTES). A body's: that text, escaped, and to spare.
 MAX_CLIPBOARD_BYTES = 170_000
 MAX_BODY_BYTES = 2 << 20
+# The gateway's own API, also under the prefix of a node proxy that it takes off. It is for the portal
+# and a bearer opens it, which a portal's relay adds: a desktop's page must not reach it that way.
+_CONTROL = re.compile(r"(?:/(?:secure_)?r?node/[^/]+/[0-9]+)?/control(?:[/?]|$)")
 _SECONDS = 30.0  # a pairing waits some seconds for its proof
+
+
+def reaches_control(path: str) -> bool:
+    """Whether a request for this path, passed on to a gateway, would be one to its own API."""
+    return _CONTROL.match(path) is not None
 
 
 async def control(target: Target, method: str, path: str, body: Any = None) -> tuple[int, Any]:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from .records import END_RESERVE, AgentStatus, Facts, Job, Stop
 from .scheduler.base import JobInfo, JobState, Snapshot, name_of
-from .session import End, Queue, Session, StaleCode, State, Step
+from .session import End, Queue, Session, StaleCode, State, Step, Way
 
 # A job may be missing in squeue and sacct for some seconds after its submission (measured).
 APPEAR_SECONDS = 60
@@ -22,6 +22,15 @@ CONFIRM_SECONDS = 10
 # A job that only the accounting takes for alive, of which neither the controller nor the node has said
 # a word for this long, is one that nobody has (a runaway job).
 LOST_SECONDS = 300
+# After this a desktop in a job that goes on without it is taken for ended; after a day where nobody
+# can be asked about the job.
+GUEST_SILENCE_SECONDS, GUEST_UNKNOWN_SECONDS = 600, 86400
+
+# Two beats: who has written nothing since the batch system began to say that the job has ended is
+# gone with it. A guest is killed with its job, and has no last word.
+LAST_BEATS_SECONDS = 35
+
+SILENT = "DesktopSilent"
 
 _AGENT_PHASES = {"running": State.RUNNING, "stopping": State.STOPPING}
 _JOB_ENDS = {
@@ -76,17 +85,29 @@ def derive(
         request=facts.request,
         scheduler=facts.scheduler,
         slurm_job_id=job.job_id if job and facts.scheduler == "slurm" else None,
+        door=facts.door,
+        way=facts.way,
+        allocation=facts.allocation,
         created_at=facts.created_at,
         stale_since=snapshot.stale_since,
         stale_reason=snapshot.stale_reason,
         stale_code=_stale_code(snapshot),
     )
-    if job and (doubt := snapshot.doubts.get(job.job_id)) and session.stale_since is None:
+    speaks = facts.way is Way.GUEST and agent is not None and heard_of(agent, moment)
+    if speaks:  # no job of the batch system's: what its agent says is all that there is to know
+        session.stale_since = session.stale_reason = session.stale_code = None
+    elif job and (doubt := snapshot.doubts.get(job.job_id)) and session.stale_since is None:
         session.stale_since, session.stale_reason = doubt.since, doubt.reason
         session.stale_code = StaleCode.SCHEDULER_UNCLEAR
+    if facts.allocation:
+        session.node = facts.allocation.node
+        session.ends_at = facts.allocation.ends_at and facts.allocation.ends_at - END_RESERVE
     if info:
-        session.node, session.started_at = info.node, info.started_at
-        session.ends_at = info.ends_at and info.ends_at - END_RESERVE
+        session.node = info.node or session.node
+        if info.ends_at:
+            session.ends_at = info.ends_at - END_RESERVE
+        if facts.way is Way.JOB:  # else the job has been there before
+            session.started_at = info.started_at
     if agent:
         _take_from_agent(session, agent)
     end = end or _end(facts, job, stop, info, snapshot, agent, moment, since)
@@ -111,7 +132,7 @@ def _take_from_agent(session: Session, agent: AgentStatus) -> None:
     session.started_at = session.started_at or agent.started_at
     if agent.ends_at:  # it knows best: it ends it
         session.ends_at = agent.ends_at
-    elif session.ends_at is None:
+    elif session.ends_at is None and session.allocation is None:
         session.ends_at = session.started_at + timedelta(minutes=session.request.minutes)
 
 
@@ -137,10 +158,10 @@ def _live(
             session.stale_since = agent.beat
             session.stale_reason = f"Node {session.node} has reported nothing for {silent:.0f} s."
             session.stale_code = StaleCode.NODE_SILENT
-    elif info and info.state is not JobState.PENDING:
+    elif session.way is not Way.JOB or (info and info.state is not JobState.PENDING):
         session.status = State.STARTING
         session.reason, session.reason_code = "The node is preparing the job.", "NodePrepares"
-        if info.state is JobState.RUNNING and info.message:
+        if info and info.state is JobState.RUNNING and info.message:
             session.reason, session.reason_code = info.message, info.code
     else:
         session.queue = _queue(job, info)
@@ -201,6 +222,8 @@ def _end(
     """
     unlisted = job is not None and job.job_id in snapshot.unlisted
     said = agent.end if agent else None
+    if facts.way is Way.GUEST:
+        return said or _end_of_guest(facts, job, stop, info, snapshot, agent, moment, since)
     if said and unlisted and said.code == "CancelledOutside":
         return _lost(stop, agent, said.ended_at)
     if said and not (info and info.state in _SCHEDULER_KNOWS):
@@ -242,6 +265,69 @@ def _end(
         reason=f"The batch system knows nothing of job {job.job_id} any more.",
         ended_at=moment,
     )
+
+
+def _end_of_guest(
+    facts: Facts,
+    job: Job | None,
+    stop: Stop | None,
+    info: JobInfo | None,
+    snapshot: Snapshot,
+    agent: AgentStatus | None,
+    moment: datetime,
+    since: Since,
+) -> End | None:
+    """The desktop ends with its job at the latest; a job that goes on says nothing about it."""
+    if job and job.job_id in snapshot.doubts:
+        return None
+    gone = info is not None and info.state.ended and _for(LAST_BEATS_SECONDS, since.said, moment)
+    if agent and heard_of(agent, moment) and not (gone and since.said and agent.beat < since.said):
+        return None
+    heard = agent.beat if agent else facts.created_at
+    silent = (moment - heard).total_seconds()
+    if stop and silent > SILENCE_SECONDS:
+        return _stopped(moment)
+    if _job_is_over(facts, job, info, snapshot, moment, since):
+        if stop:
+            return _stopped(moment)
+        if info and info.state in _SCHEDULER_KNOWS:
+            return _end_of_job(facts, info, None, None, moment)
+        return End(
+            state=State.COMPLETED,
+            code="JobEnded",
+            reason="The job that the desktop ran in ended.",
+            ended_at=(info.ended_at if info else None) or moment,
+        )
+    asked = snapshot.stale_since is None and not (info and info.code == "Suspended")
+    if silent > (GUEST_SILENCE_SECONDS if asked else GUEST_UNKNOWN_SECONDS):
+        return End(
+            state=State.FAILED,
+            code=SILENT,
+            reason=f"The desktop has reported nothing since {heard:%H:%M} UTC; the job that it ran in "
+            "goes on without it. Start it again.",
+            ended_at=moment,
+        )
+    return None
+
+
+def _job_is_over(
+    facts: Facts,
+    job: Job | None,
+    info: JobInfo | None,
+    snapshot: Snapshot,
+    moment: datetime,
+    since: Since,
+) -> bool:
+    """Whether the job of a guest has ended: by the batch system, or by its time where nobody tells."""
+    if info and info.state.ended:
+        return True
+    known = job is None or (job.job_id in snapshot.jobs and job.job_id not in snapshot.unlisted)
+    if job and not known and snapshot.complete:
+        return _for(APPEAR_SECONDS, job.submitted_at, moment) and _for(
+            CONFIRM_SECONDS, since.missing, moment
+        )
+    limit = facts.allocation.ends_at if facts.allocation else None
+    return info is None and _for(SILENCE_SECONDS, limit, moment)
 
 
 def heard_of(agent: AgentStatus, moment: datetime) -> bool:
@@ -307,6 +393,8 @@ def _end_elsewhere(
     if stop and long_ago(stop.requested_at):
         return _stopped(moment)
     length = timedelta(minutes=facts.request.minutes)
+    if facts.allocation and not facts.allocation.ends_at:
+        return None
     if agent and long_ago(agent.started_at + length):
         return End(
             state=State.TIMEOUT,

@@ -53,6 +53,12 @@ class LimitReached(MoonlightError):
     code = "limit_reached"
 
 
+class NotInJob(MoonlightError):
+    """A session was wanted in the job that is already there, and there is none."""
+
+    code = "not_in_job"
+
+
 class SchedulerRefused(MoonlightError):
     """The batch system said no; nothing was submitted."""
 

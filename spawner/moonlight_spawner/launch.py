@@ -17,7 +17,7 @@ from .job import job_script
 from .records import Facts, ImageOptions, Job, Missed, Spec, Stop, SunshineOptions
 from .scheduler import JobRequest, Scheduler
 from .scheduler.base import same_place
-from .session import End, State, now
+from .session import End, State, Way, now
 from .site import MoonlightSite
 from .store import FileStore
 from .store.base import Damaged, M, Part
@@ -62,7 +62,8 @@ class Launcher:
             self.store.remove(user, session_id)
             raise
 
-    async def _submit_job(self, facts: Facts) -> None:
+    def prepare(self, facts: Facts) -> JobRequest:
+        """Write what the agent of a session on record needs, whoever starts it: spec and token."""
         site, session_id = self.site, facts.session_id
         directory = self.store.directory(session_id)
         logs = self.log_directory(session_id)
@@ -82,6 +83,8 @@ class Launcher:
             gateway_plain_http=site.gateway_plain_http,
             log_dir=str(logs),
             scheduler=facts.scheduler,
+            way=facts.way,
+            job_ends_at=facts.allocation.ends_at if facts.allocation else None,
             x_server_command=list(site.x_server_command),
             virtualgl=site.virtualgl,
             audio=site.audio,
@@ -99,13 +102,16 @@ class Launcher:
         )
         write_private(directory / "spec.json", spec.model_dump_json())
         write_private(directory / "token", secrets.token_urlsafe(32))
-        request = JobRequest(
+        return JobRequest(
             name=session_id,
             script=job_script(site, session_id, directory),
             directory=directory,
             log=logs / "agent.log",
             resources=facts.request,
         )
+
+    async def _submit_job(self, facts: Facts) -> None:
+        request = self.prepare(facts)
         # A task of its own: a browser that hangs up must not leave a job that nobody knows, and a
         # controller that hangs must not keep the user waiting.
         task = asyncio.ensure_future(self._submit_and_record(facts, request))
@@ -199,6 +205,8 @@ class Launcher:
         """Ask the batch system to end the job; what it does not take now is asked again later."""
         session_id = facts.session_id
         self._cancelled[session_id] = asyncio.get_running_loop().time()
+        if facts.way is Way.GUEST:
+            return  # the job is not the session's to end; its agent reads the word
         if self.elsewhere(facts, await self.scheduler.place()):
             return  # its agent has read the word by now
         try:

@@ -4,28 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from .errors import (
     LimitReached,
     MoonlightError,
     NotFound,
+    NotInJob,
     RecordsUnwritable,
     SchedulerUnavailable,
 )
-from .files import read_shared, tail
+from .files import read_shared, tail, write_private
 from .images import Catalogue
+from .inside import JobHere, as_the_job_has, find_job, start_beside
 from .launch import Launcher
 from .reading import SessionReader
-from .records import Facts, Stop
+from .records import Facts, Job, Stop
 from .relay.knock import knock
 from .relay.upstream import Target
-from .request import validate_request, validate_request_key, validate_user
+from .request import (
+    cannot_be,
+    validate_request,
+    validate_request_key,
+    validate_user,
+    validate_where,
+)
 from .scheduler import Scheduler, make_scheduler
-from .session import End, Resources, Session, new_session_id, now
+from .session import End, Resources, Session, Way, job_named, new_session_id, now
 from .site import MoonlightSite
 from .store import FileStore
 
@@ -53,6 +64,23 @@ class Reach:
     end: End | None
 
 
+@dataclass(frozen=True)
+class Start:
+    """How a session that is on record is started: its job script, and where that logs."""
+
+    script: Path
+    log: Path
+
+
+@dataclass(frozen=True)
+class _New:
+    user: str
+    session_id: str
+    resources: Resources
+    door: str
+    request_key: str | None
+
+
 class SessionManager:
     """Sessions of this process's user.
 
@@ -74,7 +102,7 @@ class SessionManager:
         self._reader = SessionReader(self.store, self.scheduler, self._launcher)
 
     async def create(
-        self, user: str, body: Any, request_key: str | None = None
+        self, user: str, body: Any, request_key: str | None = None, door: str = ""
     ) -> tuple[Session, bool]:
         """Launch a session; the second value is False if ``request_key`` had been used before.
 
@@ -87,25 +115,144 @@ class SessionManager:
         RecordsUnwritable
             Nothing was submitted: there is no room for the session's record.
         """
+        new = self._checked(user, body, request_key, door)
+        facts, owner = await self._claim_and_record(new)
+        if facts is None:
+            return await self._created_before(user, owner), False
+        try:
+            await self._launcher.submit(facts)
+        except OSError as e:
+            raise self._unwritable(e, "nothing was submitted") from e
+        return await self.get(user, facts.session_id), True
+
+    async def launch(
+        self, user: str, body: Any, request_key: str | None = None, door: str = ""
+    ) -> tuple[Session, bool]:
+        """As :meth:`create`, for a server that may run in a job itself: ``body`` has one field more,
+        ``where``, which says whether the desktop is to run in that job, too."""
+        where, body = validate_where(body)
+        if where == "job" or (where is None and not job_named(os.environ)):
+            if not self.can_submit:
+                raise cannot_be("job", "Slurm's commands are not to be found on this node.")
+            return await self.create(user, body, request_key, door)
+        try:
+            job = await find_job(self.site)
+        except NotInJob as e:
+            if where is None:
+                return await self.create(user, body, request_key, door)
+            raise cannot_be("here", f"there is no such job. {e}") from e
+        if job is None and where:
+            raise cannot_be("here", "this server does not run in a job of Slurm.")
+        if job is None or (where or self.where_by_default(job)) == "job":
+            return await self.create(user, body, request_key, door)
+        return await self.create_beside(user, body, job, door, request_key)
+
+    async def job_here(self) -> JobHere | None:
+        """The job that this server runs in, None if it runs in none."""
+        try:
+            return await find_job(self.site)
+        except NotInJob as e:
+            log.info("no desktop can be started beside this server: %s", e)
+            return None
+
+    @property
+    def can_submit(self) -> bool:
+        """Whether there can be jobs of their own: a node may lack Slurm's commands."""
+        slurm = self.site.batch_system == "slurm"
+        return not slurm or self.site.slurm_command("sbatch") is not None
+
+    def where_by_default(self, job: JobHere | None) -> str:
+        """``here`` or ``job``: where a desktop runs if the request does not say it."""
+        if job is None or not self.can_submit:
+            return "job" if job is None else "here"
+        if self.site.launch_where != "auto":
+            return str(self.site.launch_where)
+        return "job" if self.site.gpus and not job.allocation.gpus else "here"
+
+    async def create_inside(
+        self,
+        user: str,
+        body: Any,
+        job: JobHere,
+        way: Way,
+        door: str,
+        request_key: str | None = None,
+    ) -> tuple[str, Start | None]:
+        """Put a session on record that is to run in the job this process is in.
+
+        Gives its id and how to start it: not started here, because a command becomes its process and
+        a server has one beside itself. None: ``request_key`` had been used before.
+
+        Raises
+        ------
+        InvalidRequest, NotFound, ImageUnavailable, LimitReached, RecordsUnwritable
+            Nothing is on record.
+        """
+        new = self._checked(user, body, request_key, door)
+        new = replace(new, resources=as_the_job_has(new.resources, job.allocation))
+        facts, owner = await self._claim_and_record(new, job, way)
+        if facts is None:
+            return owner, None
+        try:
+            request = self._launcher.prepare(facts)
+            script = request.directory / "job.sh"
+            write_private(script, request.script)
+        except BaseException as e:
+            self.store.remove(user, facts.session_id)
+            if isinstance(e, OSError):
+                raise self._unwritable(e, "nothing was started") from e
+            raise
+        return facts.session_id, Start(script, request.log)
+
+    async def create_beside(
+        self, user: str, body: Any, job: JobHere, door: str, request_key: str | None = None
+    ) -> tuple[Session, bool]:
+        """Launch a guest of the job that this server runs in, as a process that outlives it.
+
+        As :meth:`create`; SchedulerUnavailable if it cannot be started here.
+        """
+        session_id, start = await self.create_inside(user, body, job, Way.GUEST, door, request_key)
+        if start is None:
+            return await self._created_before(user, session_id), False
+        try:
+            await start_beside(start.script, start.log)
+        except BaseException:
+            self.store.remove(user, session_id)
+            raise
+        return await self.get(user, session_id), True
+
+    def _checked(self, user: str, body: Any, request_key: str | None, door: str) -> _New:
         validate_user(user)
         validate_request_key(request_key)
         resources = validate_request(body, self.site, self.images.default())
-        session_id = new_session_id(user)
+        return _New(user, new_session_id(user), resources, door, request_key)
+
+    async def _claim_and_record(
+        self, new: _New, job: JobHere | None = None, way: Way = Way.JOB
+    ) -> tuple[Facts | None, str]:
+        """The new session's facts, None if its key has made one before; and the key's session."""
         try:
             # Key, count and record are one step, or requests at the same time all pass.
-            async with self.store.exclusively(user):
-                owner = self._claim(user, request_key, session_id)
-                if owner == session_id:
-                    facts = await self._put_on_record(user, session_id, resources)
-            if owner != session_id:
-                return await self._created_before(user, owner), False
-            await self._launcher.submit(facts)
+            async with self.store.exclusively(new.user):
+                owner = self._claim(new.user, new.request_key, new.session_id)
+                if owner != new.session_id:
+                    return None, owner
+                return await self._put_on_record(new, job, way), owner
         except OSError as e:
-            raise RecordsUnwritable(
-                f"The session cannot be put on record in {self.store.root}: {e.strerror or e}. "
-                "Make room there and try again; nothing was submitted."
-            ) from e
-        return await self.get(user, session_id), True
+            raise self._unwritable(e, f"nothing was {'started' if job else 'submitted'}") from e
+
+    def _unwritable(self, error: OSError, therefore: str) -> RecordsUnwritable:
+        what = "The session cannot be put on record in"
+        why = error.strerror or str(error)
+        if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+            node = os.uname().nodename
+            return RecordsUnwritable(
+                f"{what} {self.store.root}, which {node} cannot write to: {why}. Name a directory in "
+                f"the setting sessions_dir that all machines can write to; {therefore}."
+            )
+        return RecordsUnwritable(
+            f"{what} {self.store.root}: {why}. Make room there and try again; {therefore}."
+        )
 
     async def sessions(self, user: str) -> list[Session]:
         """The user's sessions, newest first."""
@@ -222,10 +369,11 @@ class SessionManager:
         self.store.release_key(user, request_key)
         return self.store.claim_key(user, request_key, session_id)
 
-    async def _put_on_record(self, user: str, session_id: str, resources: Resources) -> Facts:
+    async def _put_on_record(self, new: _New, job: JobHere | None, way: Way) -> Facts:
+        user, session_id, resources = new.user, new.session_id, new.resources
         try:
             image = self.images.get(resources.image)
-            place, _ = await asyncio.gather(self.scheduler.place(), self._check_limit(user))
+            place, _ = await asyncio.gather(self._place(job), self._check_limit(user))
             facts = Facts(
                 session_id=session_id,
                 user=user,
@@ -235,13 +383,21 @@ class SessionManager:
                 host=image.streaming_host(resources.host),
                 scheduler=self.scheduler.name,
                 place=place,
+                door=new.door,
+                way=way,
+                allocation=job.allocation if job else None,
                 request=resources,
             )
+            if job:  # before the facts, which make it a session: one of a job is never without it
+                self.store.put_once(user, session_id, "job", Job(job_id=job.job_id))
             self.store.put(user, session_id, "facts", facts)
         except BaseException:
             self.store.remove(user, session_id)  # with its key
             raise
         return facts
+
+    async def _place(self, job: JobHere | None) -> str:
+        return (job.cluster if job else "") or await self.scheduler.place()
 
     async def _created_before(self, user: str, session_id: str) -> Session:
         """The session of a repeated request, unless its submission has failed this moment."""

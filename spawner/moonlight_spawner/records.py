@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from pydantic import Field
 
 from .scheduler.base import JobInfo
-from .session import End, Gateway, Model, Resources, Step, now
+from .session import Allocation, End, Gateway, Model, Resources, Step, Way, now
 from .texts import PathText, Words
 
 #: How long before its job's limit a session ends itself: it takes up to 5 s, the clocks of a
@@ -31,6 +31,9 @@ class Facts(Model):
     host: str
     scheduler: str
     place: str = ""  # the machine or cluster whose scheduler that is, empty if unknown
+    door: str = ""
+    way: Way = Way.JOB
+    allocation: Allocation | None = None
     request: Resources
     created_at: datetime = Field(default_factory=now)
 
@@ -126,6 +129,8 @@ class Spec(Model):
     gateway_plain_http: bool
     log_dir: PathText
     scheduler: str
+    way: Way = Way.JOB
+    job_ends_at: datetime | None = None  # of a job that was there before; None: not known
     x_server_command: list[str] = []
     virtualgl: bool = True
     audio: bool = True

@@ -17,6 +17,7 @@ _IMAGE_ID = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}", re.ASCII)
 # What no account database can hold: its own separators, and what would end a line of a log.
 _NO_USER = re.compile(r"[:\x00-\x1f\x7f]")
 
+WHERE = ("here", "job")
 HOSTS = ("auto", "selkies", "sunshine")
 
 MIN_HOURS = 0.1
@@ -88,6 +89,28 @@ def validate_request(body: Any, site: MoonlightSite, default_image: str) -> Reso
     if errors:
         raise InvalidRequest(errors)
     return Resources(**values)
+
+
+def validate_where(body: Any) -> tuple[str | None, Any]:
+    """Whether the desktop is to run in the server's own job (`here`) or in a `job` of its own, None
+    if the request leaves it to the site; and the rest of the request.
+
+    Raises
+    ------
+    InvalidRequest
+    """
+    if not isinstance(body, dict) or "where" not in body:
+        return None, body
+    rest = {name: value for name, value in body.items() if name != "where"}
+    try:
+        return _one_of("where", body["where"], WHERE), rest
+    except _Wrong as e:
+        raise InvalidRequest([_error("where", body["where"], str(e))]) from e
+
+
+def cannot_be(where: str, why: str) -> InvalidRequest:
+    """That a desktop cannot run ``where`` it was asked for."""
+    return InvalidRequest([_error("where", where, f"where is {where!r}, but {why}")])
 
 
 def validate_request_key(key: str | None) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from enum import Enum
 from typing import Any
@@ -37,6 +38,13 @@ def new_session_id(user: str) -> str:
     """
     name = re.sub(r"[^a-z0-9._-]", "_", user.lower())[:32].lstrip(".-") or "user"
     return f"ml-{name}-" + "".join(secrets.choice(_ALPHABET) for _ in range(10))
+
+
+def job_named(environ: Mapping[str, str]) -> str:
+    """The job that the environment names, as squeue shows it; empty if it names none."""
+    array, task = environ.get("SLURM_ARRAY_JOB_ID", ""), environ.get("SLURM_ARRAY_TASK_ID", "")
+    named = f"{array}_{task}" if array and task else environ.get("SLURM_JOB_ID", "")
+    return named if re.fullmatch(r"[0-9]+(_[0-9]+)?", named) else ""
 
 
 class State(str, Enum):
@@ -138,6 +146,24 @@ class Resources(Model):
         return max(1, round(self.hours * 60))
 
 
+class Way(str, Enum):
+    """How a session and its job belong together."""
+
+    JOB = "job"  # the job was submitted for the session
+    OWNING = "owning"  # the job was there first, and is the session: a stop may end it
+    GUEST = "guest"  # the job has another purpose: a stop ends the desktop only
+
+
+class Allocation(Model):
+    """What a job has on its node that was there before its session. None: not to be learned there."""
+
+    node: str
+    cpus: int | None = None
+    memory_gb: float | None = None
+    gpus: int | None = None
+    ends_at: datetime | None = None
+
+
 class Gateway(Model):
     """Where the session's gateway listens, and the certificate (PEM) it must show.
 
@@ -164,6 +190,8 @@ class Session(Model):
     ``reason`` is a sentence for the user and ``reason_code`` a stable word for programs.
     ``encoder``, ``gl_renderer`` and ``audio`` are what the node really uses, None until it is
     known; ``clipboard`` and ``files`` are ``both``, ``to_desktop``, ``from_desktop`` or ``off``.
+    ``door`` is where it was started (``jupyterlab``, ``cli``, …; empty in records of older versions).
+    ``allocation`` is set where the job was there before the session (``way``): what they share.
     ``stale_since`` is set while the batch system or the node does not answer, or when neither can be
     asked from here (``stale_code``): the rest is the last known truth.
     """
@@ -179,6 +207,9 @@ class Session(Model):
     request: Resources
     scheduler: str
     slurm_job_id: str | None = None
+    door: str = ""
+    way: Way = Way.JOB
+    allocation: Allocation | None = None
     queue: Queue | None = None
     steps: list[Step] = []
     node: str | None = None

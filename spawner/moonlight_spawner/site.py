@@ -41,7 +41,8 @@ class MoonlightSite(LoggingConfigurable):
     scheduler = Enum(
         ["auto", "slurm", "local"],
         "auto",
-        help="What runs sessions. `auto`: Slurm where `sbatch` is found, else this machine itself.",
+        help="What runs sessions. `auto`: Slurm where `sbatch` is found and in its jobs, else this "
+        "machine itself.",
     ).tag(config=True)
     partition = Unicode(
         "viz", help="Slurm partition of the sessions; empty: the cluster's default partition."
@@ -220,6 +221,13 @@ class MoonlightSite(LoggingConfigurable):
         help="Let the gateway speak HTTP besides HTTPS; needed behind Open OnDemand's /node proxy.",
     ).tag(config=True)
 
+    launch_where = Enum(
+        ["auto", "here", "job"],
+        "auto",
+        help="For a Jupyter server that runs in a job itself: whether the form begins with a desktop "
+        "in this job (`here`) or in a new one (`job`). `auto`: here, unless desktops get a GPU and "
+        "this job has none.",
+    ).tag(config=True)
     cache_seconds = Float(3.0, min=0.1, help="How long one answer of squeue serves.").tag(
         config=True
     )
@@ -313,7 +321,9 @@ class MoonlightSite(LoggingConfigurable):
         """``slurm`` or ``local``, with ``auto`` decided."""
         if self.scheduler != "auto":
             return str(self.scheduler)
-        return "slurm" if self.slurm_command("sbatch") else "local"
+        # Not every node has the commands; but its jobs are Slurm's all the same.
+        in_job = "SLURM_JOB_ID" in os.environ and "SLURMD_NODENAME" in os.environ
+        return "slurm" if in_job or self.slurm_command("sbatch") else "local"
 
     def slurm_command(self, name: str) -> str | None:
         """Path of one of Slurm's commands, None if there is none."""

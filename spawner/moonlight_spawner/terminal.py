@@ -34,7 +34,7 @@ def prepare() -> None:
         # As bytes from the kernel: Python's own copy may not go back to what was typed.
         typed = Path("/proc/self/cmdline").read_bytes().split(b"\0")[1:-1]
         argv = [os.fsencode(sys.executable), b"-X", b"utf8", *typed]
-        os.execv(argv[0], argv)  # noqa: S606  (itself, by an argument list)
+        os.execv(argv[0], argv)
     fit()
 
 

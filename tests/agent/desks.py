@@ -59,9 +59,12 @@ class LocalDesk:
         return json.loads(done.stdout)
 
     def create(self, *arguments: str) -> LocalSession:
-        told = self.run("create", *arguments)
+        return self.adopt(self.run("create", *arguments)["session_id"])
+
+    def adopt(self, session_id: str) -> LocalSession:
+        """One that was started in another way; it ends with the test, too."""
         root = Path(self.env["MOONLIGHT_HPC_SESSIONS_DIR"]) / path_name(self.user.name)
-        self.sessions.append(LocalSession(self.user, root / told["session_id"]))
+        self.sessions.append(LocalSession(self.user, root / session_id))
         return self.sessions[-1]
 
     def look(self, session: DeskSession) -> dict[str, Any]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cluster.processes import Process
-from tests.cluster.users import TestUser
+from tests.cluster.users import TestUser, as_user
 from tests.support.waiting import PATIENCE
 
 from .desks import LocalDesk
@@ -59,6 +63,22 @@ def test_one_runs_the_next_one_waits_and_both_end_when_told(narrow: LocalDesk) -
 def test_a_session_that_is_stopped_at_once_is_stopped(desk: LocalDesk) -> None:
     session = desk.create()
     desk.run("stop", session.id, "--wait")
+    told = desk.look(session)
+    assert (told["status"], told["reason_code"]) == ("cancelled", "StoppedByUser")
+    session.assert_nothing_left()
+
+
+def test_a_desktop_outside_of_any_job_lasts_as_long_as_the_command(desk: LocalDesk) -> None:
+    """Where there is no batch system `moonlight-hpc here` waits for its session, and ends it."""
+    argv = [sys.executable, "-m", "moonlight_spawner", "here", "--json", "--door", "ood"]
+    options = as_user(desk.user, desk.env)
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, **options) as here:
+        assert here.stdout
+        told = json.loads(here.stdout.readline())
+        session = desk.adopt(told["session_id"])
+        assert (told["door"], told["way"], told["allocation"]) == ("ood", "job", None)
+        here.send_signal(signal.SIGTERM)
+    assert here.returncode == 0
     told = desk.look(session)
     assert (told["status"], told["reason_code"]) == ("cancelled", "StoppedByUser")
     session.assert_nothing_left()

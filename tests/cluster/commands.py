@@ -92,7 +92,7 @@ class Commands:
         """The jobs in slurmctld's memory: the queued and running ones, or all with `ended`."""
         states = ["-t", "all"] if ended else []
         # The free text comes last: a reason may hold the separator.
-        answer = self.command(["squeue", "-h", *states, *args, "-o", "%i|%T|%N|%u|%P|%q|%r"])
+        answer = self.command(["squeue", "-h", *states, *args, "-o", "%A|%T|%N|%u|%P|%q|%r"])
         jobs = []
         for line in answer.stdout.splitlines():
             number, state, nodes, user, partition, qos, reason = line.split("|", 6)

@@ -25,7 +25,7 @@ SESSION = {
     *("request", "scheduler", "slurm_job_id", "queue", "steps", "node", "display_num"),
     *("sunshine_port", "web_url", "stream_url", "notes", "created_at", "started_at", "ends_at"),
     *("ended_at", "stale_since", "stale_reason", "stale_code"),
-    *("encoder", "gl_renderer", "audio", "clipboard", "files"),
+    *("encoder", "gl_renderer", "audio", "clipboard", "files", "door", "way", "allocation"),
 }
 
 
@@ -72,7 +72,9 @@ class TestEachCall:
         assert answer.json["defaults"] == {
             **{"image": "host-desktop", "hours": 0.1, "cpus": 1, "memory_gb": 1.0, "gpus": 0},
             **{"resolution": "800x600", "fps": 30, "bitrate_kbps": 20000, "keyboard": "us"},
+            "where": "job",
         }
+        assert (answer.json["where"], answer.json["here"]) == (["job"], None)
         assert answer.json["limits"]["width"] == {"min": 640, "max": 1920}
         assert answer.json["limits"]["sessions"] == {"min": 0, "max": 4}
         assert answer.json["limits"]["bitrate_kbps"] == {"min": 500, "max": 50000}

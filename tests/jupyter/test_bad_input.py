@@ -41,6 +41,8 @@ WRONG = {
     "bitrate_kbps": [*NO_INTEGER, "0", "499", "50001"],
     "image": [*NO_TEXT, *map(json.dumps, [*SHELL, *PATHS, "Ä", "\ud800", "🙂" * 70, "x" * 65])],
     "host": [*NO_TEXT, *map(json.dumps, [*SHELL, *PATHS, "Selkies", "selkies ", "vnc", "x" * 99])],
+    # This server runs in no job, so that not even "here" will do.
+    "where": [*NO_TEXT, *map(json.dumps, [*SHELL, *PATHS, "Here", "job ", "here", "x" * 99])],
     "keyboard": [
         *NO_TEXT,
         *map(json.dumps, [*SHELL, *PATHS, "US", "us ", "us\n", "us,kr", "kr(kr104)", "x" * 99]),

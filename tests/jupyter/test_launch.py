@@ -45,6 +45,7 @@ class TestALaunch:
         assert launched.status == 201
         assert launched.header("location") == f"{jp_base_url}api/moonlight/sessions/{session_id}"
         assert launched.json["status"] in ("pending", "starting")
+        assert (launched.json["door"], launched.json["way"]) == ("api", "job")
 
         session = await until(api, session_id, "running")
         steps = ["claim", "xserver", "desktop", "host", "picture", "gateway"]

@@ -32,7 +32,7 @@ class Lab:
         self.user = user
         self.token = secrets.token_urlsafe(16)
         self.base_url = base_url
-        self.port = _free_port()
+        self.port = free_port()
         self._env = {**site_env(user.home), "JUPYTER_TOKEN": self.token, **env}
         self._server: subprocess.Popen[bytes] | None = None
         self.log = user.home / f"lab-{self.port}.log"
@@ -116,7 +116,7 @@ class Lab:
         assert wait_until(lambda: not live(), interval=0.2), f"sessions do not end: {live()}"
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return int(s.getsockname()[1])

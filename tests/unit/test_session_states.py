@@ -19,6 +19,7 @@ from moonlight_spawner.scheduler.base import Doubt, JobInfo, JobState, Snapshot
 from moonlight_spawner.scheduler.slurm_words import STATES
 from moonlight_spawner.scheduler.slurm_words import ended as said_of
 from moonlight_spawner.session import (
+    Allocation,
     End,
     Gateway,
     Resources,
@@ -27,6 +28,7 @@ from moonlight_spawner.session import (
     State,
     Step,
     StepState,
+    Way,
 )
 
 NOW = datetime(2026, 1, 2, 12, 0, 0, tzinfo=timezone.utc)
@@ -49,6 +51,8 @@ class Known:
     agent: AgentStatus | None = None
     scheduler: str = "slurm"
     since: Since = field(default_factory=Since)
+    way: Way = Way.JOB
+    allocation: Allocation | None = None
 
     def session(self) -> Session:
         resources = Resources(
@@ -61,6 +65,8 @@ class Known:
             image_name="XFCE desktop",
             host="selkies",
             scheduler=self.scheduler,
+            way=self.way,
+            allocation=self.allocation,
             request=resources,
             created_at=ago(20),
         )
@@ -402,3 +408,102 @@ def test_a_paused_job_and_a_node_that_is_started_are_told() -> None:
     boots = info(JobState.RUNNING, code="NodeStarts", message="Slurm starts the node first.")
     session = Known(info=boots).session()
     assert (session.status, session.reason_code) == (State.STARTING, "NodeStarts")
+
+
+ENDS_AT = ago(-3600)
+HAS = Allocation(node="n1", cpus=4, memory_gb=8, gpus=1, ends_at=ENDS_AT)
+GUEST = Known(way=Way.GUEST, allocation=HAS)
+OWNING = replace(GUEST, way=Way.OWNING)
+NO_ANSWER = Snapshot(complete=False, stale_since=ago(60), stale_reason="Slurm hangs.")
+ELSEWHERE = replace(NO_ANSWER, elsewhere=True)
+QUIET = agent("running", beat=ago(100), started_at=ago(900), gateway=GATEWAY)
+NO_MORE = agent("running", beat=ago(601), started_at=ago(900), gateway=GATEWAY)
+LONG_JOB = Job(job_id="7", submitted_at=ago(900))
+
+
+def test_a_guest_that_speaks_is_known_whatever_the_batch_system_says() -> None:
+    for snapshot in (None, NO_ANSWER, ELSEWHERE):
+        session = replace(GUEST, agent=RUNNING, snapshot=snapshot).session()
+        assert (session.status, session.stale_since) == (State.RUNNING, None)
+        assert (session.ends_at, session.started_at) == (ENDS_AT - END_RESERVE, RUNNING.started_at)
+    unknown = replace(GUEST, agent=RUNNING, allocation=HAS.model_copy(update={"ends_at": None}))
+    assert unknown.session().ends_at is None
+
+
+def test_a_session_in_a_job_that_was_there_before_began_when_its_agent_did() -> None:
+    for known in (GUEST, OWNING):
+        session = replace(known, info=RUNS, agent=RUNNING).session()
+        assert session.started_at == RUNNING.started_at
+        assert session.ends_at == (RUNS.ends_at or NOW) - END_RESERVE
+        starting = replace(known, info=RUNS).session()
+        assert (starting.status, starting.started_at) == (State.STARTING, None)
+        assert replace(known).session().status is State.STARTING
+
+
+@pytest.mark.parametrize("state", [JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED])
+def test_a_guest_ends_with_its_job_at_the_latest(state: JobState) -> None:
+    over = info(state, ended_at=ago(3))
+    session = replace(GUEST, info=over, agent=QUIET).session()
+    assert (session.status, session.reason_code) == (State.COMPLETED, "JobEnded")
+    assert session.ended_at == ago(3)
+    stopped = replace(GUEST, info=over, agent=QUIET, stop=STOP).session()
+    assert stopped.reason_code == "StoppedByUser"
+
+
+def test_why_a_job_was_ended_by_force_is_told_to_its_guest() -> None:
+    over = info(JobState.OUT_OF_MEMORY, message="Memory.", code="OUT_OF_MEMORY")
+    session = replace(GUEST, info=over, agent=QUIET).session()
+    assert (session.status, session.reason_code) == (State.FAILED, "OUT_OF_MEMORY")
+    contradicted = replace(GUEST, info=over, agent=RUNNING).session()
+    assert (contradicted.status, contradicted.stale_code) == (State.RUNNING, "SchedulerUnclear")
+    # A desktop that had ended before its job did has nothing to do with that.
+    before = replace(GUEST, info=over, agent=ended(LOGGED_OUT)).session()
+    assert before.reason_code == "LoggedOut"
+
+
+def test_a_guest_that_was_killed_with_its_job_is_not_waited_for_longer_than_two_beats() -> None:
+    over = info(JobState.CANCELLED, ended_at=ago(40))
+    known = replace(GUEST, info=over, since=Since(said=ago(36)))
+    gone = replace(known, agent=agent("running", beat=ago(50))).session()
+    assert (gone.status, gone.reason_code) == (State.COMPLETED, "JobEnded")
+    lives = replace(known, agent=agent("running", beat=ago(20))).session()
+    assert (lives.status, lives.stale_code) == (State.RUNNING, "SchedulerUnclear")
+    soon = replace(known, agent=agent("running", beat=ago(50)), since=Since(said=ago(10)))
+    assert soon.session().status is State.RUNNING
+
+
+def test_a_guest_whose_job_is_forgotten_has_ended_with_it() -> None:
+    known = replace(GUEST, job=LONG_JOB, agent=NO_MORE)
+    session = replace(known, since=Since(missing=ago(CONFIRM_SECONDS))).session()
+    assert (session.status, session.reason_code) == (State.COMPLETED, "JobEnded")
+
+
+def test_a_guest_that_is_silent_for_long_while_its_job_runs_has_ended() -> None:
+    session = replace(GUEST, info=RUNS, agent=NO_MORE).session()
+    assert (session.status, session.reason_code) == (State.FAILED, "DesktopSilent")
+    assert "goes on without it" in session.reason
+    quiet = replace(GUEST, info=RUNS, agent=agent("running", beat=ago(120))).session()
+    assert (quiet.status, quiet.stale_code) == (State.RUNNING, "NodeSilent")
+    stopped = replace(GUEST, info=RUNS, agent=NO_MORE, stop=STOP).session()
+    assert stopped.reason_code == "StoppedByUser"
+
+
+@pytest.mark.parametrize("snapshot", [NO_ANSWER, ELSEWHERE])
+def test_silence_ends_no_guest_while_nobody_can_be_asked(snapshot: Snapshot) -> None:
+    session = replace(GUEST, agent=NO_MORE, snapshot=snapshot).session()
+    assert session.status is State.RUNNING and session.stale_since
+    over = HAS.model_copy(update={"ends_at": ago(100)})
+    ended_with_it = replace(GUEST, agent=NO_MORE, snapshot=snapshot, allocation=over).session()
+    assert ended_with_it.reason_code == "JobEnded"
+
+
+def test_a_suspended_job_is_no_silent_desktop() -> None:
+    held = info(JobState.RUNNING, code="Suspended", node="n1")
+    assert replace(GUEST, info=held, agent=NO_MORE).session().status is State.RUNNING
+
+
+def test_an_owning_session_ends_as_its_job_does() -> None:
+    over = info(JobState.CANCELLED, ended_at=ago(3))
+    assert replace(OWNING, info=over).session().reason_code == "CancelledOutside"
+    silent = replace(OWNING, info=RUNS, agent=NO_MORE).session()
+    assert (silent.status, silent.stale_code) == (State.RUNNING, "NodeSilent")

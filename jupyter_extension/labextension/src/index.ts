@@ -18,6 +18,10 @@ const plugin: JupyterFrontEndPlugin<void> = {
     launcher: ILauncher | null,
     palette: ICommandPalette | null,
   ): void => {
+    // Installed also where the server extension is not enabled: its page is not there then.
+    if (!PageConfig.getOption('moonlight')) {
+      return;
+    }
     app.commands.addCommand(OPEN, {
       label: 'Moonlight Desktop',
       caption: 'Launch a GPU desktop on a compute node and use it in this browser',

@@ -2,7 +2,15 @@ import { describe, expect, it } from 'vitest';
 
 import type { Image } from '../src/api/types';
 import { chooseImage } from '../src/launch/chooseImage';
-import { check, requestOf, sizesWithin, startingValues, valuesOf } from '../src/launch/form';
+import {
+  check,
+  firstWhere,
+  isAskedFor,
+  requestOf,
+  sizesWithin,
+  startingValues,
+  valuesOf,
+} from '../src/launch/form';
 import { messagesFromServer, messagesOf } from '../src/launch/messages';
 import { en } from '../src/i18n/en';
 import { limits, request, site } from './sample';
@@ -47,6 +55,30 @@ describe('the launch form', () => {
   it('offers only screen sizes that the site allows', () => {
     expect(sizesWithin(limits)).toContain('2560x1440');
     expect(sizesWithin(limits)).not.toContain('3840x2160');
+  });
+});
+
+describe('a server that runs in a job itself', () => {
+  it('begins where the site says and sends where the desktop is to run', () => {
+    const inJob = { ...site, where: ['here', 'job'] as const, defaults: { ...request } };
+    expect(firstWhere({ ...inJob, where: [...inJob.where] })).toBe('here');
+    const asked = { ...inJob, where: [...inJob.where], defaults: { ...request, where: 'job' } };
+    expect(firstWhere(asked as typeof site)).toBe('job');
+    expect(requestOf('desktop', values, 'here')).toEqual({ ...request, where: 'here' });
+  });
+
+  it('is not asked for what the job has', () => {
+    expect(
+      ['hours', 'cpus', 'memory_gb', 'gpus', 'fps'].filter((field) =>
+        isAskedFor(field as 'hours', 'here'),
+      ),
+    ).toEqual(['fps']);
+    expect(isAskedFor('hours', 'job')).toBe(true);
+  });
+
+  it('sends nothing of it to a server that knows nothing of it', () => {
+    expect(firstWhere(site)).toBeUndefined();
+    expect(requestOf('desktop', values, undefined)).not.toHaveProperty('where');
   });
 });
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -17,7 +18,7 @@ import psutil
 
 from ..records import END_RESERVE, Spec
 from ..scheduler.environment import command_environment
-from ..session import End, State, from_epoch, now
+from ..session import End, State, Way, from_epoch, job_named, now
 from .processes import output_of
 from .status import StatusFile
 
@@ -27,6 +28,9 @@ log = logging.getLogger(__name__)
 WARN_MINUTES = (10, 5, 1)
 #: Set by a batch system of ours: the job's end in seconds since 1970, as Slurm 24.11 does.
 JOB_END = "MOONLIGHT_JOB_END_TIME"
+UNKNOWN = (
+    "How long the job runs is not known here: the desktop ends with it, maybe without a warning."
+)
 _ASK_SECONDS = 5.0
 # An administrator may change the limit of a running job; a suspended one ends later.
 _ASK_AGAIN_SECONDS = (20.0, 600.0)
@@ -49,16 +53,18 @@ class Deadline:
         self._began = began
         end = _epoch(env.get("SLURM_JOB_END_TIME", "")) or _epoch(env.get(JOB_END, ""))
         start = _epoch(env.get("SLURM_JOB_START_TIME", "")) or began
-        self._tell(end or start + timedelta(minutes=spec.request.minutes))
-
-    @property
-    def ends_at(self) -> datetime:
-        return self._status.status.ends_at or now()
+        if spec.way is Way.JOB:
+            end = end or start + timedelta(minutes=spec.request.minutes)
+        else:  # the job was there before, for hours of its own
+            end = end or spec.job_ends_at
+        if end:
+            self._tell(end)
 
     @property
     def left(self) -> float:
-        """Seconds."""
-        return (self.ends_at - now()).total_seconds()
+        """Seconds; without end where the job's end is not known: the session ends with it."""
+        ends_at = self._status.status.ends_at
+        return (ends_at - now()).total_seconds() if ends_at else math.inf
 
     async def passes(self) -> None:
         """Until the time is up; the batch system is asked about it now and then."""
@@ -67,12 +73,14 @@ class Deadline:
             await self._ask()
             if self.left <= 0:
                 return
+            if self.left == math.inf:
+                self._status.note(UNKNOWN)
             # Once more when it seems to be up: it may have been given more.
             await asyncio.sleep(min(self.left, max(shortest, min(longest, self.left / 2))))
 
     async def warn(self, tell: Callable[[int], None]) -> None:
         """Call ``tell`` with the minutes of each warning that is due, for ever."""
-        warnings = Warnings((self.ends_at - self._began).total_seconds())
+        warnings = Warnings((now() - self._began).total_seconds() + self.left)
         while True:
             if minutes := warnings.due(self.left):
                 tell(minutes)
@@ -80,8 +88,8 @@ class Deadline:
 
     async def _ask(self) -> None:
         """What Slurm says now, where its commands are; else what is known stays."""
-        job = self._env.get("SLURM_JOB_ID", "")
-        if self._spec.scheduler != "slurm" or not job.isdigit():
+        job = job_named(self._env)
+        if self._spec.scheduler != "slurm" or not job:
             return
         argv = ["squeue", "--noheader", f"--jobs={job}", "--format=%e"]
         said = await output_of(argv, command_environment("squeue", self._env), _ASK_SECONDS)

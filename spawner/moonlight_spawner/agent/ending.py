@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from ..files import read_shared
 from ..records import AgentStatus, Spec
-from ..session import End, State, now
+from ..session import End, State, Way, now
 from .deadline import time_limit
 
 log = logging.getLogger(__name__)
@@ -48,8 +48,15 @@ def why_told(directory: Path, status: AgentStatus, code: str = "CancelledOutside
     """Why the session was told to end by a signal."""
     if end := status.ending or end_on_record(directory):
         return end
+    spec = _spec(directory)
     if status.ends_at and now() >= status.ends_at:
-        return time_limit(_hours(directory))
+        return time_limit(spec.request.hours if spec else 0.0)
+    if spec and spec.way is Way.GUEST:
+        return End(
+            state=State.CANCELLED,
+            code="EndedThere",
+            reason="The job that the desktop ran in ended, or the desktop was ended on its node.",
+        )
     return End(
         state=State.CANCELLED,
         code=code,
@@ -57,12 +64,12 @@ def why_told(directory: Path, status: AgentStatus, code: str = "CancelledOutside
     )
 
 
-def _hours(directory: Path) -> float:
+def _spec(directory: Path) -> Spec | None:
     try:
         data = _read(directory / "spec.json")
-        return Spec.model_validate_json(data).request.hours if data else 0.0
+        return Spec.model_validate_json(data) if data else None
     except ValidationError:
-        return 0.0
+        return None
 
 
 def _read(path: Path) -> bytes | None:

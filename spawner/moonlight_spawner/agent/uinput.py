@@ -46,7 +46,7 @@ def main(argv: list[str]) -> int:
             file=sys.stderr,
         )
         return _FAILED
-    os.execvp(command[0], command)  # noqa: S606 - an argument list, no shell
+    os.execvp(command[0], command)
 
 
 def _hide(paths: Sequence[str]) -> None:

@@ -17,7 +17,8 @@ from .slurm_words import STATES, Asked, ended, pending
 # The reason comes last: it is free text. Job name and comment may hold any character, so they
 # are never asked for.
 SQUEUE_FORMAT = "%i|%T|%P|%Q|%B|%S|%e|%r"
-SACCT_FORMAT = "JobIDRaw,State,NodeList,Start,End"
+# As squeue's %i: 100_3 in an array, whose last task has the array's own number as its raw one.
+SACCT_FORMAT = "JobID,State,NodeList,Start,End"
 
 _JOB = re.compile(r"[0-9]+(_([0-9]+|\[[^|]*))?(\+[0-9]+)?")
 _WORD = re.compile(r"[A-Z][A-Z_]*")

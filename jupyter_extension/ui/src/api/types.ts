@@ -21,6 +21,19 @@ export interface LaunchRequest {
   /** Older servers know neither of these. */
   bitrate_kbps?: number;
   keyboard?: string;
+  where?: Where;
+}
+
+/** In the job that the Jupyter server itself runs in, or in a job of its own. */
+export type Where = 'here' | 'job';
+
+/** What a job has on its node that was there before its session; null: not known there. */
+export interface Allocation {
+  node: string;
+  cpus: number | null;
+  memory_gb: number | null;
+  gpus: number | null;
+  ends_at: string | null;
 }
 
 /** Which ways the clipboard's text, or files, may go between the desktop and the browser. */
@@ -78,6 +91,9 @@ export interface Session {
   audio?: boolean | null;
   clipboard?: ClipboardWays;
   files?: ClipboardWays;
+  door?: string;
+  way?: 'job' | 'owning' | 'guest';
+  allocation?: Allocation | null;
 }
 
 export interface Image {
@@ -115,6 +131,9 @@ export interface Site {
   limits: Limits;
   /** Keyboard layouts by their X11 names: "us", "de(nodeadkeys)". */
   keyboards?: string[];
+  /** Where a desktop can run; the job that the server itself runs in, if it runs in one. */
+  where?: Where[];
+  here?: (Allocation & { job_id: string }) | null;
 }
 
 export interface ClipboardText {

@@ -62,7 +62,36 @@ export const en = {
     ) => `${hours} h · ${cpus} CPU · ${memory} GB · ${gpus} GPU · ${size} · ${fps} fps`,
     bitrate: (mbits: string) => `${mbits} Mbit/s`,
     keyboard: (name: string) => `Keyboard: ${name}`,
+    where: 'Where?',
+    here: 'This job',
+    hereHint: 'Free at once; ends with the job, whose resources it shares.',
+    job: 'A new job',
+    jobHint: 'May wait in the queue; its resources are its own.',
+    timeLeft: (left: string) => `${left} left`,
+    timeUnknown: 'time left: not known',
+    screen: (size: string, fps: string) => `${size} · ${fps} fps`,
   },
+
+  allocation: {
+    cpus: (n: number | null) =>
+      n === null ? 'CPUs: not known' : `${n} ${n === 1 ? 'CPU' : 'CPUs'}`,
+    memory: (gb: number | null) => (gb === null ? 'memory: not known' : `${gb} GB`),
+    gpus: (n: number | null) =>
+      n === null ? 'GPUs: not known' : `${n} ${n === 1 ? 'GPU' : 'GPUs'}`,
+    owned: (what: string) => `The job's: ${what}`,
+    shared: (what: string, door: string) => `The job's: ${what}; shared with ${door}`,
+    others: 'what else runs in it',
+  },
+
+  doors: {
+    jupyterlab: 'JupyterLab',
+    proxy: 'JupyterLab',
+    hub: 'JupyterHub',
+    ood: 'Open OnDemand',
+    cli: 'a terminal',
+    api: 'a program',
+    here: 'a job',
+  } as Record<string, string>,
 
   field: {
     hours: 'Hours',
@@ -161,6 +190,8 @@ export const en = {
     ends: (moment: string) => `until ${moment}`,
     endsSoon: 'Save your work: this desktop ends soon.',
     launchedAt: 'Launched',
+    from: (door: string) => `from ${door}`,
+    endUnknown: 'not known; it ends with its job',
     endedAt: 'Ended',
     connect: 'Connect',
     connectHint: 'opens in a new tab',
@@ -188,6 +219,7 @@ export const en = {
   stopDialog: {
     title: 'Stop this desktop?',
     body: 'Unsaved work in it is lost.',
+    bodyGuest: 'Unsaved work in it is lost. The job that it runs in goes on.',
     titlePending: 'Leave the queue?',
     bodyPending: 'The desktop has not started yet. Its place in the queue is lost.',
     confirm: 'Stop the desktop',

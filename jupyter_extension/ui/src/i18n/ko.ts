@@ -51,6 +51,33 @@ export const ko: Dictionary = {
       `${hours}시간 · CPU ${cpus} · ${memory} GB · GPU ${gpus} · ${size} · ${fps} fps`,
     bitrate: (mbits) => `${mbits} Mbps`,
     keyboard: (name) => `키보드: ${name}`,
+    where: '어디에서 실행할까요?',
+    here: '현재 작업',
+    hereHint: '바로 시작됩니다. 작업의 자원을 함께 쓰고 작업과 함께 끝납니다.',
+    job: '새 작업',
+    jobHint: '대기할 수 있습니다. 자원을 따로 씁니다.',
+    timeLeft: (left) => `${left} 남음`,
+    timeUnknown: '남은 시간: 알 수 없음',
+    screen: (size, fps) => `${size} · ${fps} fps`,
+  },
+
+  allocation: {
+    cpus: (n) => (n === null ? 'CPU: 알 수 없음' : `CPU ${n}`),
+    memory: (gb) => (gb === null ? '메모리: 알 수 없음' : `${gb} GB`),
+    gpus: (n) => (n === null ? 'GPU: 알 수 없음' : `GPU ${n}`),
+    owned: (what) => `작업의 자원: ${what}`,
+    shared: (what, door) => `작업의 자원: ${what} (${door}와(과) 함께 사용)`,
+    others: '다른 프로그램',
+  },
+
+  doors: {
+    jupyterlab: 'JupyterLab',
+    proxy: 'JupyterLab',
+    hub: 'JupyterHub',
+    ood: 'Open OnDemand',
+    cli: '터미널',
+    api: '프로그램',
+    here: '작업',
   },
 
   field: {
@@ -148,6 +175,8 @@ export const ko: Dictionary = {
     ends: (moment) => `${moment}까지`,
     endsSoon: '작업을 저장하세요. 이 데스크톱이 곧 종료됩니다.',
     launchedAt: '실행 요청',
+    from: (door) => `${door}에서 시작`,
+    endUnknown: '알 수 없음. 작업과 함께 끝납니다',
     endedAt: '종료',
     connect: '연결',
     connectHint: '새 탭에서 열림',
@@ -176,6 +205,7 @@ export const ko: Dictionary = {
   stopDialog: {
     title: '이 데스크톱을 중지할까요?',
     body: '저장하지 않은 작업은 사라집니다.',
+    bodyGuest: '저장하지 않은 작업은 사라집니다. 데스크톱이 실행되는 Slurm 작업은 계속됩니다.',
     titlePending: '대기열에서 나갈까요?',
     bodyPending: '데스크톱이 아직 시작되지 않았습니다. 대기 순서를 잃게 됩니다.',
     confirm: '데스크톱 중지',

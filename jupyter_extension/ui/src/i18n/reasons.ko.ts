@@ -40,6 +40,10 @@ export const koreanReasons: Readonly<Record<string, string>> = {
   TIMEOUT: '요청한 사용 시간이 끝났습니다.',
   CancelledOutside: '외부에서 작업을 종료했습니다(scancel, 선점 또는 관리자).',
   Ended: '외부에서 작업을 종료했습니다.',
+  JobEnded: '데스크톱이 실행되던 작업이 끝났습니다.',
+  EndedThere: '데스크톱이 실행되던 작업이 끝났거나 노드에서 데스크톱이 종료되었습니다.',
+  DesktopSilent:
+    '데스크톱에서 오랫동안 보고가 없습니다. 작업은 데스크톱 없이 계속되고 있으니 다시 시작하세요.',
   AgentKilled: '노드의 에이전트가 강제로 종료되었습니다. 메모리가 부족했다면 더 많이 요청하세요.',
   SubmitLost: '배치 시스템이 응답하지 않아 작업이 접수되지 않았습니다. 다시 시작하세요.',
   JobLost:

@@ -7,7 +7,7 @@ import { useFeed, usePortal } from '../sessions/Portal';
 import { sessionsOf } from '../sessions/reducer';
 import { hasEnded } from '../sessions/status';
 import { chooseImage } from './chooseImage';
-import { check, requestOf, startingValues, type FormValues } from './form';
+import { check, firstWhere, joinSize, requestOf, startingValues, type FormValues } from './form';
 import { revealCard } from '../sessions/revealCard';
 import { ImageCards } from './ImageCards';
 import { messagesFromServer, messagesOf } from './messages';
@@ -15,6 +15,7 @@ import { OptionFields, type FieldMessages } from './OptionFields';
 import { Remembered } from './remembered';
 import { summaryOf } from './summary';
 import { useLaunch } from './useLaunch';
+import { WhereChoice } from './WhereChoice';
 
 export function LaunchForm({ site, images }: { site: Site; images: readonly Image[] }) {
   const { t, language } = useSpeech();
@@ -27,6 +28,7 @@ export function LaunchForm({ site, images }: { site: Site; images: readonly Imag
   );
   const [values, setValues] = useState(() => valuesFor(image?.id ?? site.defaults.image));
   const [wrong, setWrong] = useState<FieldMessages>({});
+  const [where, setWhere] = useState(() => firstWhere(site));
   const [unfolded, setUnfolded] = useState(false);
   const form = useRef<HTMLFormElement>(null);
   const { launch, busy, error, retries, clear } = useLaunch();
@@ -55,7 +57,7 @@ export function LaunchForm({ site, images }: { site: Site; images: readonly Imag
       return;
     }
     setWrong({});
-    launch(requestOf(image.id, values), (session) => {
+    launch(requestOf(image.id, values, where), (session) => {
       remembered.keep(image.id, values);
       revealCard(session.session_id);
     });
@@ -64,6 +66,7 @@ export function LaunchForm({ site, images }: { site: Site; images: readonly Imag
   return (
     <form className="panel launch" ref={form} onSubmit={submit} noValidate aria-busy={busy}>
       <h2>{t.launch.title}</h2>
+      <WhereChoice site={site} chosen={where} onChoose={setWhere} />
       {images.length === 0 && <p className="quiet">{t.launch.noImages}</p>}
       {images.length > 0 && (
         <ImageCards
@@ -84,16 +87,21 @@ export function LaunchForm({ site, images }: { site: Site; images: readonly Imag
       >
         <summary>
           <span>{t.launch.options}</span>
-          <span className="options-summary">{summaryOf(t, language, values)}</span>
+          <span className="options-summary">
+            {where === 'here'
+              ? t.launch.screen(joinSize(values).replace('x', '×'), values.fps)
+              : summaryOf(t, language, values)}
+          </span>
         </summary>
         <OptionFields
           values={values}
           limits={site.limits}
           keyboards={site.keyboards ?? []}
           messages={messages}
+          where={where}
           onChange={(changes) => setValues((before) => ({ ...before, ...changes }))}
         />
-        {site.partition && (
+        {site.partition && where !== 'here' && (
           <p className="quiet">{t.launch.queueName(site.partition, site.qos ?? '')}</p>
         )}
       </details>

@@ -1,9 +1,17 @@
 import { useState, type ReactNode } from 'react';
 
-import type { Limits, Range } from '../api/types';
+import type { Limits, Range, Where } from '../api/types';
 import { useSpeech } from '../i18n/Language';
 import { describedBy, Field } from './Field';
-import { isWhole, joinSize, NUMBER_FIELDS, rangeOf, sizesWithin, splitSize } from './form';
+import {
+  isAskedFor,
+  isWhole,
+  joinSize,
+  NUMBER_FIELDS,
+  rangeOf,
+  sizesWithin,
+  splitSize,
+} from './form';
 import type { FormField, FormValues, NumberField } from './form';
 import { KeyboardInput } from './KeyboardInput';
 
@@ -15,12 +23,13 @@ interface Props {
   limits: Limits;
   keyboards: readonly string[];
   messages: FieldMessages;
+  where?: Where;
   onChange: (changes: Partial<FormValues>) => void;
 }
 
 const CUSTOM = 'custom';
 
-export function OptionFields({ values, limits, keyboards, messages, onChange }: Props) {
+export function OptionFields({ values, limits, keyboards, messages, where, onChange }: Props) {
   return (
     <div className="fields">
       {NUMBER_FIELDS.map((field) => {
@@ -28,6 +37,7 @@ export function OptionFields({ values, limits, keyboards, messages, onChange }: 
         const range = rangeOf(field, limits);
         return (
           value !== undefined &&
+          isAskedFor(field, where) &&
           range && (
             <NumberInput
               key={field}

@@ -1,4 +1,4 @@
-import type { LaunchRequest, Limits, Range, Site } from '../api/types';
+import type { LaunchRequest, Limits, Range, Site, Where } from '../api/types';
 
 export const NUMBER_FIELDS = ['hours', 'cpus', 'memory_gb', 'gpus', 'fps', 'bitrate_kbps'] as const;
 export type NumberField = (typeof NUMBER_FIELDS)[number];
@@ -95,10 +95,21 @@ export function check(values: FormValues, limits: Limits): Complaints {
   return complaints;
 }
 
+/** What a desktop in the server's own job has of that, and so is not asked for. */
+const OF_THE_JOB: ReadonlySet<FormField> = new Set(['hours', 'cpus', 'memory_gb', 'gpus']);
+
+export const isAskedFor = (field: FormField, where?: Where): boolean =>
+  where !== 'here' || !OF_THE_JOB.has(field);
+
+/** Where the form begins; nothing where there is no choice, or the server knows none. */
+export const firstWhere = ({ where = [], defaults }: Site): Where | undefined =>
+  where.length > 0 ? (defaults.where ?? where[0]) : undefined;
+
 /** The request of a form that `check` has no complaints about. */
-export function requestOf(image: string, values: FormValues): LaunchRequest {
+export function requestOf(image: string, values: FormValues, where?: Where): LaunchRequest {
   return {
     image,
+    ...(where && { where }),
     hours: toNumber(values.hours),
     cpus: toNumber(values.cpus),
     memory_gb: toNumber(values.memory_gb),

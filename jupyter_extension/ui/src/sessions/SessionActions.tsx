@@ -8,6 +8,7 @@ import { Problem } from '../parts/Problem';
 import { viewerUrl } from '../routes';
 import { LogDialog } from './LogDialog';
 import { usePortal } from './Portal';
+import { requestAgain } from './allocation';
 import { hasEnded } from './status';
 import { StopDialog } from './StopDialog';
 
@@ -24,7 +25,7 @@ export function SessionActions({ session, inViewer = false, onStartedAgain }: Pr
   const { launch, busy, error } = useLaunch();
   const close = (): void => setOpen(null);
   const ended = hasEnded(session.status);
-  const again = (): void => launch(session.request, onStartedAgain);
+  const again = (): void => launch(requestAgain(session), onStartedAgain);
 
   return (
     <>

@@ -6,6 +6,7 @@ import { NativeSection } from '../native/NativeSection';
 import { Moon } from '../parts/Moon';
 import { formatMoment } from '../time/format';
 import { QueueFacts } from './QueueFacts';
+import { allocatedTo } from './allocation';
 import { cardId, revealCard } from './revealCard';
 import { SessionActions } from './SessionActions';
 import { EndedFacts, Notes, RunningFacts, Stale } from './SessionFacts';
@@ -32,6 +33,7 @@ export function SessionCard({ session, now }: { session: Session; now: number })
           <p className="quiet">
             {t.session.launchedAt} {formatMoment(session.created_at, language, now)}
             {session.slurm_job_id && ` · ${t.session.job} ${session.slurm_job_id}`}
+            {session.door && ` · ${t.session.from(t.doors[session.door] ?? session.door)}`}
           </p>
         </div>
         <span className={`status status-${status}`}>{t.status[status]}</span>
@@ -42,9 +44,9 @@ export function SessionCard({ session, now }: { session: Session; now: number })
       {status === 'running' && <RunningFacts session={session} now={now} />}
       {hasEnded(status) && <EndedFacts session={session} now={now} />}
       <Notes notes={session.notes} />
-      <p className="asked">
+      <p className="asked" data-testid="resources">
         <span className="visually-hidden">{t.session.resources}: </span>
-        {summaryOf(t, language, valuesOf(request))}
+        {session.allocation ? allocatedTo(t, session) : summaryOf(t, language, valuesOf(request))}
       </p>
       <SessionActions session={session} onStartedAgain={(next) => revealCard(next.session_id)} />
       {status === 'running' && session.host === 'sunshine' && (

@@ -16,6 +16,12 @@ export function RunningFacts({ session, now }: Props) {
   return (
     <>
       <dl className="facts">
+        {!ends_at && session.allocation && (
+          <div>
+            <dt>{t.session.timeLeft}</dt>
+            <dd>{t.session.endUnknown}</dd>
+          </div>
+        )}
         {ends_at && (
           <div className="fact-big">
             <dt>{t.session.timeLeft}</dt>

@@ -30,7 +30,13 @@ export function StopDialog({ session, onClose }: { session: Session; onClose: ()
         <strong>{session.image_name}</strong>
         {session.node && <span className="quiet"> · {session.node}</span>}
       </p>
-      <p>{queued ? t.stopDialog.bodyPending : t.stopDialog.body}</p>
+      <p>
+        {queued
+          ? t.stopDialog.bodyPending
+          : session.way === 'guest'
+            ? t.stopDialog.bodyGuest
+            : t.stopDialog.body}
+      </p>
       {error && <Problem error={error} retry={stop} />}
       <div className="dialog-actions">
         <button type="button" className="button" ref={keep} onClick={onClose}>

@@ -1,0 +1,242 @@
+"""Behind jupyter-server-proxy: a small HTTP server on a Unix socket, for one user and one desktop.
+
+It asks nobody who he is: Jupyter's login stands before it, and the socket lies in a directory that
+is its user's alone. The desktop is a session like any other and outlives this server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+import logging
+import os
+import re
+import secrets
+import signal
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import parse_qs
+
+import h11
+
+from ..agent.gateway.forward import relay_exchange, relay_stream
+from ..agent.gateway.replies import NO_STORE, reply_page
+from ..control import reaches_control
+from ..errors import MoonlightError, UnsafeDirectory
+from ..manager import SessionManager
+from ..relay import headers as h
+from ..relay.incoming import Incoming, Request
+from ..relay.origin import comes_by_https, is_own
+from ..relay.upstream import UpstreamError
+from ..relay.wire import Wire, WireClosed
+from ..session import Session, StaleCode, Way
+from .page import POLICY, Look, render
+
+log = logging.getLogger(__name__)
+
+DOOR = "proxy"
+_LOG_BYTES = 3000
+_MAX_FORM_BYTES = 4096
+_DESKTOP = re.compile(r"/desktop(?=/)")
+_SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+
+
+async def serve(manager: SessionManager, user: str, path: Path) -> int:
+    """Answer on the socket ``path`` until TERM; gives the exit status.
+
+    Raises
+    ------
+    UnsafeDirectory
+        Others could reach the socket, which opens the user's desktop to whoever does.
+    """
+    info = path.parent.stat()
+    if info.st_uid != os.geteuid() or info.st_mode & 0o077:
+        raise UnsafeDirectory(f"{path.parent} must be yours alone (mode 0700): nothing is served.")
+    loop, told = asyncio.get_running_loop(), asyncio.Event()
+    for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(signum, told.set)
+    door = ProxiedDoor(manager, user)
+    server = await loop.create_unix_server(lambda: _Visitor(door), str(path))
+    await told.wait()
+    server.close()
+    await door.close()
+    # Not 0: jupyter-server-proxy starts only that again, at the next request, which has failed.
+    return 128 + signal.SIGTERM
+
+
+class ProxiedDoor:
+    """Starts or finds the one desktop of this server, shows its page, relays to it."""
+
+    def __init__(self, manager: SessionManager, user: str):
+        self._manager = manager
+        self._user = user
+        self._session_id = ""
+        self._trouble = ""
+        self._one_at_a_time = asyncio.Lock()
+        # A page of another site can send a form here, but cannot know this.
+        self._form_token = secrets.token_urlsafe(16)
+        self._visits: set[asyncio.Task[None]] = set()
+
+    def let_in(self, wire: Wire) -> None:
+        """Serve a new connection."""
+        task: asyncio.Task[None] = asyncio.ensure_future(self._serve(wire))
+        self._visits.add(task)
+        task.add_done_callback(self._visits.discard)
+
+    async def close(self) -> None:
+        """End every connection. The desktop goes on."""
+        for task in self._visits:
+            task.cancel()
+        await asyncio.gather(*self._visits, return_exceptions=True)
+
+    async def _serve(self, wire: Wire) -> None:
+        incoming = Incoming(wire)
+        try:
+            while request := await incoming.request():
+                if await self._answer(incoming, request):
+                    return
+        except (OSError, WireClosed, UpstreamError, asyncio.TimeoutError, h11.ProtocolError) as e:
+            log.debug("a connection ended: %s", e)
+        except Exception:
+            log.exception("a connection failed")
+        finally:
+            wire.close()
+
+    async def _answer(self, incoming: Incoming, request: Request) -> bool:
+        """Answer one request; True if the connection is used up."""
+        if _DESKTOP.match(request.path):
+            return await self._desktop(incoming, request)
+        if request.path == "/" and request.method in ("GET", "HEAD"):
+            await self._page(incoming, request)
+        elif request.path == "/start" and request.method == "POST":
+            await self._start_again(incoming)
+        elif request.path == "/desktop":
+            await incoming.answer(303, [(b"location", b"desktop/"), *NO_STORE])
+        elif request.path == "/watch.js":
+            script = Path(__file__).with_name("watch.js").read_bytes()
+            headers = [(b"content-type", b"text/javascript; charset=utf-8"), *NO_STORE]
+            await incoming.answer(200, headers, script)
+        else:
+            await reply_page(incoming, request, 404, "unknown")
+        return incoming.unread()
+
+    async def _page(self, incoming: Incoming, request: Request) -> None:
+        # jupyter-server-proxy itself asks first whether somebody answers: that is no visit.
+        visited = "text/html" in h.get(request.headers, b"accept") and request.query != "look"
+        if visited and not self._session_id and not self._trouble:
+            await self._start()
+        look = await self._look()
+        if visited:
+            self._trouble = ""  # said once; who comes again may try again
+        page = render(look, h.get(request.headers, b"accept-language"), self._form_token)
+        headers = [
+            (b"content-type", b"text/html; charset=utf-8"),
+            (b"content-security-policy", POLICY.encode()),
+            *NO_STORE,
+        ]
+        await incoming.answer(200, headers, page if request.method == "GET" else b"")
+
+    async def _start_again(self, incoming: Incoming) -> None:
+        data = await incoming.short_body(_MAX_FORM_BYTES) or b""
+        given = parse_qs(data.decode("ascii", "replace")).get("token", [""])[0]
+        if not hmac.compare_digest(given.encode(), self._form_token.encode()):
+            await incoming.answer(403, [*NO_STORE])
+            return
+        await self._start()
+        await incoming.answer(303, [(b"location", b"./"), *NO_STORE])
+
+    async def _start(self) -> None:
+        """Find this server's desktop, or start one."""
+        async with self._one_at_a_time:
+            try:
+                self._trouble = ""
+                job = await self._manager.job_here()
+                found = await self._find(job.job_id if job else "")
+                if found:
+                    self._session_id = found
+                elif job:
+                    session, _ = await self._manager.create_beside(self._user, {}, job, DOOR)
+                    self._session_id = session.session_id
+                else:
+                    session, _ = await self._manager.create(self._user, {}, door=DOOR)
+                    self._session_id = session.session_id
+            except MoonlightError as e:
+                self._session_id, self._trouble = "", e.message
+
+    async def _find(self, job_id: str) -> str:
+        """The newest live desktop of this job, or one of this door on this machine or in the queue."""
+        for session in await self._manager.sessions(self._user):
+            if not session.live or session.stale_code is StaleCode.STARTED_ELSEWHERE:
+                continue
+            guest = session.way is Way.GUEST
+            if (guest and session.slurm_job_id == job_id) if job_id else session.door == DOOR:
+                return session.session_id
+        return ""
+
+    async def _look(self) -> Look:
+        if not self._session_id:
+            return Look(trouble=self._trouble)
+        try:
+            session = await self._manager.get(self._user, self._session_id)
+            return Look(session, log=await self._log_end(session))
+        except MoonlightError as e:  # it was removed
+            self._session_id = ""
+            return Look(trouble=e.message)
+
+    async def _log_end(self, session: Session) -> str:
+        if session.live:
+            return ""
+        logs = await self._manager.logs(self._user, session.session_id, _LOG_BYTES)
+        return next((entry.text for entry in logs if entry.name == "agent"), "")
+
+    async def _desktop(self, incoming: Incoming, request: Request) -> bool:
+        request = replace(request, path=_DESKTOP.sub("", request.path, count=1))
+        if reaches_control(request.path):
+            await reply_page(incoming, request, 404, "unknown")
+            return incoming.unread()
+        if (request.method not in _SAFE_METHODS or h.is_websocket(request.headers)) and (
+            not _same_origin(request)
+        ):
+            await reply_page(incoming, request, 403, "other_origin")
+            return True
+        reach = self._manager.reach(self._user, self._session_id) if self._session_id else None
+        if reach is None or reach.target is None:
+            ended = reach is not None and reach.end is not None
+            await reply_page(
+                incoming, request, 410 if ended else 503, "ended" if ended else "not_running"
+            )
+            return incoming.unread()
+        try:
+            if h.is_websocket(request.headers):
+                return await relay_stream(incoming, request, reach.target)
+            await relay_exchange(incoming, request, reach.target)
+        except UpstreamError as e:
+            log.warning("%s %s: %s", request.method, request.path, e)
+            if incoming.wire.transport.is_closing():
+                return True
+            with contextlib.suppress(h11.LocalProtocolError):  # the answer had begun already
+                await reply_page(incoming, request, 502, "node_away")
+                return incoming.unread()
+            return True
+        return incoming.unread()
+
+
+class _Visitor(Wire):
+    """One connection of jupyter-server-proxy."""
+
+    def __init__(self, door: ProxiedDoor):
+        super().__init__()
+        self._door = door
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._door.let_in(self)
+
+
+def _same_origin(request: Request) -> bool:
+    """Whether a page of this host sent it. jupyter-server-proxy passes Host and Origin on, and
+    asks for no XSRF token."""
+    hosts = [h.get(request.headers, name) for name in (b"host", b"x-forwarded-host")]
+    origin = h.get(request.headers, b"origin")
+    return is_own(origin, filter(None, hosts), comes_by_https(request.headers, tls=False))

@@ -1,0 +1,162 @@
+"""The page behind jupyter-server-proxy: what starts a desktop, and who cannot."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from moonlight_spawner.errors import UnsafeDirectory
+from moonlight_spawner.files import write_private
+from moonlight_spawner.manager import SessionManager
+from moonlight_spawner.proxied.page import Look, render
+from moonlight_spawner.proxied.server import ProxiedDoor, _Visitor, serve
+from moonlight_spawner.records import AgentStatus, Facts, Job
+from moonlight_spawner.session import (
+    End,
+    Gateway,
+    Queue,
+    Resources,
+    Session,
+    State,
+    Step,
+    new_session_id,
+)
+from moonlight_spawner.site import MoonlightSite
+
+PAGE = {"Accept": "text/html"}
+Answer = tuple[int, str, str]
+Ask = Callable[..., Awaitable[Answer]]
+
+
+def asking(
+    tmp_path: Path, check: Callable[[SessionManager, Ask], Awaitable[None]], **settings: object
+) -> None:
+    """Serve on a socket, and hand ``check`` what asks there."""
+
+    async def run() -> None:
+        site = MoonlightSite(scheduler="local", sessions_dir=str(tmp_path / "s"), **settings)
+        manager = SessionManager(site)
+        door = ProxiedDoor(manager, manager.store.user)
+        path = str(tmp_path / "socket")
+        server = await asyncio.get_running_loop().create_unix_server(lambda: _Visitor(door), path)
+
+        async def ask(target: str, method: str = "GET", body: str = "", **headers: str) -> Answer:
+            reader, writer = await asyncio.open_unix_connection(path)
+            lines = [f"{method} {target} HTTP/1.1", "Host: lab", f"Content-Length: {len(body)}"]
+            lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+            lines += [] if "Connection" in headers else ["Connection: close"]
+            writer.write(("\r\n".join([*lines, "", ""]) + body).encode())
+            head, _, text = (await reader.read()).decode().partition("\r\n\r\n")
+            writer.close()
+            return int(head.split()[1]), head.lower(), text
+
+        try:
+            await check(manager, ask)
+        finally:
+            server.close()
+            await door.close()
+            await manager.close()
+
+    asyncio.run(run())
+
+
+def put(manager: SessionManager, resources: Resources, status: AgentStatus) -> str:
+    user, session_id = manager.store.user, new_session_id(manager.store.user)
+    facts = Facts(
+        session_id=session_id, user=user, image_id="x", image_name="X", host="selkies",
+        scheduler="local", door="proxy", request=resources,
+    )  # fmt: skip
+    manager.store.put(user, session_id, "facts", facts)
+    manager.store.put(user, session_id, "job", Job(job_id=session_id))
+    directory = manager.store.directory(session_id)
+    write_private(directory / "status.json", status.model_dump_json())
+    write_private(directory / "token", "secret")
+    (directory / "agent.log").write_text("the last <words>\n")
+    return session_id
+
+
+def test_only_a_visit_starts_a_desktop(tmp_path: Path) -> None:
+    """Neither jupyter-server-proxy's own look, nor a page that was left open, nor another site's."""
+
+    async def check(manager: SessionManager, ask: Ask) -> None:
+        for target, headers in (("/", {"Accept": "*/*"}), ("/?look", PAGE)):
+            status, head, page = await ask(target, **headers)
+            assert (status, 'data-page="idle"' in page) == (200, True)
+            assert "no-store" in head and "default-src 'none'" in head
+        assert "<script" not in page
+        assert (await ask("/start", "POST", "token=guessed", Origin="http://lab"))[0] == 403
+        assert manager.store.ids(manager.store.user) == []
+
+    asking(tmp_path, check)
+
+
+def test_what_cannot_be_started_is_told_and_may_be_tried_again(tmp_path: Path) -> None:
+    async def check(manager: SessionManager, ask: Ask) -> None:
+        status, _, page = await ask("/", **PAGE)
+        assert 'data-page="trouble"' in page and "not exist" in page
+        token = re.search(r'name="token" value="([^"]+)"', page)
+        assert token
+        status, head, _ = await ask("/start", "POST", f"token={token[1]}")
+        assert status == 303 and "location: ./" in head
+        status, _, page = await ask("/?look", **PAGE, Accept_Language="ko")
+        assert "데스크톱을 시작할 수 없습니다" in page
+        assert manager.store.ids(manager.store.user) == []
+
+    asking(tmp_path, check, host_desktop="never", images_dir=str(tmp_path / "images"))
+
+
+def test_a_desktop_is_found_again_and_its_end_told(tmp_path: Path, resources: Resources) -> None:
+    async def check(manager: SessionManager, ask: Ask) -> None:
+        gateway = Gateway(hosts=["127.0.0.1"], port=9, certificate="PEM")
+        running = AgentStatus(phase="running", node="n1", gateway=gateway)
+        session_id = put(manager, resources, running)
+        _, _, page = await ask("/", **PAGE)
+        assert 'data-page="desktop"' in page and 'src="desktop/"' in page
+        assert manager.store.ids(manager.store.user) == [session_id]
+
+        # What is the portal's own is not for the desktop's page, nor for pages of other sites.
+        for path in ("/desktop/control/native", "/desktop/node/n1/9/control/clipboard"):
+            assert (await ask(path))[0] == 404
+        assert (await ask("/desktop/x", "POST", "x"))[0] == 403
+        assert (await ask("/desktop/x", "POST", "x", Origin="http://evil"))[0] == 403
+        upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", "Origin": "http://evil"}
+        assert (await ask("/desktop/x", **upgrade))[0] == 403
+
+        why = End(state=State.FAILED, code="XServerEnded", reason="X <ended>.")
+        ended = AgentStatus(phase="ended", node="n1", end=why)
+        path = manager.store.directory(session_id) / "status.json"
+        write_private(path, ended.model_dump_json())
+        for _ in range(2):  # and no second one is started by looking at it
+            _, _, page = await ask("/", **PAGE)
+            assert 'data-page="ended"' in page and "X &lt;ended&gt;." in page
+            assert "the last &lt;words&gt;" in page
+        assert (await ask("/desktop/"))[0] == 410
+        assert manager.store.ids(manager.store.user) == [session_id]
+
+    asking(tmp_path, check)
+
+
+def test_a_socket_that_others_could_reach_is_not_served(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    manager = SessionManager(MoonlightSite(scheduler="local", sessions_dir=str(tmp_path / "s")))
+    with pytest.raises(UnsafeDirectory, match="0700"):
+        asyncio.run(serve(manager, manager.store.user, tmp_path / "socket"))
+
+
+def test_the_wait_is_shown_with_its_place_and_its_steps(resources: Resources) -> None:
+    session = Session(
+        session_id="ml-a-abcdefghij", user="a", image_id="x", image_name="X", host="selkies",
+        request=resources, scheduler="slurm", created_at="2026-01-02T12:00:00Z",
+        status=State.PENDING, reason="Others <are> ahead.",
+        queue=Queue(code="Priority", message="x", position=3, pending=9),
+        steps=[Step(id="claim", label="Claim", detail="display <:1>")],
+    )  # fmt: skip
+    page = render(Look(session), "en", "t").decode()
+    assert "Place 3 of 9" in page and "Others &lt;are&gt; ahead." in page
+    assert "Claim: display &lt;:1&gt;" in page
+    korean = render(Look(session), "ko-KR,en", "t").decode()
+    assert "9개 중 3번째" in korean and "디스플레이와 포트 확보" in korean
+    assert not re.search(r"<script(?! src)|\son\w+=", page)
