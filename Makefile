@@ -5,7 +5,7 @@ VENV := $(or $(shell tools/venv_dir),$(error no place for the virtual environmen
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 # More than a test machine has cores: the tests of a real Slurm wait more than they compute.
-WORKERS ?= 3
+WORKERS ?= 2
 
 SOURCES := $(shell find spawner jupyter_extension/moonlight_jupyter jupyter_extension/jupyter-config \
   image_defs deploy -type f -not -path '*/__pycache__/*' -not -path '*/static/*' -not -path '*/labextension/*')
