@@ -141,6 +141,31 @@ def test_a_browser_with_the_cookie_is_not_counted(calm: RunningGateway) -> None:
             assert ask_on(connection, head).status == 200
 
 
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_stranger_gets_one_answer_a_connection(calm: RunningGateway, tls: bool) -> None:
+    """Few connections with requests without end would take the loop that relays the stream."""
+    with connect(calm, tls) as connection:
+        first = ask_on(connection, get("/", bearer=False))
+        assert (first.status, first.header("connection")) == (401, "close")
+        assert ask_on(connection, get("/", bearer=False)).status == 0
+
+
+def test_a_stranger_who_shares_the_owners_connection_ends_it(calm: RunningGateway) -> None:
+    """A portal's proxy keeps its connections, and sends by them whoever comes."""
+    with connect(calm, tls=False) as connection:
+        assert ask_on(connection, get("/healthz")).status == 200
+        strangers = ask_on(connection, get("/", bearer=False))
+        assert (strangers.status, strangers.header("connection")) == (401, "close")
+        assert ask_on(connection, get("/healthz")).status == 0
+
+
+def test_who_has_shown_a_secret_goes_on(calm: RunningGateway) -> None:
+    with connect(calm, tls=True) as connection:
+        for _ in range(3):
+            answer = ask_on(connection, get("/healthz"))
+            assert (answer.status, answer.header("connection")) == (200, "")
+
+
 def test_afterwards_everybody_is_served_again(gateway: RunningGateway) -> None:
     with flood(gateway, "http"):
         pass

@@ -144,6 +144,38 @@ def test_a_start_leaves_alone_what_does_not_say_whose_it_is(system: Path, mark: 
     assert kept.exists()
 
 
+@pytest.mark.parametrize("link", [False, True])
+def test_a_start_removes_nothing_where_others_could_exchange_it(
+    system: Path, job: Path, gone: ProcessMark, link: bool
+) -> None:
+    kept = a_session(job, "left", gone.model_dump_json())
+    if link:  # the part of a session in /tmp that is removed
+        runtime = a_session(system, "runtime", gone.model_dump_json())
+        places.temporary(runtime).symlink_to(kept)
+    job.chmod(0o777)
+    places.sweep()
+    assert kept.exists()
+    job.chmod(0o1777)
+    places.sweep()
+    assert not kept.exists()
+
+
+def test_a_start_removes_nothing_from_a_tmp_that_others_could_exchange(
+    system: Path, gone: ProcessMark
+) -> None:
+    """Such a node is refused, but only afterwards."""
+    kept = [a_session(system, "left", gone.model_dump_json()), system / ".ICE-unix/4194305"]
+    kept[1].parent.mkdir()
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(kept[1]))
+    system.chmod(0o777)
+    places.sweep()
+    assert all(path.exists() for path in kept)
+    system.chmod(0o1777)
+    places.sweep()
+    assert not any(path.exists() for path in kept)
+
+
 def test_a_start_leaves_alone_what_is_a_strangers(
     system: Path, gone: ProcessMark, tmp_path: Path
 ) -> None:

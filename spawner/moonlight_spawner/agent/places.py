@@ -74,7 +74,8 @@ def remove_places(runtime: Path) -> None:
     with contextlib.suppress(OSError):
         target = Path(os.readlink(link))
         # The link is the programs' to exchange: only a directory of this session is removed.
-        if target.name.startswith(_PREFIX) and _mark(target) == _mark(runtime) is not None:
+        ours = target.name.startswith(_PREFIX) and _mark(target) == _mark(runtime) is not None
+        if ours and not exchangeable(target.parent):
             _remove(target)
     _remove(runtime)
 
@@ -82,14 +83,19 @@ def remove_places(runtime: Path) -> None:
 def sweep() -> None:
     """Remove what sessions of this user have left here when everything of them was killed.
 
-    Nothing of those that may be alive: what lies here may be another machine's or container's.
+    Nothing of those that may be alive: what lies here may be another machine's or container's. And
+    nothing where others could put something else of the user's in the place of what is removed.
     """
-    for base in {_SYSTEM, Path(os.environ.get("TMPDIR") or _SYSTEM)}:
+    bases = {_SYSTEM, Path(os.environ.get("TMPDIR") or _SYSTEM)}
+    safe = [base for base in bases if not exchangeable(base)]
+    for base in safe:
         for path in base.glob(f"{_PREFIX}*"):
             mark = _mark(path)
             if mark and mark.gone():
                 remove_left(path)
                 remove_places(path)
+    if _SYSTEM not in safe:
+        return
     remove_sockets()
     for lock in _SYSTEM.glob(".X*-lock"):
         number = lock.name.removeprefix(".X").removesuffix("-lock")

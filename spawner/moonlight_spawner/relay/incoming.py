@@ -39,6 +39,7 @@ class Incoming:
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD_BYTES)
         self._first = True
         self._declared = 0
+        self.last = False  #: the next answer ends the connection, and says so
 
     async def request(self) -> Request | None:
         """The next request's head; None when the peer is done or too slow.
@@ -111,6 +112,8 @@ class Incoming:
 
     async def begin(self, status: int, headers: Headers, reason: bytes = b"") -> None:
         """The head of the answer."""
+        if self.last:
+            headers = [*headers, (b"connection", b"close")]
         await self._send(
             h11.Response(status_code=status, headers=headers, reason=reason or _phrase(status))
         )

@@ -90,9 +90,15 @@ class Door:
             return 303
         return 429 if self._too_many(peer) else 403
 
-    def set_cookie(self, secure: bool, path: str) -> bytes:
-        """The Set-Cookie header; ``path`` keeps it from the sessions of others on the same origin."""
-        cookie = f"{self._cookie_name}={self._cookie}; HttpOnly; SameSite=Strict; Path={path}"
+    def set_cookie(self, secure: bool) -> bytes:
+        """The Set-Cookie header, without a path: then a browser sends the cookie below the very
+        address that it sent its login to (RFC 6265, 5.1.4), and to no other session.
+
+        The gateway does not know that address. A proxy may have taken a part of it away, and then
+        ``/`` would be all pages of the portal; and of a link that somebody else has made, what
+        looks like the session's path may be his.
+        """
+        cookie = f"{self._cookie_name}={self._cookie}; HttpOnly; SameSite=Strict"
         return (cookie + "; Secure" if secure else cookie).encode()
 
     def same_origin(self, request: Request, tls: bool) -> bool:

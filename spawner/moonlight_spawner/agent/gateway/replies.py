@@ -26,10 +26,9 @@ async def reply_page(incoming: Incoming, request: Request, status: int, name: st
     await incoming.answer(status, headers, body)
 
 
-def without_prefix(request: Request) -> tuple[Request, str]:
+def without_prefix(request: Request) -> Request:
     """Open OnDemand sends ``/node/HOST/PORT/x`` as it is (``/rnode`` sends ``/x``)."""
     match = _NODE_PREFIX.match(request.path)
     if not match:
-        return request, ""
-    path = request.path[match.end() :] or "/"
-    return replace(request, path=path), match[0]
+        return request
+    return replace(request, path=request.path[match.end() :] or "/")

@@ -138,15 +138,17 @@ class Gateway:
                 return
             if self._door.admits(request):
                 visitor.admit()
+            else:  # or the limit on strangers' connections would be none on what they ask for
+                incoming.last = True
             if await self._answer(incoming, request, secure):
                 return
 
     async def _answer(self, incoming: Incoming, request: Request, secure: bool) -> bool:
         """Answer one request; True if the connection has become a stream and is over."""
-        request, prefix = without_prefix(request)
+        request = without_prefix(request)
         bearer = self._door.has_bearer(request)
         if request.path == "/login":
-            await self._login(incoming, request, secure, prefix)
+            await self._login(incoming, request, secure)
         elif not (bearer or self._door.has_cookie(request)):
             await reply_page(incoming, request, 401, "login_needed")
         elif request.path == "/healthz":
@@ -176,7 +178,7 @@ class Gateway:
     def _health(self) -> bytes:
         return json.dumps({"status": "ok" if self._target() else "starting"}).encode()
 
-    async def _login(self, incoming: Incoming, request: Request, secure: bool, prefix: str) -> None:
+    async def _login(self, incoming: Incoming, request: Request, secure: bool) -> None:
         if request.method != "POST":
             await reply_page(
                 incoming, request, 405 if request.method != "GET" else 401, "login_needed"
@@ -191,7 +193,7 @@ class Gateway:
             await reply_page(incoming, request, status, "login_refused")
             return
         secure = secure or h.get(request.headers, b"x-forwarded-proto") == "https"
-        cookie = self._door.set_cookie(secure, prefix or "/")
+        cookie = self._door.set_cookie(secure)
         # Relative: the gateway cannot know under which path the browser sees it.
         await incoming.answer(303, [(b"location", b"./"), (b"set-cookie", cookie), *NO_STORE])
 
