@@ -16,8 +16,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from moonlight_spawner.agent.offspring import end_descendants
-from moonlight_spawner.agent.processes import become_subreaper
+from moonlight_spawner.processes.child import become_subreaper
+from moonlight_spawner.processes.offspring import end_descendants
 
 from . import machine
 

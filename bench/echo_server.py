@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from moonlight_spawner.agent.certificate import make_certificate
+from moonlight_spawner.agent.node.certificate import make_certificate
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 

@@ -13,9 +13,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from moonlight_spawner.agent.certificate import make_certificate
 from moonlight_spawner.agent.gateway import Gateway
 from moonlight_spawner.agent.gateway.door import Door
+from moonlight_spawner.agent.node.certificate import make_certificate
 from moonlight_spawner.relay.upstream import Target
 
 

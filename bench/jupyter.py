@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from moonlight_spawner.files import write_private
-from moonlight_spawner.records import AgentStatus, Facts
-from moonlight_spawner.session import Gateway, Resources, new_session_id
+from moonlight_spawner.model.files import write_private
+from moonlight_spawner.model.records import AgentStatus, Facts
+from moonlight_spawner.model.session import Gateway, Resources, new_session_id
 from moonlight_spawner.store import FileStore
 
 from .processes import Program, answers, free_port

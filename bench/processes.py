@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 
 import psutil
-from moonlight_spawner.agent.processes import die_with_parent
+from moonlight_spawner.processes.child import die_with_parent
 
 
 class DidNotStart(Exception):

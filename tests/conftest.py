@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from moonlight_spawner.agent.screen import make_sockets
+from moonlight_spawner.agent.display.screen import make_sockets
 
 pytest_plugins = [
     "tests.cluster.fixtures",

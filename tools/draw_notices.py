@@ -1,4 +1,4 @@
-"""Draws the sentences that a desktop shows before it ends: `agent/notices/LANGUAGE-MINUTES.pbm`.
+"""Draws the sentences that a desktop shows before it ends: `agent/display/notices/LANGUAGE-MINUTES.pbm`.
 
 An X server brings no letters that one could rely on, and none of Korean. Run by hand when a sentence
 changes: `.venv/bin/python tools/draw_notices.py FONT.ttf`, with a font that has Hangul.
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-OUT = Path(__file__).parents[1] / "spawner/moonlight_spawner/agent/notices"
+OUT = Path(__file__).parents[1] / "spawner/moonlight_spawner/agent/display/notices"
 SENTENCES = {
     "en": "This desktop ends within {n} minutes. Save your work.",
     "ko": "이 데스크톱은 {n}분 안에 종료됩니다. 작업을 저장하세요.",

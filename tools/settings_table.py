@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from moonlight_spawner.site import MoonlightSite
+from moonlight_spawner.site.options import MoonlightSite
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "configuration.md"
 _MADE = {

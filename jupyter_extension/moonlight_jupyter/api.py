@@ -7,9 +7,9 @@ from typing import Any
 
 from jupyter_server.auth.decorator import authorized
 from moonlight_spawner import __version__
-from moonlight_spawner.errors import FieldError, InvalidRequest, shorten
-from moonlight_spawner.inside import JobHere
-from moonlight_spawner.request import keyboards, limits
+from moonlight_spawner.model.errors import FieldError, InvalidRequest, shorten
+from moonlight_spawner.sessions.inside import JobHere
+from moonlight_spawner.site.request import keyboards, limits
 from tornado.web import authenticated
 
 from .base import MoonlightAPIHandler, NothingHere

@@ -10,10 +10,10 @@ from http.client import responses
 from typing import Any
 
 from jupyter_server.base.handlers import APIHandler
-from moonlight_spawner.control import MAX_BODY_BYTES
-from moonlight_spawner.errors import InvalidRequest, MoonlightError, NotFound
-from moonlight_spawner.manager import SessionManager
-from moonlight_spawner.session import Session
+from moonlight_spawner.model.errors import InvalidRequest, MoonlightError, NotFound
+from moonlight_spawner.model.limits import MAX_BODY_BYTES
+from moonlight_spawner.model.session import Session
+from moonlight_spawner.sessions.manager import SessionManager
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, stream_request_body
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from jupyter_server.auth.decorator import authorized
-from moonlight_spawner.manager import SessionManager
-from moonlight_spawner.session import Session, State
+from moonlight_spawner.model.session import Session, State
+from moonlight_spawner.sessions.manager import SessionManager
 from tornado.iostream import StreamClosedError
 from tornado.web import authenticated
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from jupyter_server.extension.application import ExtensionApp
 from moonlight_spawner import __version__
-from moonlight_spawner.account import account
-from moonlight_spawner.manager import SessionManager
-from moonlight_spawner.settings import load_site
-from moonlight_spawner.site import MoonlightSite
+from moonlight_spawner.model.account import account
+from moonlight_spawner.sessions.manager import SessionManager
+from moonlight_spawner.site.options import MoonlightSite
+from moonlight_spawner.site.settings import load_site
 
 from . import api, events, node, page, stream, websocket_check
 

@@ -6,9 +6,10 @@ import json
 from typing import Any
 
 from jupyter_server.auth.decorator import authorized
-from moonlight_spawner.control import MAX_BODY_BYTES, MAX_CLIPBOARD_BYTES, control
-from moonlight_spawner.errors import FieldError, InvalidRequest, shorten
+from moonlight_spawner.model.errors import FieldError, InvalidRequest, shorten
+from moonlight_spawner.model.limits import MAX_BODY_BYTES, MAX_CLIPBOARD_BYTES
 from moonlight_spawner.relay.upstream import UpstreamError
+from moonlight_spawner.sessions.control import control
 from tornado.web import authenticated
 
 from .base import MoonlightAPIHandler

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from moonlight_spawner import __version__
-from moonlight_spawner.images import Image
-from moonlight_spawner.session import Session
+from moonlight_spawner.model.session import Session
+from moonlight_spawner.site.images import Image
 from pydantic.json_schema import models_json_schema
 
 _NUMBER = {"type": "number"}

@@ -12,7 +12,7 @@ import contextlib
 from typing import Any
 
 from jupyter_server.base.handlers import JupyterHandler
-from moonlight_spawner.errors import NotFound
+from moonlight_spawner.model.errors import NotFound
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, authenticated
 from tornado.websocket import WebSocketProtocol13

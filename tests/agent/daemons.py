@@ -12,8 +12,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from moonlight_spawner.agent.offspring import end_descendants
-from moonlight_spawner.agent.processes import become_subreaper
+from moonlight_spawner.processes.child import become_subreaper
+from moonlight_spawner.processes.offspring import end_descendants
 
 from tests.support.waiting import wait_for
 

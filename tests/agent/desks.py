@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from moonlight_spawner.account import path_name
+from moonlight_spawner.model.account import path_name
 
 from tests.cluster.processes import Process
 from tests.cluster.users import TestUser, run_as

@@ -7,11 +7,12 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from moonlight_spawner.scheduler.base import JobInfo, JobRequest, JobState
+from moonlight_spawner.model.job import JobInfo, JobState
+from moonlight_spawner.model.session import Resources
+from moonlight_spawner.scheduler.base import JobRequest
 from moonlight_spawner.scheduler.local import LocalScheduler
 from moonlight_spawner.scheduler.local_queue import queue_directory
-from moonlight_spawner.session import Resources
-from moonlight_spawner.site import MoonlightSite
+from moonlight_spawner.site.options import MoonlightSite
 
 from tests.cluster.processes import Process
 from tests.support.waiting import wait_until

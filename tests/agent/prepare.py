@@ -11,9 +11,9 @@ import json
 import sys
 from collections.abc import Collection
 
-from moonlight_spawner.manager import SessionManager
 from moonlight_spawner.scheduler.base import JobRequest, Scheduler, Snapshot
-from moonlight_spawner.settings import load_site
+from moonlight_spawner.sessions.manager import SessionManager
+from moonlight_spawner.site.settings import load_site
 
 
 class Held(Scheduler):

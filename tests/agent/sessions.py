@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from moonlight_spawner.records import AgentStatus, Stop
+from moonlight_spawner.model.records import AgentStatus, Stop
 from websockets.asyncio.client import connect as connect_websocket
 
 from tests.cluster.daemon import CLEAN_ENVIRONMENT

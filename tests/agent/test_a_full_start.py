@@ -7,7 +7,7 @@ import os
 import socket
 
 from moonlight_spawner.agent.status import STEPS
-from moonlight_spawner.session import StepState
+from moonlight_spawner.model.session import StepState
 
 from tests.cluster.users import run_as
 from tests.relay.wires import ask, login

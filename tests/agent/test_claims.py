@@ -11,20 +11,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from moonlight_spawner.agent.claims import (
-    BASE_OFFSET,
-    PORT_BLOCK,
-    NothingFree,
-    claim_display,
-    claim_ports,
-)
+from moonlight_spawner.agent.node.claims import BASE_OFFSET, NothingFree, claim_display, claim_ports
+from moonlight_spawner.model.limits import PORT_BLOCK
 
 from tests.support.waiting import PATIENCE, wait_until
 
 from .sessions import Ranges
 
 processes = multiprocessing.get_context("forkserver")
-processes.set_forkserver_preload(["pytest", "moonlight_spawner.agent.claims"])
+processes.set_forkserver_preload(["pytest", "moonlight_spawner.agent.node.claims"])
 
 Claimed = tuple[Any, Any]  # numbers, or the texts of what was refused
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from moonlight_spawner.agent.clipboard import Clipboard
-from moonlight_spawner.agent.screen import Screen
+from moonlight_spawner.agent.display.clipboard import Clipboard
+from moonlight_spawner.agent.display.screen import Screen
 from Xlib import X
 from Xlib.display import Display
 

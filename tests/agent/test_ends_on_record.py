@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
-from moonlight_spawner.records import Stop
-from moonlight_spawner.session import End, State, StepState
+from moonlight_spawner.model.records import Stop
+from moonlight_spawner.model.session import End, State, StepState
 
 from tests.cluster.users import TestUser
 

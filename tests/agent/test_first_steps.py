@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from moonlight_spawner.session import State
+from moonlight_spawner.model.session import State
 
 from tests.cluster.users import TestUser, run_as
 from tests.support.waiting import STILL

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from moonlight_spawner.agent.gpu import Gpu, job_gpu, parse
+from moonlight_spawner.agent.desktop.gpu import Gpu, job_gpu, parse
 
 from tests.cluster.users import TestUser
 

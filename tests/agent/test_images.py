@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from moonlight_spawner.agent.manifest import PATH as MANIFEST
+from moonlight_spawner.agent.desktop.manifest import PATH as MANIFEST
 
 from tests.cluster.users import TestUser
 from tests.support.reachable import standins

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from moonlight_spawner.scheduler.base import JobState
+from moonlight_spawner.model.job import JobState
 from moonlight_spawner.scheduler.local_queue import Ticket, queue_directory
 
 from tests.cluster.users import TestUser, run_as

@@ -13,9 +13,9 @@ import time
 from pathlib import Path
 
 import pytest
-from moonlight_spawner.mark import mark_of
+from moonlight_spawner.model.job import JobState
+from moonlight_spawner.processes.mark import mark_of
 from moonlight_spawner.scheduler import local
-from moonlight_spawner.scheduler.base import JobState
 
 from tests.support.waiting import PATIENCE, wait_until
 
@@ -193,7 +193,7 @@ LOOK = """
 import asyncio, sys
 from pathlib import Path
 from moonlight_spawner.scheduler.local import LocalScheduler
-from moonlight_spawner.site import MoonlightSite
+from moonlight_spawner.site.options import MoonlightSite
 scheduler = LocalScheduler(MoonlightSite(), sys.argv[1])
 print(asyncio.run(scheduler.query(["a"])).jobs["a"].state.value)
 asyncio.run(scheduler.cancel("a"))
@@ -253,7 +253,7 @@ def test_what_is_unknown_or_broken_spoils_nothing(jobs: Make) -> None:
 ELSEWHERE = """
 import asyncio, os, sys
 from moonlight_spawner.scheduler.local import LocalScheduler
-from moonlight_spawner.site import MoonlightSite
+from moonlight_spawner.site.options import MoonlightSite
 async def look():
     scheduler = LocalScheduler(MoonlightSite(), sys.argv[1])
     found = await scheduler.query(["a"])

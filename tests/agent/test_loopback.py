@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from moonlight_spawner.agent.claims import WEB_OFFSET
+from moonlight_spawner.agent.node.claims import WEB_OFFSET
 from moonlight_spawner.relay.upstream import Target, UpstreamError, call
 
 from tests.cluster.processes import Process

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import moonlight_spawner
 import pytest
-from moonlight_spawner.agent.claims import claim_display
-from moonlight_spawner.records import AgentStatus
-from moonlight_spawner.session import State, StepState
+from moonlight_spawner.agent.node.claims import claim_display
+from moonlight_spawner.model.records import AgentStatus
+from moonlight_spawner.model.session import State, StepState
 
 from tests.cluster.users import TestUser
 from tests.support.waiting import wait_until
@@ -113,7 +113,7 @@ def test_selkies_is_not_installed(launch: Launch, bare_python: Path) -> None:
 HASTY = """
 import sys
 import moonlight_spawner.agent.hosts.selkies as selkies
-from moonlight_spawner.cli import main
+from moonlight_spawner.cli.main import main
 assert selkies._PICTURE_SECONDS
 selkies._PICTURE_SECONDS = 6.0
 sys.exit(main(["agent", sys.argv[1]]))

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from moonlight_spawner.agent import uinput
+from moonlight_spawner.agent.node import uinput
 
 from tests.cluster.users import TestUser, run_as
 

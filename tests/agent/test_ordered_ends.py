@@ -6,8 +6,8 @@ import contextlib
 import signal
 import time
 
-from moonlight_spawner.records import END_RESERVE
-from moonlight_spawner.session import State, from_epoch, now
+from moonlight_spawner.model.records import END_RESERVE
+from moonlight_spawner.model.session import State, from_epoch, now
 
 from tests.cluster.processes import Process
 from tests.cluster.users import run_as

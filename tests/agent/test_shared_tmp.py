@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from moonlight_spawner.errors import UnsafeDirectory
-from moonlight_spawner.files import private_directory, read_own
-from moonlight_spawner.session import StepState
-from moonlight_spawner.trust import exchangeable
+from moonlight_spawner.model.errors import UnsafeDirectory
+from moonlight_spawner.model.files import private_directory, read_own
+from moonlight_spawner.model.session import StepState
+from moonlight_spawner.model.trust import exchangeable
 
 from tests.cluster.users import TestUser, run_as
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from moonlight_spawner.agent.claims import NothingFree, claim_display
+from moonlight_spawner.agent.node.claims import NothingFree, claim_display
 
 from tests.cluster.users import TestUser, run_as
 
@@ -97,7 +97,7 @@ def test_a_session_starts_on_a_display_that_nobody_sits_on(
 START = """
 import asyncio, json, os, sys
 from pathlib import Path
-from moonlight_spawner.agent.xserver import XServer, XServerFailed
+from moonlight_spawner.agent.display.xserver import XServer, XServerFailed
 display, home = int(sys.argv[1]), Path(sys.argv[2])
 async def main():
     env = {"PATH": "/usr/bin:/bin", "HOME": str(home)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 
-from moonlight_spawner.session import State, StepState
+from moonlight_spawner.model.session import State, StepState
 
 from tests.cluster.processes import Process
 from tests.support.waiting import PATIENCE, wait_until

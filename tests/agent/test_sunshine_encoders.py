@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from moonlight_spawner.agent.gpu import Gpu
+from moonlight_spawner.agent.desktop.gpu import Gpu
 from moonlight_spawner.agent.hosts.sunshine.encoding import Encoding
-from moonlight_spawner.session import Resources
+from moonlight_spawner.model.session import Resources
 
 from tests.cluster.users import TestUser
 from tests.support.reachable import standins

@@ -176,7 +176,7 @@ def test_a_restart_that_cannot_write_its_files_is_tried_again_later(
 
 
 def test_a_node_whose_name_begins_with_a_digit_still_has_an_address() -> None:
-    code = "from moonlight_spawner.agent.addresses import native_address as a; print(a('0.0.0.0'))"
+    code = "from moonlight_spawner.agent.node.addresses import native_address as a; print(a('0.0.0.0'))"
     in_a_container = 'hostname 3b1f0c9d2e7a && exec "$@"'
     done = subprocess.run(
         [*("unshare", "--uts", "sh", "-c", in_a_container, "sh"), sys.executable, "-c", code],

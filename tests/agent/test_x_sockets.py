@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from moonlight_spawner.agent.screen import Screen
-from moonlight_spawner.agent.xclient import connection
+from moonlight_spawner.agent.display.screen import Screen
+from moonlight_spawner.agent.display.xclient import connection
 from Xlib import error
 
 from tests.cluster.daemon import CLEAN_ENVIRONMENT
@@ -24,8 +24,8 @@ COOKIE = b"a cookie of ours"
 START = """
 import asyncio, json, os, subprocess, sys
 from pathlib import Path
-from moonlight_spawner.agent.screen import SOCKETS
-from moonlight_spawner.agent.xserver import XServer, XServerFailed
+from moonlight_spawner.agent.display.screen import SOCKETS
+from moonlight_spawner.agent.display.xserver import XServer, XServerFailed
 display, home, options = int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:]
 async def main():
     env = {"PATH": "/usr/bin:/bin", "HOME": str(home)}
@@ -153,8 +153,8 @@ def test_no_port_is_tried_in_its_place() -> None:
     """python-xlib would go to TCP port 6000 + display, whoever listens there."""
     script = """
 import os, socket, sys
-from moonlight_spawner.agent.screen import Screen
-from moonlight_spawner.agent.xclient import connection
+from moonlight_spawner.agent.display.screen import Screen
+from moonlight_spawner.agent.display.xclient import connection
 listener = socket.create_server(("127.0.0.1", 0))
 display = listener.getsockname()[1] - 6000
 try:
@@ -179,7 +179,7 @@ def test_doctor_looks_at_the_directory(user: TestUser, stranger: TestUser) -> No
     script = """
 import asyncio
 from moonlight_spawner.doctor.node import _sockets
-from moonlight_spawner.site import MoonlightSite
+from moonlight_spawner.site.options import MoonlightSite
 found = asyncio.run(_sockets(MoonlightSite()))
 print(found.good, found.text, found.fix, sep="\\n")
 """

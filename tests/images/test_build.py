@@ -9,10 +9,10 @@ import stat
 from pathlib import Path
 
 import pytest
-from moonlight_spawner.errors import NotFound
 from moonlight_spawner.image_build.failures import BuildFailed, NotReady
 from moonlight_spawner.image_build.publish import identity
 from moonlight_spawner.image_build.state import Work
+from moonlight_spawner.model.errors import NotFound
 
 from .conftest import SIF, Builder, build_images, parsed
 

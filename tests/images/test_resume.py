@@ -180,7 +180,7 @@ def running(pid: int) -> bool:
 
 
 def test_a_directory_of_someone_else_is_not_used(builder: Builder, tmp_path: Path) -> None:
-    from moonlight_spawner.errors import UnsafeDirectory
+    from moonlight_spawner.model.errors import UnsafeDirectory
 
     (tmp_path / "real").mkdir()
     builder.work.symlink_to(tmp_path / "real")

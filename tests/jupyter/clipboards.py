@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
-from moonlight_spawner.session import Session
+from moonlight_spawner.model.session import Session
 
 from tests.support.waiting import PATIENCE, wait_for
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from jupyter_server.serverapp import ServerApp
-from moonlight_spawner.session import Session
+from moonlight_spawner.model.session import Session
 from pytest_jupyter.jupyter_server import *  # noqa: F403
 from traitlets.config import Config
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from moonlight_spawner.agent.certificate import make_certificate
 from moonlight_spawner.agent.gateway import Gateway as GatewayServer
 from moonlight_spawner.agent.gateway.door import Door
+from moonlight_spawner.agent.node.certificate import make_certificate
+from moonlight_spawner.model.session import Gateway
 from moonlight_spawner.relay.upstream import Target
-from moonlight_spawner.session import Gateway
 
 from tests.support.waiting import PATIENCE
 

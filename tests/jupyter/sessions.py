@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import psutil
-from moonlight_spawner.files import private_directory, write_private
-from moonlight_spawner.manager import SessionManager
-from moonlight_spawner.mark import mark_of
-from moonlight_spawner.records import AgentStatus, Facts, Job
-from moonlight_spawner.scheduler.base import JobState
+from moonlight_spawner.model.files import private_directory, write_private
+from moonlight_spawner.model.job import JobState
+from moonlight_spawner.model.records import AgentStatus, Facts, Job
+from moonlight_spawner.model.session import Gateway, Resources, Session, State, new_session_id, now
+from moonlight_spawner.processes.mark import mark_of
 from moonlight_spawner.scheduler.local import LocalJob, read_job
 from moonlight_spawner.scheduler.local_queue import queue_directory
-from moonlight_spawner.session import Gateway, Resources, Session, State, new_session_id, now
-from moonlight_spawner.site import MoonlightSite
+from moonlight_spawner.sessions.manager import SessionManager
+from moonlight_spawner.site.options import MoonlightSite
 from moonlight_spawner.store import FileStore
 from traitlets.config import Config
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from jupyter_server.serverapp import ServerApp
 from moonlight_spawner import __version__
-from moonlight_spawner.session import Session
+from moonlight_spawner.model.session import Session
 from openapi_spec_validator import validate
 from tornado.web import RequestHandler
 

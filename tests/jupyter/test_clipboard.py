@@ -11,11 +11,11 @@ from typing import Any
 
 import httpx
 import pytest
-from moonlight_spawner.agent.clipboard import MAX_BYTES
-from moonlight_spawner.files import write_private
-from moonlight_spawner.scheduler.base import JobState
+from moonlight_spawner.agent.display.clipboard import MAX_BYTES
+from moonlight_spawner.model.files import write_private
+from moonlight_spawner.model.job import JobState
+from moonlight_spawner.model.session import End, Session, State
 from moonlight_spawner.scheduler.local import read_job
-from moonlight_spawner.session import End, Session, State
 
 from . import raw
 from .clipboards import PROGRAMS, Display

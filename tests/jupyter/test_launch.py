@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from moonlight_spawner.session import End, State, new_session_id, now
+from moonlight_spawner.model.session import End, State, new_session_id, now
 from moonlight_spawner.store import FileStore
 
 from tests.support.waiting import PATIENCE

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from moonlight_spawner.session import Session
+from moonlight_spawner.model.session import Session
 
 from .conftest import Call
 

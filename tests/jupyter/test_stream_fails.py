@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from moonlight_spawner.session import End, State
+from moonlight_spawner.model.session import End, State
 from tornado.httpclient import HTTPClientError
 
 from .conftest import Call

@@ -84,9 +84,9 @@ def running_gateway(
 
 
 async def _serve(options: dict[str, Any]) -> None:
-    from moonlight_spawner.agent.certificate import make_certificate
     from moonlight_spawner.agent.gateway import Gateway
     from moonlight_spawner.agent.gateway.door import Door
+    from moonlight_spawner.agent.node.certificate import make_certificate
     from moonlight_spawner.relay.upstream import Target
 
     for name, value in options["constants"].items():

@@ -180,7 +180,7 @@ _IN_A_NETWORK = """
 import json, subprocess, sys
 for words in sys.argv[1].split(";"):
     subprocess.run(["ip", *words.split()], check=True)
-from moonlight_spawner.agent.addresses import NoSuchAddress, listen_and_announce, native_address
+from moonlight_spawner.agent.node.addresses import NoSuchAddress, listen_and_announce, native_address
 def told(setting):
     try:
         address, hosts = listen_and_announce(setting)

@@ -14,7 +14,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from moonlight_spawner.agent.certificate import make_certificate
+from moonlight_spawner.agent.node.certificate import make_certificate
 from moonlight_spawner.relay.upstream import Exchange, Target, UpstreamError, connect, fingerprint
 
 from tests.support.waiting import PATIENCE

@@ -13,7 +13,7 @@ from tests.support.cli import UserCli
 FIND = """
 import asyncio, sys
 from moonlight_spawner.scheduler.slurm import SlurmScheduler
-from moonlight_spawner.site import MoonlightSite
+from moonlight_spawner.site.options import MoonlightSite
 print(asyncio.run(SlurmScheduler(MoonlightSite(scheduler="slurm")).find(sys.argv[1:])))
 """
 

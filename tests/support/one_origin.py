@@ -15,7 +15,7 @@ import threading
 from pathlib import Path
 from types import TracebackType
 
-from moonlight_spawner.agent.certificate import make_certificate
+from moonlight_spawner.agent.node.certificate import make_certificate
 
 from tests.support.waiting import PATIENCE
 

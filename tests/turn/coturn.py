@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from moonlight_spawner.files import write_private
+from moonlight_spawner.model.files import write_private
 
 from tests.cluster.daemon import Daemon
 from tests.cluster.packages import SEARCH_PATH

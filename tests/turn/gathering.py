@@ -9,7 +9,7 @@ from typing import Any
 from unittest.mock import MagicMock
 
 from moonlight_spawner.agent.hosts.sunshine.web_client import WebClient
-from moonlight_spawner.records import SunshineOptions
+from moonlight_spawner.model.records import SunshineOptions
 from playwright.sync_api import Page
 
 from tests.support.chromium import chromium, person

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 import pytest
-from moonlight_spawner.records import SunshineOptions
-from moonlight_spawner.turn import turn_credentials
+from moonlight_spawner.model.records import SunshineOptions
+from moonlight_spawner.sessions.turn import turn_credentials
 
 from tests.support.waiting import wait_until
 from tests.turn.coturn import Coturn

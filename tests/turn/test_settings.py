@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from moonlight_spawner.launch import sunshine_options
-from moonlight_spawner.records import Facts, SunshineOptions
-from moonlight_spawner.session import Resources
-from moonlight_spawner.settings import load_site
+from moonlight_spawner.model.records import Facts, SunshineOptions
+from moonlight_spawner.model.session import Resources
+from moonlight_spawner.sessions.launch import sunshine_options
+from moonlight_spawner.site.settings import load_site
 
 from tests.turn.coturn import Coturn
 from tests.turn.gathering import Gather, ice_servers

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from moonlight_spawner.session import Resources
-from moonlight_spawner.site import MoonlightSite
+from moonlight_spawner.model.session import Resources
+from moonlight_spawner.site.options import MoonlightSite
 
 from tests.support.waiting import PATIENCE
 

@@ -9,12 +9,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from moonlight_spawner.files import write_private
-from moonlight_spawner.manager import SessionManager
-from moonlight_spawner.records import AgentStatus, Facts, Job, Seen, Spec
-from moonlight_spawner.scheduler.base import JobInfo, JobState
-from moonlight_spawner.session import Gateway, Resources, Session, new_session_id, now
-from moonlight_spawner.site import MoonlightSite
+from moonlight_spawner.model.files import write_private
+from moonlight_spawner.model.job import JobInfo, JobState
+from moonlight_spawner.model.records import AgentStatus, Facts, Job, Seen, Spec
+from moonlight_spawner.model.session import Gateway, Resources, Session, new_session_id, now
+from moonlight_spawner.sessions.manager import SessionManager
+from moonlight_spawner.site.options import MoonlightSite
 
 GATEWAY = Gateway(hosts=["n1"], port=40000, certificate="PEM")
 REQUEST = Resources(

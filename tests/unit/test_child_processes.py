@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from moonlight_spawner.agent.processes import Child
+from moonlight_spawner.processes.child import Child
 
 _PR_SET_CHILD_SUBREAPER = 36
 

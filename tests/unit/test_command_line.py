@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from moonlight_spawner.records import Facts, Job
-from moonlight_spawner.session import SESSION_ID, Resources, new_session_id
+from moonlight_spawner.model.records import Facts, Job
+from moonlight_spawner.model.session import SESSION_ID, Resources, new_session_id
 from moonlight_spawner.store import FileStore
 
 from tests.cluster.users import (

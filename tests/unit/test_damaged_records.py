@@ -8,10 +8,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from moonlight_spawner.errors import LimitReached
-from moonlight_spawner.files import write_private
-from moonlight_spawner.records import AgentStatus, Job, Missed, Stop
-from moonlight_spawner.session import End, State, new_session_id, now
+from moonlight_spawner.model.errors import LimitReached
+from moonlight_spawner.model.files import write_private
+from moonlight_spawner.model.records import AgentStatus, Job, Missed, Stop
+from moonlight_spawner.model.session import End, State, new_session_id, now
 
 from .desk import REQUEST, Desk, running
 

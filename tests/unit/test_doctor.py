@@ -24,7 +24,7 @@ NODE += ["X sockets", "Apptainer", "sound", "OpenGL", "input devices", "shared m
 HASTY = """
 import sys
 import moonlight_spawner.doctor.node as node
-from moonlight_spawner.cli import main
+from moonlight_spawner.cli.main import main
 assert node.SECONDS
 node.SECONDS = 1.0
 launch = sys.modules["moonlight_spawner.doctor.examine"]
@@ -204,7 +204,7 @@ def test_an_agent_command_of_one_word(doctor: Doctor) -> None:
 LOOK = """
 import asyncio
 from moonlight_spawner.doctor import examine
-from moonlight_spawner.settings import load_site
+from moonlight_spawner.site.settings import load_site
 result = [vars(f) for f in asyncio.run(examine(load_site(environ={
     "MOONLIGHT_HPC_CONFIG": args[0], "XDG_CONFIG_HOME": args[0], "MOONLIGHT_HPC_SCHEDULER": "local",
     "MOONLIGHT_HPC_SESSIONS_DIR": args[1],

@@ -50,9 +50,9 @@ def test_every_error_code_of_the_program_has_its_row() -> None:
     text = "\n".join(path.read_text("utf-8") for path in sources)
     given = set(re.findall(r'"code": "([a-z_]+)"', text))  # what the node answers to /control
     given |= set(re.findall(r'\b(?:refuse|_page)\([^"()]*"([a-z_]+)"', text))
-    errors = (spawner / "moonlight_spawner/errors.py").read_text("utf-8")
+    errors = (spawner / "moonlight_spawner/model/errors.py").read_text("utf-8")
     given |= set(re.findall(r'^    code = "([a-z_]+)"', errors, re.MULTILINE))
-    pages = (spawner / "moonlight_spawner/pages.py").read_text("utf-8")
+    pages = (spawner / "moonlight_spawner/relay/pages.py").read_text("utf-8")
     given |= set(re.findall(r'^    "([a-z_]+)": \($', pages, re.MULTILINE))
     base = (extension / "base.py").read_text("utf-8")
     statuses = set(re.findall(r'^    "([a-z_]+)": (\d{3}),$', base, re.MULTILINE))

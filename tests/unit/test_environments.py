@@ -8,9 +8,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from moonlight_spawner.account import usable_shell
-from moonlight_spawner.agent import environment
-from moonlight_spawner.agent.environment import (
+from moonlight_spawner.agent.desktop.home import NoHome, look_at_home, own_places
+from moonlight_spawner.agent.desktop.shell import shell_for_terminals
+from moonlight_spawner.model.account import usable_shell
+from moonlight_spawner.processes import environment
+from moonlight_spawner.processes.caller import command_environment, local_environment
+from moonlight_spawner.processes.environment import (
     desktop_environment,
     find,
     find_in_system,
@@ -19,10 +22,7 @@ from moonlight_spawner.agent.environment import (
     origins,
     parts_environment,
 )
-from moonlight_spawner.agent.home import NoHome, look_at_home, own_places
-from moonlight_spawner.agent.shell import shell_for_terminals
-from moonlight_spawner.here import base_directory, python
-from moonlight_spawner.scheduler.environment import command_environment, local_environment
+from moonlight_spawner.site.machine import base_directory, python
 
 HOME = pwd.getpwuid(os.geteuid()).pw_dir
 JUNK = {

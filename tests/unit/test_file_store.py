@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from moonlight_spawner.errors import NotFound, UnsafeDirectory
-from moonlight_spawner.records import Job, Stop
-from moonlight_spawner.session import SESSION_ID, new_session_id
+from moonlight_spawner.model.errors import NotFound, UnsafeDirectory
+from moonlight_spawner.model.records import Job, Stop
+from moonlight_spawner.model.session import SESSION_ID, new_session_id
 from moonlight_spawner.store import FileStore
 
 from tests.support.waiting import PATIENCE
@@ -162,7 +162,7 @@ def test_users_share_a_root_and_see_only_their_own(
     FileStore(shared_directory).put(ME, ID, "job", Job(job_id="7"))
     source = """
 from pathlib import Path
-from moonlight_spawner.records import Job
+from moonlight_spawner.model.records import Job
 from moonlight_spawner.store import FileStore
 store = FileStore(args[0])
 store.put("nobody", args[1], "job", Job(job_id="8"))

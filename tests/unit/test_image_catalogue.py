@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from moonlight_spawner.errors import ImageUnavailable, NotFound
-from moonlight_spawner.images import HOST_DESKTOP, Catalogue
-from moonlight_spawner.site import MoonlightSite
+from moonlight_spawner.model.errors import ImageUnavailable, NotFound
+from moonlight_spawner.site.images import HOST_DESKTOP, Catalogue
+from moonlight_spawner.site.options import MoonlightSite
 
 from .conftest import AsNobody
 
@@ -158,8 +158,8 @@ def test_an_image_that_one_user_may_not_read_is_not_offered_to_him(
     closed = shared_directory / "closed"
     closed.mkdir(mode=0o700)
     source = """
-from moonlight_spawner.images import Catalogue
-from moonlight_spawner.site import MoonlightSite
+from moonlight_spawner.site.images import Catalogue
+from moonlight_spawner.site.options import MoonlightSite
 site = MoonlightSite(scheduler="local", images_dir=args[0])
 result = [i.model_dump() for i in Catalogue(site).all()]
 """

@@ -14,9 +14,11 @@ import pytest
 from moonlight_spawner.agent.deadline import Deadline
 from moonlight_spawner.agent.ending import why_told
 from moonlight_spawner.agent.status import StatusFile
-from moonlight_spawner.errors import InvalidRequest, NotInJob, RecordsUnwritable
-from moonlight_spawner.files import write_private
-from moonlight_spawner.inside import (
+from moonlight_spawner.model.errors import InvalidRequest, NotInJob, RecordsUnwritable
+from moonlight_spawner.model.files import write_private
+from moonlight_spawner.model.records import END_RESERVE, Facts, Job, Spec
+from moonlight_spawner.model.session import Allocation, Resources, Way, from_epoch, now
+from moonlight_spawner.sessions.inside import (
     as_the_job_has,
     environment_of_job,
     find_job,
@@ -24,11 +26,9 @@ from moonlight_spawner.inside import (
     on_its_node,
     start_beside,
 )
-from moonlight_spawner.launch import Launcher
-from moonlight_spawner.manager import SessionManager
-from moonlight_spawner.records import END_RESERVE, Facts, Job, Spec
-from moonlight_spawner.session import Allocation, Resources, Way, from_epoch, now
-from moonlight_spawner.site import MoonlightSite
+from moonlight_spawner.sessions.launch import Launcher
+from moonlight_spawner.sessions.manager import SessionManager
+from moonlight_spawner.site.options import MoonlightSite
 
 from tests.support.waiting import wait_for
 

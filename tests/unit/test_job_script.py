@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from moonlight_spawner.job import job_script
-from moonlight_spawner.site import MoonlightSite
+from moonlight_spawner.sessions.job import job_script
+from moonlight_spawner.site.options import MoonlightSite
 
 from tests.support.waiting import PATIENCE
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from moonlight_spawner.last_words import last_words
+from moonlight_spawner.sessions.last_words import last_words
 
 COMMAND = ["/opt/venv/bin/python", "-I", "agent"]
 

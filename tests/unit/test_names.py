@@ -8,10 +8,10 @@ import string
 from pathlib import Path
 
 import pytest
-from moonlight_spawner.account import path_name
-from moonlight_spawner.errors import InvalidRequest
-from moonlight_spawner.request import validate_request_key, validate_user
-from moonlight_spawner.session import SESSION_ID, new_session_id
+from moonlight_spawner.model.account import path_name
+from moonlight_spawner.model.errors import InvalidRequest
+from moonlight_spawner.model.session import SESSION_ID, new_session_id
+from moonlight_spawner.site.request import validate_request_key, validate_user
 
 ODD_USERS = [
     "alice",

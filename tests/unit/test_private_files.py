@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from moonlight_spawner.errors import UnsafeDirectory
-from moonlight_spawner.files import (
+from moonlight_spawner.model.errors import UnsafeDirectory
+from moonlight_spawner.model.files import (
     private_directory,
     read_shared,
     tail,

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from moonlight_spawner import mark as marks
-from moonlight_spawner.mark import ProcessMark, mark_of
+from moonlight_spawner.processes import mark as marks
+from moonlight_spawner.processes.mark import ProcessMark, mark_of
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_where_no_boot_can_be_read_the_name_of_the_host_decides(
 
 LOOK = """
 import json, sys
-from moonlight_spawner.mark import ProcessMark
+from moonlight_spawner.processes.mark import ProcessMark
 mark = ProcessMark.model_validate_json(sys.argv[1])
 print(json.dumps([mark.here(), mark.alive(), mark.gone()]))
 """

@@ -8,13 +8,10 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from moonlight_spawner.errors import UnsafeDirectory
-from moonlight_spawner.files import write_private
-from moonlight_spawner.manager import SessionManager
-from moonlight_spawner.proxied.page import Look, render
-from moonlight_spawner.proxied.server import ProxiedDoor, _Visitor, serve
-from moonlight_spawner.records import AgentStatus, Facts, Job
-from moonlight_spawner.session import (
+from moonlight_spawner.model.errors import UnsafeDirectory
+from moonlight_spawner.model.files import write_private
+from moonlight_spawner.model.records import AgentStatus, Facts, Job
+from moonlight_spawner.model.session import (
     End,
     Gateway,
     Queue,
@@ -24,7 +21,10 @@ from moonlight_spawner.session import (
     Step,
     new_session_id,
 )
-from moonlight_spawner.site import MoonlightSite
+from moonlight_spawner.proxied.page import Look, render
+from moonlight_spawner.proxied.server import ProxiedDoor, _Visitor, serve
+from moonlight_spawner.sessions.manager import SessionManager
+from moonlight_spawner.site.options import MoonlightSite
 
 PAGE = {"Accept": "text/html"}
 Answer = tuple[int, str, str]

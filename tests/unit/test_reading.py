@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from moonlight_spawner.errors import RecordsUnwritable
-from moonlight_spawner.files import private_directory, write_private
-from moonlight_spawner.manager import SessionManager
-from moonlight_spawner.mark import mark_of
-from moonlight_spawner.records import AgentStatus, Facts, Job, Missed, Stop
+from moonlight_spawner.model.errors import RecordsUnwritable
+from moonlight_spawner.model.files import private_directory, write_private
+from moonlight_spawner.model.records import AgentStatus, Facts, Job, Missed, Stop
+from moonlight_spawner.model.session import End, Gateway, Resources, Session, new_session_id, now
+from moonlight_spawner.processes.mark import mark_of
 from moonlight_spawner.scheduler.base import name_of, same_place
-from moonlight_spawner.session import End, Gateway, Resources, Session, new_session_id, now
-from moonlight_spawner.site import MoonlightSite
+from moonlight_spawner.sessions.manager import SessionManager
+from moonlight_spawner.site.options import MoonlightSite
 
 GATEWAY = Gateway(hosts=["n1"], port=40000, certificate="PEM")
 REQUEST = Resources(

@@ -7,10 +7,10 @@ import math
 from typing import Any
 
 import pytest
-from moonlight_spawner.errors import FieldError, InvalidRequest
-from moonlight_spawner.request import keyboards, limits, validate_request
-from moonlight_spawner.session import Resources
-from moonlight_spawner.site import MoonlightSite
+from moonlight_spawner.model.errors import FieldError, InvalidRequest
+from moonlight_spawner.model.session import Resources
+from moonlight_spawner.site.options import MoonlightSite
+from moonlight_spawner.site.request import keyboards, limits, validate_request
 
 NUMBERS = ("hours", "cpus", "memory_gb", "gpus", "fps", "bitrate_kbps")
 WHOLE = ("cpus", "gpus", "fps", "bitrate_kbps")

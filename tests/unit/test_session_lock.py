@@ -14,17 +14,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from moonlight_spawner.agent import alone
-from moonlight_spawner.agent.alone import Alone, be_alone
-from moonlight_spawner.files import private_directory, write_private
-from moonlight_spawner.mark import ProcessMark
+from moonlight_spawner.agent.node import alone
+from moonlight_spawner.agent.node.alone import Alone, be_alone
+from moonlight_spawner.model.files import private_directory, write_private
+from moonlight_spawner.processes.mark import ProcessMark
 
 from tests.support.waiting import PATIENCE
 
 BE_ALONE = """
 import sys
 from pathlib import Path
-from moonlight_spawner.agent.alone import be_alone
+from moonlight_spawner.agent.node.alone import be_alone
 held = be_alone(Path(sys.argv[1]))
 print("alone" if held else "the other one has run it", flush=True)
 sys.stdin.readline()

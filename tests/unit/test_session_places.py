@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from moonlight_spawner.agent import places
-from moonlight_spawner.errors import UnsafeDirectory
-from moonlight_spawner.mark import ProcessMark, mark_of
+from moonlight_spawner.agent.node import places
+from moonlight_spawner.model.errors import UnsafeDirectory
+from moonlight_spawner.processes.mark import ProcessMark, mark_of
 
 from .conftest import AsNobody
 
@@ -99,7 +99,7 @@ def test_what_programs_make_read_only_is_removed_too(system: Path, as_nobody: As
     source = """
 import os
 from pathlib import Path
-from moonlight_spawner.agent.places import remove_places
+from moonlight_spawner.agent.node.places import remove_places
 top = Path(args[0], "tmp", "cache", "module")
 top.mkdir(parents=True)
 (top / "file").touch()

@@ -6,19 +6,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from moonlight_spawner.derive import (
-    APPEAR_SECONDS,
-    CONFIRM_SECONDS,
-    LOST_SECONDS,
-    SILENCE_SECONDS,
-    Since,
-    derive,
-)
-from moonlight_spawner.records import END_RESERVE, AgentStatus, Facts, Job, Stop
-from moonlight_spawner.scheduler.base import Doubt, JobInfo, JobState, Snapshot
-from moonlight_spawner.scheduler.slurm_words import STATES
-from moonlight_spawner.scheduler.slurm_words import ended as said_of
-from moonlight_spawner.session import (
+from moonlight_spawner.model.job import JobInfo, JobState
+from moonlight_spawner.model.records import END_RESERVE, AgentStatus, Facts, Job, Stop
+from moonlight_spawner.model.session import (
     Allocation,
     End,
     Gateway,
@@ -29,6 +19,17 @@ from moonlight_spawner.session import (
     Step,
     StepState,
     Way,
+)
+from moonlight_spawner.scheduler.base import Doubt, Snapshot
+from moonlight_spawner.scheduler.slurm_words import STATES
+from moonlight_spawner.scheduler.slurm_words import ended as said_of
+from moonlight_spawner.sessions.derive import (
+    APPEAR_SECONDS,
+    CONFIRM_SECONDS,
+    LOST_SECONDS,
+    SILENCE_SECONDS,
+    Since,
+    derive,
 )
 
 NOW = datetime(2026, 1, 2, 12, 0, 0, tzinfo=timezone.utc)

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from moonlight_spawner.agent import private_segments
-from moonlight_spawner.agent.memory import Segment, SharedMemory, remove_left, segments
-from moonlight_spawner.agent.processes import Child
+from moonlight_spawner.agent.node.memory import Segment, SharedMemory, remove_left, segments
+from moonlight_spawner.processes import private_segments
+from moonlight_spawner.processes.child import Child
 
 # Makes a segment with the mode that it is told, says so, and lives until it is told more or killed.
 MAKER = """

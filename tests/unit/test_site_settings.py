@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from moonlight_spawner.agent.claims import claim_ports
-from moonlight_spawner.request import validate_request
-from moonlight_spawner.settings import load_site
+from moonlight_spawner.agent.node.claims import claim_ports
+from moonlight_spawner.site.request import validate_request
+from moonlight_spawner.site.settings import load_site
 from traitlets.config import Config
 
 

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from moonlight_spawner.errors import SchedulerUnavailable, SubmitUnconfirmed
-from moonlight_spawner.manager import SessionManager
-from moonlight_spawner.scheduler.base import JobRequest, JobState, Snapshot
+from moonlight_spawner.model.errors import SchedulerUnavailable, SubmitUnconfirmed
+from moonlight_spawner.model.job import JobState
+from moonlight_spawner.model.session import Resources, StaleCode
+from moonlight_spawner.scheduler.base import JobRequest, Snapshot
 from moonlight_spawner.scheduler.slurm import SlurmScheduler
 from moonlight_spawner.scheduler.slurm_place import MOST_BYTES
-from moonlight_spawner.session import Resources, StaleCode
-from moonlight_spawner.site import MoonlightSite
+from moonlight_spawner.sessions.manager import SessionManager
+from moonlight_spawner.site.options import MoonlightSite
 
 Commands = Callable[..., SlurmScheduler]
 

@@ -7,7 +7,7 @@ import random
 from datetime import datetime, timezone
 
 import pytest
-from moonlight_spawner.scheduler.base import JobInfo, JobState
+from moonlight_spawner.model.job import JobInfo, JobState
 from moonlight_spawner.scheduler.slurm_output import (
     Unreadable,
     parse_names,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from moonlight_spawner.scheduler.base import JobState
+from moonlight_spawner.model.job import JobState
 from moonlight_spawner.scheduler.slurm_words import (
     STATES,
     TIMED_OUT,

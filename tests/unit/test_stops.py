@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from moonlight_spawner.records import Job
-from moonlight_spawner.session import End, State
+from moonlight_spawner.model.records import Job
+from moonlight_spawner.model.session import End, State
 
 from .desk import Desk, running
 

@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from moonlight_spawner.errors import UnsafeDirectory
-from moonlight_spawner.files import (
+from moonlight_spawner.model.errors import UnsafeDirectory
+from moonlight_spawner.model.files import (
     NotYours,
     private_directory,
     read_shared,
@@ -21,10 +21,10 @@ from moonlight_spawner.files import (
     write_private,
     write_private_once,
 )
-from moonlight_spawner.records import Job
+from moonlight_spawner.model.records import Job
+from moonlight_spawner.model.trust import exchangeable, make_directories
 from moonlight_spawner.store import FileStore
 from moonlight_spawner.store import files as store_files
-from moonlight_spawner.trust import exchangeable, make_directories
 
 from .conftest import AsNobody
 
@@ -158,7 +158,7 @@ def test_a_circle_of_links_is_named(tmp_path: Path) -> None:
 
 IN_A_NAME_SPACE = """
 import os, sys
-from moonlight_spawner.trust import exchangeable
+from moonlight_spawner.model.trust import exchangeable
 print(os.stat("/").st_uid, os.stat(sys.argv[1]).st_uid == os.geteuid(), exchangeable(sys.argv[1]))
 """
 

@@ -16,18 +16,17 @@ from datetime import datetime, timedelta
 
 import psutil
 
-from ..records import END_RESERVE, Spec
-from ..scheduler.environment import command_environment
-from ..session import End, State, Way, from_epoch, job_named, now
-from .processes import output_of
+from ..model.records import END_RESERVE, Spec
+from ..model.session import End, State, Way, from_epoch, job_named, now
+from ..processes.caller import command_environment
+from ..processes.child import output_of
+from ..processes.environment import JOB_END
 from .status import StatusFile
 
 log = logging.getLogger(__name__)
 
 #: Minutes before the end at which the user is told.
 WARN_MINUTES = (10, 5, 1)
-#: Set by a batch system of ours: the job's end in seconds since 1970, as Slurm 24.11 does.
-JOB_END = "MOONLIGHT_JOB_END_TIME"
 UNKNOWN = (
     "How long the job runs is not known here: the desktop ends with it, maybe without a warning."
 )

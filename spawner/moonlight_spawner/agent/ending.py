@@ -7,9 +7,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from ..files import read_shared
-from ..records import AgentStatus, Spec
-from ..session import End, State, Way, now
+from ..model.files import read_shared
+from ..model.records import AgentStatus, Spec
+from ..model.session import End, State, Way, now
 from .deadline import time_limit
 
 log = logging.getLogger(__name__)

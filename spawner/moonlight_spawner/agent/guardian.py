@@ -16,15 +16,15 @@ import time
 from pathlib import Path
 from types import FrameType
 
-from ..errors import UnsafeDirectory
-from ..session import End, State
-from ..trust import exchangeable
-from .alone import Alone, be_alone
+from ..model.errors import UnsafeDirectory
+from ..model.session import End, State
+from ..model.trust import exchangeable
+from ..processes.child import become_subreaper, die_with_parent
+from ..processes.offspring import end_descendants
 from .ending import end_of_an_earlier_run, end_on_record, why_told
-from .memory import remove_left
-from .offspring import end_descendants
-from .places import make_places, remove_display, remove_places, remove_sockets, sweep
-from .processes import become_subreaper, die_with_parent
+from .node.alone import Alone, be_alone
+from .node.memory import remove_left
+from .node.places import make_places, remove_display, remove_places, remove_sockets, sweep
 from .status import StatusFile, could_not_start
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)

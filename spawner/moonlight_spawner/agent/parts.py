@@ -8,36 +8,36 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from ..account import account, path_name
-from ..errors import UnsafeDirectory
-from ..files import private_directory, read_shared
-from ..records import Spec
+from ..model.account import account, path_name
+from ..model.errors import UnsafeDirectory
+from ..model.files import private_directory, read_shared
+from ..model.records import Spec
+from ..model.session import End, Gateway, StepState
+from ..processes.environment import desktop_environment, job_environment, parts_environment
 from ..relay.upstream import Target
-from ..session import End, Gateway, StepState
-from . import claims
-from .addresses import NoSuchAddress, listen_and_announce, native_address
-from .certificate import make_certificate
-from .changes import Changes, ChangesFailed
-from .clipboard import Clipboard
-from .container import Apptainer, Container, NoApptainer, Node
-from .desktop import Desktop, DesktopFailed
-from .environment import desktop_environment, job_environment, parts_environment
+from .desktop.changes import Changes, ChangesFailed
+from .desktop.container import Apptainer, Container, NoApptainer, Node
+from .desktop.desktop import Desktop, DesktopFailed
+from .desktop.gpu import Gpu, job_gpu
+from .desktop.graphics import Graphics, look
+from .desktop.home import NoHome, look_at_home, own_places
+from .desktop.manifest import Manifest, read_manifest
+from .desktop.shell import shell_for_terminals
+from .desktop.sound import Sound
+from .display.clipboard import Clipboard
+from .display.keyboard import set_layout
+from .display.notice import Notice, language_of
+from .display.xserver import XServer, XServerFailed
 from .gateway import Gateway as GatewayServer
 from .gateway.door import Door
-from .gpu import Gpu, job_gpu
-from .graphics import Graphics, look
-from .home import NoHome, look_at_home, own_places
 from .hosts import HOSTS, Host, HostContext, HostFailed
-from .keyboard import set_layout
-from .manifest import Manifest, read_manifest
-from .memory import SharedMemory
-from .notice import Notice, language_of
-from .places import temporary
-from .shell import shell_for_terminals
-from .sound import Sound
+from .node import claims
+from .node.addresses import NoSuchAddress, listen_and_announce, native_address
+from .node.certificate import make_certificate
+from .node.memory import SharedMemory
+from .node.places import temporary
 from .status import StatusFile
 from .supervise import Supervisor
-from .xserver import XServer, XServerFailed
 
 #: Every way in which a start fails with words for the user.
 START_FAILURES = (

@@ -10,15 +10,15 @@ import signal
 import sys
 from pathlib import Path
 
-from ..files import read_shared
-from ..records import Spec
-from ..session import End, State, StepState
+from ..model.files import read_shared
+from ..model.records import Spec
+from ..model.session import End, State, StepState
+from ..processes.offspring import end_descendants
 from .deadline import Deadline, job_began, time_limit
 from .ending import end_on_record, why_told
-from .memory import remove_left
-from .offspring import end_descendants
+from .node.memory import remove_left
+from .node.places import remove_places
 from .parts import START_FAILURES, Parts
-from .places import remove_places
 from .status import StatusFile, could_not_start
 
 log = logging.getLogger(__name__)

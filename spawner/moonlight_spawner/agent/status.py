@@ -6,9 +6,9 @@ import logging
 import os
 from pathlib import Path
 
-from ..files import read_shared, write_private
-from ..records import AgentStatus
-from ..session import End, Step, StepState, now
+from ..model.files import read_shared, write_private
+from ..model.records import AgentStatus
+from ..model.session import End, Step, StepState, now
 
 log = logging.getLogger(__name__)
 

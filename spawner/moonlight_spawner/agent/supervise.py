@@ -6,15 +6,15 @@ import asyncio
 import logging
 import os
 
-from ..session import End, State, now
-from .desktop import Desktop, DesktopFailed
+from ..model.session import End, State, now
+from ..processes.child import Child
+from ..processes.offspring import end_mount_helpers, reap_adopted
+from .desktop.desktop import Desktop, DesktopFailed
+from .desktop.sound import Sound
+from .display.xserver import XServer
 from .hosts import Host
-from .offspring import end_mount_helpers, reap_adopted
-from .processes import Child
 from .retries import Retries
-from .sound import Sound
 from .status import StatusFile
-from .xserver import XServer
 
 log = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ..processes.caller import command_environment
 from ..scheduler.command import CommandMissing, CommandTimeout, run
-from ..scheduler.environment import command_environment
-from ..site import MoonlightSite
+from ..site.options import MoonlightSite
 from .finding import SECONDS
 
 

@@ -9,12 +9,12 @@ import shutil
 import sys
 from pathlib import Path
 
-from ..account import account
-from ..errors import MoonlightError
-from ..images import HOST_DESKTOP, Catalogue, data_file
-from ..site import MoonlightSite
+from ..model.account import account
+from ..model.errors import MoonlightError
+from ..model.trust import exchangeable
+from ..site.images import HOST_DESKTOP, Catalogue, data_file
+from ..site.options import MoonlightSite
 from ..store import FileStore
-from ..trust import exchangeable
 from .ask import answer, last_line, slurm
 from .finding import SECONDS, Check, Finding
 from .node import NODE_CHECKS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from ..site import MoonlightSite
+from ..site.options import MoonlightSite
 
 SECONDS = 20.0
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..images import HOST_DESKTOP, Catalogue
-from ..site import MoonlightSite
+from ..site.images import HOST_DESKTOP, Catalogue
+from ..site.options import MoonlightSite
 
 
 def node_desktop(site: MoonlightSite) -> bool:

@@ -9,13 +9,13 @@ import shutil
 import sys
 from pathlib import Path
 
-from ..agent.environment import find, find_in_system
-from ..agent.graphics import VIRTUALGL
-from ..agent.private_segments import supported
-from ..agent.screen import MAKE_SOCKETS, SOCKETS, unsafe_sockets
-from ..agent.uinput import writable
-from ..images import Catalogue
-from ..site import MoonlightSite
+from ..agent.desktop.graphics import VIRTUALGL
+from ..agent.display.screen import MAKE_SOCKETS, SOCKETS, unsafe_sockets
+from ..agent.node.uinput import writable
+from ..processes.environment import find, find_in_system
+from ..processes.private_segments import supported
+from ..site.images import Catalogue
+from ..site.options import MoonlightSite
 from . import needs
 from .ask import answer
 from .finding import SECONDS, Check, Finding

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import secrets
 
-from ..errors import MoonlightError
-from ..files import write_private
+from ..model.errors import MoonlightError
+from ..model.files import write_private
 from ..scheduler.command import CommandMissing, CommandTimeout, run
-from ..site import MoonlightSite
+from ..site.options import MoonlightSite
 from ..store import FileStore
 from .ask import last_line
 from .finding import Finding

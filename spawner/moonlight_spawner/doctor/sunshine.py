@@ -7,9 +7,9 @@ import re
 import tempfile
 from collections.abc import Sequence
 
-from ..agent.container import Node
+from ..agent.desktop.container import Node
 from ..agent.hosts.sunshine.web_client import release_places, with_pages
-from ..site import MoonlightSite
+from ..site.options import MoonlightSite
 from .ask import answer, last_line
 from .finding import SECONDS, Finding
 from .needs import node_desktop

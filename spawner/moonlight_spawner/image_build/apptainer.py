@@ -72,7 +72,7 @@ def pack(program: str, image: Path, sandbox: Path) -> list[str]:
 def run(program: str, image: Path, command: list[str]) -> list[str]:
     """Run a command in a finished image, with nothing of ours inside and no privileges.
 
-    Sessions share process ids and IPC with the node (:mod:`moonlight_spawner.agent.container`); here
+    Sessions share process ids and IPC with the node (:mod:`moonlight_spawner.agent.desktop.container`); here
     nobody is to be met, and ``--pid`` (part of ``--containall``) lets all children end with it.
     """
     return [program, "exec", "--containall", "--no-privs", str(image), *command]

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..errors import MoonlightError
-from ..settings import load_site
+from ..model.errors import MoonlightError
+from ..site.settings import load_site
 from . import downloads, preflight
 from .build import Build, Options
 from .failures import BuildFailed, Interrupted, NotReady

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..errors import MoonlightError
+from ..model.errors import MoonlightError
 
 
 class BuildFailed(MoonlightError):

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..errors import NotFound
-from ..images import data_file
+from ..model.errors import NotFound
+from ..site.images import data_file
 
 _OUTPUT = re.compile(r"sunshine_([a-z0-9][a-z0-9_.-]{0,50})\.sif", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)

@@ -25,7 +25,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..files import private_directory, write_private
+from ..model.files import private_directory, write_private
 from .failures import BuildFailed
 
 

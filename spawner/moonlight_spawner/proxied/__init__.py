@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ..here import python
+from ..site.machine import python
 
 # jupyter-server-proxy waits for the first answer; Python and its packages may come over NFS.
 _START_SECONDS = 60.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from dataclasses import dataclass
 
-from ..session import Session, State, Step
+from ..model.session import Session, State, Step
 
 #: Headers of every page: nothing but its own script, styles, forms and the desktop's frame.
 POLICY = (

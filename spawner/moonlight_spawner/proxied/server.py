@@ -20,17 +20,17 @@ from urllib.parse import parse_qs
 
 import h11
 
-from ..agent.gateway.forward import relay_exchange, relay_stream
-from ..agent.gateway.replies import NO_STORE, reply_page
-from ..control import reaches_control
-from ..errors import MoonlightError, UnsafeDirectory
-from ..manager import SessionManager
+from ..model.errors import MoonlightError, UnsafeDirectory
+from ..model.session import Session, StaleCode, Way
 from ..relay import headers as h
+from ..relay.forward import relay_exchange, relay_stream
 from ..relay.incoming import Incoming, Request
 from ..relay.origin import comes_by_https, is_own
+from ..relay.replies import NO_STORE, reply_page
 from ..relay.upstream import UpstreamError
 from ..relay.wire import Wire, WireClosed
-from ..session import Session, StaleCode, Way
+from ..sessions.control import reaches_control
+from ..sessions.manager import SessionManager
 from .page import POLICY, Look, render
 
 log = logging.getLogger(__name__)

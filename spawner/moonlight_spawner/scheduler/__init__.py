@@ -1,7 +1,7 @@
 """Batch systems behind one small interface."""
 
-from ..site import MoonlightSite
-from .base import JobInfo, JobRequest, JobState, Scheduler, Snapshot
+from ..site.options import MoonlightSite
+from .base import JobRequest, Scheduler, Snapshot
 
 
 def make_scheduler(site: MoonlightSite, root: str) -> Scheduler:
@@ -15,4 +15,4 @@ def make_scheduler(site: MoonlightSite, root: str) -> Scheduler:
     return LocalScheduler(site, root)
 
 
-__all__ = ["JobInfo", "JobRequest", "JobState", "Scheduler", "Snapshot", "make_scheduler"]
+__all__ = ["JobRequest", "Scheduler", "Snapshot", "make_scheduler"]

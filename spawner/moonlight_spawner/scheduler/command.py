@@ -10,7 +10,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from .environment import command_environment
+from ..processes.caller import command_environment
 
 # What our questions are answered with is a few hundred bytes a job. Whoever answers with more has
 # not understood the question, and reading it would cost the loop that relays streams.

@@ -17,13 +17,14 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from ..errors import SchedulerUnavailable
-from ..files import read_shared, write_private
-from ..here import python
-from ..mark import ProcessMark, this_machine
-from ..site import MoonlightSite
-from .base import JobInfo, JobRequest, JobState, Scheduler, Snapshot
-from .environment import local_environment
+from ..model.errors import SchedulerUnavailable
+from ..model.files import read_shared, write_private
+from ..model.job import JobInfo, JobState
+from ..processes.caller import local_environment
+from ..processes.mark import ProcessMark, this_machine
+from ..site.machine import python
+from ..site.options import MoonlightSite
+from .base import JobRequest, Scheduler, Snapshot
 from .local_queue import queue_directory
 
 log = logging.getLogger(__name__)

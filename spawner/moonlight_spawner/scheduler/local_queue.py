@@ -14,8 +14,8 @@ import os
 import time
 from pathlib import Path
 
-from ..errors import UnsafeDirectory
-from ..files import open_private, private_directory
+from ..model.errors import UnsafeDirectory
+from ..model.files import open_private, private_directory
 
 log = logging.getLogger(__name__)
 

@@ -16,13 +16,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from types import FrameType
 
-from ..agent.deadline import JOB_END
-from ..agent.offspring import end_descendants, reap_adopted
-from ..agent.processes import become_subreaper, die_with_parent
-from ..files import write_private
-from ..mark import mark_of
-from ..session import now
-from .base import JobState
+from ..model.files import write_private
+from ..model.job import JobState
+from ..model.session import now
+from ..processes.child import become_subreaper, die_with_parent
+from ..processes.environment import JOB_END
+from ..processes.mark import mark_of
+from ..processes.offspring import end_descendants, reap_adopted
 from .local import LocalJob
 from .local_queue import Ticket
 

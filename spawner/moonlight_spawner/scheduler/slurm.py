@@ -6,8 +6,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from ..errors import SchedulerRefused, SchedulerUnavailable, SubmitUnconfirmed
-from ..site import MoonlightSite
+from ..model.errors import SchedulerRefused, SchedulerUnavailable, SubmitUnconfirmed
+from ..site.options import MoonlightSite
 from . import slurm_words as words
 from .base import JobRequest, Scheduler, Snapshot
 from .command import CommandMissing, CommandTimeout, Result, run

@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from ..session import from_epoch
-from .base import JobInfo, JobState
+from ..model.job import JobInfo, JobState
+from ..model.session import from_epoch
 from .slurm_words import STATES, Asked, ended, pending
 
 # The reason comes last: it is free text. Job name and comment may hold any character, so they

@@ -16,8 +16,9 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime
 
-from ..session import StaleCode, now
-from .base import Doubt, JobInfo, Snapshot
+from ..model.job import JobInfo
+from ..model.session import StaleCode, now
+from .base import Doubt, Snapshot
 from .command import MOST_BYTES, CommandMissing, CommandTimeout, Result, run
 from .slurm_output import SACCT_FORMAT, SQUEUE_FORMAT, Jobs, Unreadable, parse_sacct, parse_squeue
 from .slurm_place import Places

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from .base import JobState
+from ..model.job import JobState
 
 
 @dataclass(frozen=True)

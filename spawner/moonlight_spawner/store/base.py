@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from ..session import Model
+from ..model.session import Model
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ class Damaged:
 
 
 class Store(ABC):
-    """Records of sessions, in parts (:mod:`moonlight_spawner.records`).
+    """Records of sessions, in parts (:mod:`moonlight_spawner.model.records`).
 
     Methods are short and synchronous: a record is a few hundred bytes.
     """

@@ -19,11 +19,17 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from ..account import account, path_name
-from ..errors import NotFound, UnsafeDirectory
-from ..files import open_private, private_directory, read_shared, write_private, write_private_once
-from ..session import SESSION_ID, Model
-from ..trust import make_directories
+from ..model.account import account, path_name
+from ..model.errors import NotFound, UnsafeDirectory
+from ..model.files import (
+    open_private,
+    private_directory,
+    read_shared,
+    write_private,
+    write_private_once,
+)
+from ..model.session import SESSION_ID, Model
+from ..model.trust import make_directories
 from .base import Damaged, M, Part, Store
 
 log = logging.getLogger(__name__)

@@ -9,11 +9,11 @@ import time
 from collections import OrderedDict, deque
 from urllib.parse import parse_qs
 
+from ...relay import gate
 from ...relay import headers as h
 from ...relay.incoming import Request
 from ...relay.knock import knock
 from ...relay.origin import comes_by_https, is_own
-from . import gate
 
 MAX_LOGIN_BYTES = 4096
 _KNOCK = re.compile(rb"[0-9a-f]{32}\.session")

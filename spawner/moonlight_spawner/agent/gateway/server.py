@@ -14,16 +14,16 @@ from typing import Any, Protocol
 
 import h11
 
-from ...control import MAX_BODY_BYTES
+from ...model.limits import MAX_BODY_BYTES
+from ...relay import gate
 from ...relay import headers as h
+from ...relay.forward import relay_exchange, relay_page, relay_stream
 from ...relay.incoming import Incoming, Request
+from ...relay.replies import NO_STORE, reply_page, without_prefix
 from ...relay.upstream import Target, UpstreamError
 from ...relay.wire import Wire, WireClosed
-from . import gate
 from .door import MAX_LOGIN_BYTES, Door
-from .forward import relay_exchange, relay_page, relay_stream
 from .listener import Listener
-from .replies import NO_STORE, reply_page, without_prefix
 from .strangers import Visitor
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ class Local(Protocol):
 
     @property
     def absence(self) -> str:
-        """Name of the page that is shown while there is no client (:mod:`moonlight_spawner.pages`)."""
+        """Name of the page that is shown while there is no client (:mod:`moonlight_spawner.relay.pages`)."""
 
     def refusal(self, method: str, path: str, websocket: bool) -> str:
         """For a browser: name of the page that says why this is not passed on, empty if it is."""

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...records import Spec
+from ...model.records import Spec
+from ...model.session import Resources
+from ...processes.child import Child
 from ...relay import headers as h
 from ...relay.upstream import Target
-from ...session import Resources
-from ..container import Container
-from ..gpu import Gpu
-from ..manifest import Application
-from ..memory import SharedMemory
-from ..processes import Child
+from ..desktop.container import Container
+from ..desktop.gpu import Gpu
+from ..desktop.manifest import Application
+from ..node.memory import SharedMemory
 
 Answer = tuple[int, h.Headers, bytes]
 
@@ -121,7 +121,7 @@ class Host(ABC):
 
     @property
     def absence(self) -> str:
-        """Which page tells why there is no web client (:mod:`moonlight_spawner.pages`)."""
+        """Which page tells why there is no web client (:mod:`moonlight_spawner.relay.pages`)."""
         return "host_away"
 
     @property

@@ -14,10 +14,10 @@ import sys
 from pathlib import Path
 from urllib.parse import unquote
 
+from ...processes.child import Child
+from ...processes.environment import find
 from ...relay.upstream import Target
-from ..clipboard import FROM_DESKTOP, TO_DESKTOP
-from ..environment import find
-from ..processes import Child
+from ..display.clipboard import FROM_DESKTOP, TO_DESKTOP
 from .base import Host, HostFailed
 
 _START_SECONDS = 90.0

@@ -6,8 +6,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ....session import Resources
-from ...gpu import Gpu
+from ....model.session import Resources
+from ...desktop.gpu import Gpu
 
 # Measured: libx264 `superfast` at 1920x1080 and 60 frames/s takes 1.35 cores.
 _CORES_PER_PIXEL = 1.35 / (1920 * 1080 * 60)

@@ -16,10 +16,10 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from ....files import read_shared, write_private, write_private_once
-from ....session import Model
-from ...certificate import self_signed
-from ...manifest import Application
+from ....model.files import read_shared, write_private, write_private_once
+from ....model.session import Model
+from ...desktop.manifest import Application
+from ...node.certificate import self_signed
 
 USER = "moonlight"
 DESKTOP_APP_ID = 958645192  # of an app that is called "Desktop" and has no image

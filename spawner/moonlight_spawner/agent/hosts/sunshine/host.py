@@ -13,12 +13,12 @@ import os
 import secrets
 from typing import Any
 
-from ....account import account
+from ....model.account import account
+from ....processes.child import Child, listening
 from ....relay.upstream import Target
-from ... import uinput
-from ...claims import WEB_OFFSET, udp_ports_free
-from ...container import NoApptainer, Node
-from ...processes import Child, listening
+from ...desktop.container import NoApptainer, Node
+from ...node import uinput
+from ...node.claims import WEB_OFFSET, udp_ports_free
 from ..base import Answer, Host, HostContext, HostFailed
 from . import files, words
 from .api import ApiError, SunshineApi

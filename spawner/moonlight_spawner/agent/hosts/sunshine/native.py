@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from ....files import read_shared, write_private
+from ....model.files import read_shared, write_private
 from . import files
 from .api import ApiError, SunshineApi
 

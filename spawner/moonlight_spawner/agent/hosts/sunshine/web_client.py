@@ -14,11 +14,11 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from ....files import write_private
+from ....model.files import write_private
+from ....processes.child import Child
 from ....relay.upstream import Target, UpstreamError, call, listening_uids
-from ...claims import WEBRTC_OFFSETS
-from ...container import Node
-from ...processes import Child
+from ...desktop.container import Node
+from ...node.claims import WEBRTC_OFFSETS
 from ..base import Answer, HostContext, HostFailed
 from .files import DESKTOP_APP_ID, KeyPair
 

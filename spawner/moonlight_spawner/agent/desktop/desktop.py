@@ -1,0 +1,229 @@
+"""The desktop: XFCE where it is installed, else a plain window manager with a terminal.
+
+It runs on the node itself or in the session's Apptainer image, always with a D-Bus of its own: a
+second XFCE on one host breaks the first otherwise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+
+from ...processes.child import Child
+from .container import Container, Node
+
+log = logging.getLogger(__name__)
+
+_WINDOW_MANAGERS = ["openbox", "xfwm4", "icewm", "fluxbox", "mwm", "twm"]
+_TERMINALS = ["xfce4-terminal", "xterm", "gnome-terminal", "konsole"]
+_START_SECONDS = 60.0
+_RETRIES = 2
+
+# Autostarted programs that ask questions, lock or blank the screen, or manage a machine that is
+# not the user's.
+_NOT_STARTED = [
+    "xfce4-power-manager", "light-locker", "xscreensaver", "xfce4-screensaver", "gnome-keyring-ssh",
+    "nm-applet", "blueman", "update-notifier", "polkit-gnome-authentication-agent-1",
+    "xfce-polkit", "xiccd", "tracker-miner-fs-3", "pulseaudio", "at-spi-dbus-bus",
+]  # fmt: skip
+
+_XFCONF = {
+    # A saved session would start again in every later job, on other nodes too.
+    "xfce4-session": '<property name="general" type="empty">'
+    '<property name="SaveOnExit" type="bool" value="false"/></property>',
+    # Shadows and fades are pictures to encode for nothing.
+    "xfwm4": '<property name="general" type="empty">'
+    '<property name="use_compositing" type="bool" value="false"/></property>',
+}
+
+
+class DesktopFailed(Exception):
+    """No desktop could be started. The text says what to do."""
+
+
+class Desktop:
+    """D-Bus and desktop, as two children.
+
+    Parameters
+    ----------
+    env
+        The environment of everything in the desktop, with DISPLAY and XAUTHORITY.
+    parts_env
+        That of the session's own parts: Apptainer, around an image's desktop.
+    runtime
+        The session's private directory on the node (mode 0700).
+    before
+        What the desktop is run by, e.g. ``vglrun -d egl0``.
+    config_dirs
+        Where settings of the user's are read and not written.
+    """
+
+    def __init__(
+        self,
+        env: Mapping[str, str],
+        parts_env: Mapping[str, str],
+        runtime: Path,
+        log_dir: Path,
+        container: Container,
+        before: Sequence[str] = (),
+        config_dirs: Sequence[str] = (),
+    ):
+        bus = runtime / "bus"
+        self._own_bus = isinstance(container, Node)
+        own = {
+            # An image's desktop starts a bus of its own: one on the node would start the node's
+            # services for it, outside the image.
+            **({"DBUS_SESSION_BUS_ADDRESS": f"unix:path={bus}"} if self._own_bus else {}),
+            "XDG_CONFIG_DIRS": os.pathsep.join(
+                [*config_dirs, str(_write_defaults(runtime / "xdg")), "/etc/xdg"]
+            ),
+            "XDG_SESSION_TYPE": "x11",
+            "XFCE_PANEL_MIGRATE_DEFAULT": "1",  # else the first panel asks a question
+            "GTK_USE_PORTAL": "0",
+            "NO_AT_BRIDGE": "1",
+            # The one in the home may be root's, or on a file system that is read-only here.
+            "ICEAUTHORITY": str(runtime / "iceauthority"),
+        }
+        self.env = {**env, **own}
+        self.parts_env = {**parts_env, **own}
+        self._bus_socket = bus
+        home = self.env["HOME"]
+        cwd = home if os.access(home, os.X_OK) else "/"
+        if isinstance(container, Node):
+            self.name, command = _on_node(self.env)
+            command, around = [*before, *command], self.env
+        else:
+            self.name = container.name
+            command = container.argv([*before, IMAGE_DESKTOP], self.env)
+            around = self.parts_env
+        self._bus = Child(
+            "dbus",
+            ["dbus-daemon", "--session", "--nofork", "--nopidfile", f"--address=unix:path={bus}"],
+            self.env,
+            log_dir / "desktop.log",
+            cwd,
+        )
+        self.child = Child("desktop", command, around, log_dir / "desktop.log", cwd)
+
+    async def start(self) -> None:
+        """Start it; on the node itself a D-Bus first.
+
+        Raises
+        ------
+        DesktopFailed
+        """
+        if self._own_bus:
+            await self._start_bus()
+        await self.restart()
+
+    async def _start_bus(self) -> None:
+        self._bus_socket.unlink(missing_ok=True)  # of one that was killed
+        try:
+            await self._bus.start()
+        except OSError as e:
+            raise DesktopFailed(
+                f"D-Bus (dbus-daemon) cannot be run on this node: {e.strerror}. "
+                "An administrator has to install it (package dbus)."
+            ) from e
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + _START_SECONDS
+        while not self._bus_socket.exists():
+            if not self._bus.running or loop.time() > deadline:
+                raise DesktopFailed(f"D-Bus did not start: {self._bus.last_words()}")
+            await asyncio.sleep(0.02)
+
+    async def wait(self, there: Callable[[], Awaitable[bool]]) -> bool:
+        """Until ``there`` says that a window manager is; False if none has come for a minute.
+
+        Raises
+        ------
+        DesktopFailed
+            It ended instead, three times.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + _START_SECONDS
+        retries = _RETRIES
+        while not await there():
+            if not self.child.running:
+                words = self.child.last_words()
+                if retries == 0:
+                    raise DesktopFailed(f"The desktop {self.name} ended at once: {words}")
+                # A socket in /tmp/.ICE-unix that a stranger's desktop left behind is in the way of
+                # ours if that had the same process id; the next one has another.
+                retries -= 1
+                log.warning("the desktop ended at once and is started again: %s", words)
+                await self.restart()
+            if loop.time() > deadline:
+                return False
+            await asyncio.sleep(0.1)
+        return True
+
+    async def restart(self) -> None:
+        """Start the desktop itself (again)."""
+        try:
+            await self.child.start()
+        except OSError as e:
+            raise DesktopFailed(f"{self.child.argv[0]} cannot be run: {e.strerror}.") from e
+
+    @property
+    def bus(self) -> Child | None:
+        """The D-Bus of its own; None where the image has one that ends with the desktop."""
+        return self._bus if self._own_bus else None
+
+    @property
+    def pids(self) -> tuple[int, int]:
+        return self._bus.pid, self.child.pid
+
+    async def stop(self) -> None:
+        await self.child.stop(1.5)
+
+    async def stop_bus(self) -> None:
+        await self._bus.stop(0.5)
+
+
+def _on_node(env: Mapping[str, str]) -> tuple[str, list[str]]:
+    path = env["PATH"]
+    session = shutil.which("xfce4-session", path=path)
+    if session and shutil.which("xfwm4", path=path):
+        return "XFCE", [session]
+    manager = next((w for n in _WINDOW_MANAGERS if (w := shutil.which(n, path=path))), None)
+    if manager is None:
+        raise DesktopFailed(
+            f"No desktop is installed on node {os.uname().nodename}. An administrator has to "
+            "install XFCE (Debian: xfce4-session xfwm4 xfce4-panel) or an Apptainer image."
+        )
+    terminal = next((t for n in _TERMINALS if (t := shutil.which(n, path=path))), None)
+    name = Path(manager).name
+    if terminal is None:
+        return name, [manager]
+    # One shell as the group's leader: the session ends with the window manager. xterm takes no SHELL
+    # that is not in /etc/shells, unless it is told to run it.
+    shell = ["-e", env["SHELL"]] if Path(terminal).name == "xterm" else []
+    script = 'manager=$1; shift; "$@" & exec "$manager"'
+    return name, ["/bin/sh", "-c", script, "sh", manager, terminal, *shell]
+
+
+# Every image of ours has this program: it runs the image's desktop and ends with its logout.
+IMAGE_DESKTOP = "/usr/local/bin/moonlight-desktop"
+
+
+def _write_defaults(directory: Path) -> Path:
+    """Defaults for XFCE that a user's own settings still override."""
+    channels = directory / "xfce4" / "xfconf" / "xfce-perchannel-xml"
+    channels.mkdir(parents=True, exist_ok=True)
+    for channel, properties in _XFCONF.items():
+        (channels / f"{channel}.xml").write_text(
+            f'<?xml version="1.0" encoding="UTF-8"?>\n<channel name="{channel}" version="1.0">'
+            f"{properties}</channel>\n"
+        )
+    autostart = directory / "autostart"
+    autostart.mkdir(exist_ok=True)
+    for program in _NOT_STARTED:
+        (autostart / f"{program}.desktop").write_text(
+            f"[Desktop Entry]\nType=Application\nName={program}\nHidden=true\n"
+        )
+    return directory

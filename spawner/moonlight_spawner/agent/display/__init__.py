@@ -1,0 +1,1 @@
+"""The X server of a session, and what the agent itself does there."""

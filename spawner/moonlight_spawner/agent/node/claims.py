@@ -1,0 +1,135 @@
+"""Claims a display and a block of ports on this node, atomically, at the moment of use.
+
+The lock is an abstract Unix socket: binding it is atomic, it dies with its holder, however that
+dies, and it lives in the same network namespace as the ports it stands for.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import socket
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from ...model.limits import PORT_BLOCK
+
+# Sunshine's sockets relative to its `port` (measured): TCP -5, 0, +1, +21; UDP +9, +10, +11. The
+# browser's client beside it has TCP +15 and, for WebRTC, UDP +22 to +26.
+BASE_OFFSET = 5
+WEB_OFFSET = 15
+WEBRTC_OFFSETS = (22, 23, 24, 25, 26)
+_TCP_OFFSETS = (-5, 0, 1, WEB_OFFSET, 21)
+_UDP_OFFSETS = (9, 10, 11, *WEBRTC_OFFSETS)
+
+
+class NothingFree(Exception):
+    """Every display or port block of the site's range is taken on this node."""
+
+
+@dataclass
+class Claim:
+    """A display number or a port base, held until :meth:`release` or until the process ends."""
+
+    number: int
+    _lock: socket.socket
+
+    def release(self) -> None:
+        self._lock.close()
+
+
+def claim_display(first: int, last: int) -> Claim:
+    """Claim a display number in ``first..last`` that no X server uses either.
+
+    Raises
+    ------
+    NothingFree
+    """
+    for claim in _claims("display", range(first, last + 1)):
+        if not _x_server_on(claim.number):
+            return claim
+        claim.release()
+    raise NothingFree(
+        f"No display is free on {os.uname().nodename}: all of :{first} to :{last} are taken. "
+        "Start again later or on another node."
+    )
+
+
+def claim_ports(first: int, last: int, but: int | None = None) -> Claim:
+    """Claim a block of 32 ports in ``first..last``; ``number`` is Sunshine's base port in it.
+
+    ``but`` is a base that proved to be of no use.
+
+    Raises
+    ------
+    NothingFree
+    """
+    starts = range(first, last - (BASE_OFFSET + WEBRTC_OFFSETS[-1]) + 1, PORT_BLOCK)
+    for claim in _claims("ports", starts):
+        base = claim.number + BASE_OFFSET
+        if base != but and _ports_free(base):
+            claim.number = base
+            return claim
+        claim.release()
+    raise NothingFree(
+        f"No block of ports is free on {os.uname().nodename}: {first} to {last} has room for "
+        f"{len(starts)} sessions, and all of them are taken. Start again later or on another node."
+    )
+
+
+def _claims(kind: str, numbers: range) -> Iterator[Claim]:
+    """Locks that could be taken. Twenty agents that start at once begin at different numbers."""
+    order = list(numbers)
+    if order:
+        start = random.randrange(min(len(order), 8))
+        order = order[start:] + order[:start]
+    for number in order:
+        lock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        try:
+            lock.bind(f"\0moonlight-hpc/{kind}/{number}")
+        except OSError as e:
+            lock.close()
+            if e.errno != errno.EADDRINUSE:
+                raise
+            continue
+        yield Claim(number, lock)
+
+
+def _x_server_on(display: int) -> bool:
+    """Whether a lock file or a socket of an X server stands for this display."""
+    path = f"/tmp/.X11-unix/X{display}"
+    if os.path.lexists(f"/tmp/.X{display}-lock") or os.path.lexists(path):
+        return True
+    probe = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        probe.bind(f"\0{path}")
+    except OSError:
+        return True
+    finally:
+        probe.close()
+    return False
+
+
+def udp_ports_free(base: int) -> bool:
+    """Whether nobody has bound an UDP port of the block at ``base``.
+
+    Sunshine binds them when a stream begins, and crashes if one is taken then.
+    """
+    return _free((socket.SOCK_DGRAM, base + offset) for offset in _UDP_OFFSETS)
+
+
+def _ports_free(base: int) -> bool:
+    return udp_ports_free(base) and _free((socket.SOCK_STREAM, base + o) for o in _TCP_OFFSETS)
+
+
+def _free(wanted: Iterable[tuple[int, int]]) -> bool:
+    for kind, port in wanted:
+        probe = socket.socket(socket.AF_INET, kind)
+        try:
+            probe.bind(("0.0.0.0", port))
+        except OSError:
+            return False
+        finally:
+            probe.close()
+    return True

@@ -1,0 +1,5 @@
+"""``moonlight-hpc``: a file per group of commands."""
+
+from .main import main
+
+__all__ = ["main"]

@@ -1,0 +1,172 @@
+"""``moonlight-hpc session``: launch, list, stop and open desktops."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from typing import Any
+
+from ..model.session import Session, State, Way
+from ..sessions.manager import SessionManager
+from .command import add_command
+
+_SYMBOLS = {"waiting": "·", "running": "…", "done": "✓", "failed": "✗"}
+
+
+def add_commands(groups: Any) -> None:
+    session = groups.add_parser("session", help="launch, list, stop and open desktops")
+    commands = session.add_subparsers(required=True, metavar="ACTION")
+
+    create = add_command(commands, "create", _create, "launch a desktop")
+    create.add_argument("--image", help="image id (see: moonlight-hpc images)")
+    create.add_argument("--hours", type=float, help="length of the session")
+    create.add_argument("--cpus", type=int)
+    create.add_argument("--memory-gb", type=float)
+    create.add_argument("--gpus", type=int)
+    create.add_argument("--resolution", help="WIDTHxHEIGHT")
+    create.add_argument("--fps", type=int)
+    create.add_argument("--bitrate-kbps", type=int, help="highest bitrate of the picture")
+    create.add_argument("--keyboard", help="keyboard layout, e.g. kr or de(nodeadkeys)")
+    create.add_argument("--host", choices=["auto", "selkies", "sunshine"], help="what streams it")
+    create.add_argument("--key", help="the same key twice gives one session")
+    create.add_argument("--wait", action="store_true", help="until it runs, telling each step")
+
+    listing = add_command(commands, "list", _list, "list desktops")
+    listing.add_argument("--all", action="store_true", help="ended ones too")
+
+    for name, function, text in (
+        ("stop", _stop, "end a desktop"),
+        ("logs", _logs, "show the logs of a desktop"),
+        ("open", _open, "print the address of a desktop, once it runs"),
+    ):
+        add_command(commands, name, function, text).add_argument("session", metavar="SESSION")
+    commands.choices["stop"].add_argument("--wait", action="store_true", help="until it has ended")
+    commands.choices["logs"].add_argument("--tail", type=int, default=65536, metavar="BYTES")
+    commands.choices["logs"].add_argument("--log", help="only this one")
+
+
+async def _create(manager: SessionManager, user: str, options: argparse.Namespace) -> int:
+    fields = ["image", "hours", "cpus", "memory_gb", "gpus", "resolution", "fps", "host"]
+    fields += ["bitrate_kbps", "keyboard"]
+    body = {f: getattr(options, f) for f in fields if getattr(options, f) is not None}
+    session, _ = await manager.create(user, body, options.key, door="cli")
+    _tell(options, f"Session {session.session_id}")
+    if options.wait:
+        session = await _wait(manager, user, session, options)
+    _print(options, session)
+    if options.wait:
+        return 0 if session.status is State.RUNNING else 1
+    return 1 if session.status is State.FAILED else 0
+
+
+async def _list(manager: SessionManager, user: str, options: argparse.Namespace) -> int:
+    sessions = [s for s in await manager.sessions(user) if options.all or s.live]
+    if options.json:
+        print(json.dumps([json.loads(s.model_dump_json()) for s in sessions], indent=2))
+    elif not sessions:
+        print("No sessions. Start one with: moonlight-hpc session create")
+    for session in sessions if not options.json else ():
+        print(_line(session))
+    return 0
+
+
+async def _stop(manager: SessionManager, user: str, options: argparse.Namespace) -> int:
+    session = await manager.stop(user, options.session)
+    notes = session.notes
+    told: set[str] = set()
+    while options.wait and session.live:
+        if session.stale_reason and session.stale_code not in told:
+            told.add(session.stale_code or "")
+            _tell(options, session.stale_reason)
+        await asyncio.sleep(0.5)
+        session = await manager.get(user, options.session)
+        notes = session.notes
+    _print(options, session)
+    for note in notes:
+        _tell(options, note)
+    return 0
+
+
+async def _logs(manager: SessionManager, user: str, options: argparse.Namespace) -> int:
+    for log in await manager.logs(user, options.session, options.tail):
+        if options.log in (None, log.name):
+            print(f"==> {log.name} ({log.size} bytes{', its end' if log.truncated else ''}) <==")
+            print(log.text)
+    return 0
+
+
+async def _open(manager: SessionManager, user: str, options: argparse.Namespace) -> int:
+    session = await manager.get(user, options.session)
+    session = await _wait(manager, user, session, options)
+    if session.status is not State.RUNNING or session.gateway is None:
+        print(_line(session), file=sys.stderr)
+        return 1
+    pages = [
+        url.rstrip("/") + f"/moonlight/sessions/{session.session_id}/" for url in _jupyter_servers()
+    ]
+    if not pages:
+        print(
+            "No Jupyter server of yours runs here. Start one with `jupyter lab`, then call this "
+            f"again, or open the path /moonlight/sessions/{session.session_id}/ of your portal.",
+            file=sys.stderr,
+        )
+        return 1
+    print(pages[0])
+    return 0
+
+
+async def _wait(
+    manager: SessionManager, user: str, session: Session, options: argparse.Namespace
+) -> Session:
+    """Until it runs or has ended, telling each change. One that is being ended ends: it has a reason."""
+    told: set[str] = set()
+    while session.live and session.status is not State.RUNNING:
+        if session.queue:
+            at_least = "at least " if session.queue.at_least else ""
+            place = f" (place {at_least}{session.queue.position})" if session.queue.position else ""
+            lines = [f"Waiting{place}: {session.queue.message}"]
+        else:
+            lines = [
+                f"{_SYMBOLS[s.state.value]} {s.label}{': ' + s.detail if s.detail else ''}"
+                for s in session.steps
+                if s.state.value in ("done", "failed")
+            ] or [session.reason]
+        for line in lines:
+            if line and line not in told:
+                told.add(line)
+                _tell(options, line)
+        await asyncio.sleep(0.5)
+        session = await manager.get(user, session.session_id)
+    return session
+
+
+def _jupyter_servers() -> list[str]:
+    try:
+        from jupyter_server.serverapp import list_running_servers
+    except ImportError:
+        return []
+    return [str(server["url"]) for server in list_running_servers()]
+
+
+def _tell(options: argparse.Namespace, text: str) -> None:
+    if not getattr(options, "json", False):
+        print(text, flush=True)
+
+
+def _print(options: argparse.Namespace, session: Session) -> None:
+    if options.json:
+        # In ASCII: JSON is UTF-8, and a terminal may not be.
+        print(json.dumps(json.loads(session.model_dump_json()), indent=2))
+    else:
+        print(_line(session))
+
+
+def _line(session: Session) -> str:
+    where = f" on {session.node}, display :{session.display_num}" if session.display_num else ""
+    if session.way is not Way.JOB:
+        where += f" ({session.way.value} of job {session.slurm_job_id})"
+    why = f": {session.reason}" if session.reason else ""
+    stale = f" (not confirmed since {session.stale_since:%H:%M} UTC)" if session.stale_since else ""
+    return f"{session.session_id}  {session.image_name}  {session.status.value}{where}{why}{stale}"

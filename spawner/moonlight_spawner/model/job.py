@@ -1,0 +1,52 @@
+"""What is known of a job, whichever batch system it is one of."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import Enum
+
+from .session import Model
+
+
+class JobState(str, Enum):
+    """What the batch system says of a job."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    ENDING = "ending"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    TIMEOUT = "timeout"
+    NODE_FAIL = "node_fail"
+    PREEMPTED = "preempted"
+    OUT_OF_MEMORY = "out_of_memory"
+
+    @property
+    def ended(self) -> bool:
+        return self not in (JobState.PENDING, JobState.RUNNING, JobState.ENDING)
+
+
+class JobInfo(Model):
+    """One job. ``code`` and ``message`` say why it waits or how it ended.
+
+    ``passing``: jobs in this state have been seen to run later all the same (a node that came back, a
+    job that was put back into the queue), so one look alone proves no end.
+    ``certain``: who says that it has ended has seen its processes go, on this very machine.
+    ``at_least``: the queue is too long to be read, and ``position`` is that of the first one not read.
+    """
+
+    job_id: str
+    state: JobState
+    code: str = ""
+    message: str = ""
+    node: str | None = None
+    passing: bool = False
+    certain: bool = False
+    position: int | None = None
+    at_least: bool = False
+    pending: int | None = None
+    estimated_start: datetime | None = None
+    started_at: datetime | None = None
+    ends_at: datetime | None = None
+    ended_at: datetime | None = None

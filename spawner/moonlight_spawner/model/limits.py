@@ -1,0 +1,11 @@
+"""What both ends of the way between a portal and a node hold to."""
+
+from __future__ import annotations
+
+#: Ports of a session, one after the other (:mod:`moonlight_spawner.agent.node.claims`).
+PORT_BLOCK = 32
+# A text's bytes: one property of X holds what one request carries, more would need the incremental
+# protocol; and an answer has room for as many bytes as JSON escapes (relay.upstream.MAX_ANSWER_BYTES).
+MAX_CLIPBOARD_BYTES = 170_000
+#: Of a request's body to a gateway itself: that text, escaped, and to spare.
+MAX_BODY_BYTES = 2 << 20

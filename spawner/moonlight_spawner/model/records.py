@@ -1,0 +1,141 @@
+"""What is remembered of a session. Each part has one writer, so nothing needs a lock.
+
+``facts`` never change. ``job``, ``stop`` and ``end`` are written once. ``seen`` is the last answer
+of the batch system, so that a restarted server has something to show while Slurm is away.
+What a user sees is made of these parts by :mod:`moonlight_spawner.sessions.derive`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from pydantic import Field
+
+from .job import JobInfo
+from .session import Allocation, End, Gateway, Model, Resources, Step, Way, now
+from .texts import PathText, Words
+
+#: How long before its job's limit a session ends itself: it takes up to 5 s, the clocks of a
+#: controller and a node differ a little, and Slurm may have to be asked once more.
+END_RESERVE = timedelta(seconds=20)
+
+
+class Facts(Model):
+    """What was asked for, when and by whom."""
+
+    session_id: str
+    user: str
+    image_id: str
+    image_name: str
+    image_path: PathText | None = None
+    host: str
+    scheduler: str
+    place: str = ""  # the machine or cluster whose scheduler that is, empty if unknown
+    door: str = ""
+    way: Way = Way.JOB
+    allocation: Allocation | None = None
+    request: Resources
+    created_at: datetime = Field(default_factory=now)
+
+
+class Job(Model):
+    """The batch job of a session."""
+
+    job_id: str
+    submitted_at: datetime = Field(default_factory=now)
+
+
+class Stop(Model):
+    """The user wants it to end."""
+
+    requested_at: datetime = Field(default_factory=now)
+
+
+class Missed(Model):
+    """Since when the batch system answers and knows nothing of a job that it may have taken."""
+
+    since: datetime = Field(default_factory=now)
+
+
+class Seen(Model):
+    """What the batch system said last."""
+
+    job: JobInfo
+    at: datetime = Field(default_factory=now)
+
+
+class AgentStatus(Model):
+    """What the agent on the node says: it alone writes this, as ``status.json``."""
+
+    phase: str = "starting"  # starting, running, stopping, ended
+    steps: list[Step] = []
+    node: str | None = None
+    display_num: int | None = None
+    sunshine_port: int | None = None
+    gateway: Gateway | None = None
+    encoder: str | None = None
+    gl_renderer: str | None = None
+    audio: bool | None = None
+    clipboard: str = "off"
+    files: str = "off"
+    notes: list[Words] = []
+    started_at: datetime = Field(default_factory=now)
+    beat: datetime = Field(default_factory=now)
+    ends_at: datetime | None = None
+    ending: End | None = None  # decided, while its parts are being ended
+    end: End | None = None
+
+
+class SunshineOptions(Model):
+    """What the site and the image say about Sunshine and its browser client."""
+
+    command: list[str] = ["sunshine"]
+    web_command: list[str] = ["web-server"]
+    web_directory: str | None = None
+    native_clients: bool = False
+    webrtc: bool = False
+    stun_uris: list[str] = []
+    turn_uris: list[str] = []
+    turn_username: str | None = None
+    turn_credential: str | None = None
+
+
+class ImageOptions(Model):
+    """How a session sees its image. ``changes`` is ``read-only``, ``overlay`` or ``sandbox``,
+    ``home`` is ``bound`` (the user's own) or ``private`` (one that only sessions see)."""
+
+    changes: str = "read-only"
+    overlay_mb: int = 4096
+    home: str = "bound"
+    binds: list[str] = []
+    sandboxes_dir: PathText = ""
+
+
+class Spec(Model):
+    """What the agent has to do, and all it needs to know: ``spec.json`` in the session's directory."""
+
+    session_id: str
+    image_id: str
+    image_path: PathText | None = None
+    host: str
+    request: Resources
+    max_width: int
+    max_height: int
+    display_min: int
+    display_max: int
+    port_min: int
+    port_max: int
+    gateway_address: str
+    gateway_plain_http: bool
+    log_dir: PathText
+    scheduler: str
+    way: Way = Way.JOB
+    job_ends_at: datetime | None = None  # of a job that was there before; None: not known
+    x_server_command: list[str] = []
+    virtualgl: bool = True
+    audio: bool = True
+    clipboard: str = "off"
+    files: str = "off"
+    image: ImageOptions = ImageOptions()
+    sunshine: SunshineOptions = SunshineOptions()
+    environment: list[str] = []  # the names in the site's job_environment: wanted in images, too

@@ -1,0 +1,1 @@
+"""The one entrance for every door, and the ways behind it."""

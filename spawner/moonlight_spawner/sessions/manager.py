@@ -1,0 +1,421 @@
+"""The one entrance for every door: create, list, get, stop, logs, reap."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import os
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from ..model.errors import (
+    LimitReached,
+    MoonlightError,
+    NotFound,
+    NotInJob,
+    RecordsUnwritable,
+    SchedulerUnavailable,
+)
+from ..model.files import read_shared, tail, write_private
+from ..model.records import Facts, Job, Stop
+from ..model.session import End, Resources, Session, Way, job_named, new_session_id, now
+from ..relay.knock import knock
+from ..relay.upstream import Target
+from ..scheduler import Scheduler, make_scheduler
+from ..site.images import Catalogue
+from ..site.options import MoonlightSite
+from ..site.request import (
+    cannot_be,
+    validate_request,
+    validate_request_key,
+    validate_user,
+    validate_where,
+)
+from ..store import FileStore
+from .inside import JobHere, as_the_job_has, find_job, start_beside
+from .launch import Launcher
+from .reading import SessionReader
+
+log = logging.getLogger(__name__)
+
+LOGS = ("agent", "xserver", "desktop", "stream", "sound", "image")
+_NOT_ALWAYS = ("sound", "image")
+
+
+@dataclass(frozen=True)
+class Log:
+    """The end of one log. ``size`` is that of the whole file, in bytes."""
+
+    name: str
+    size: int
+    truncated: bool
+    text: str
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Where a session's gateway is, with its token: never for a browser. Or how it ended."""
+
+    target: Target | None
+    end: End | None
+
+
+@dataclass(frozen=True)
+class Start:
+    """How a session that is on record is started: its job script, and where that logs."""
+
+    script: Path
+    log: Path
+
+
+@dataclass(frozen=True)
+class _New:
+    user: str
+    session_id: str
+    resources: Resources
+    door: str
+    request_key: str | None
+
+
+class SessionManager:
+    """Sessions of this process's user.
+
+    Its methods validate what they get and raise :class:`moonlight_spawner.model.errors.MoonlightError`
+    with a sentence for the user.
+    """
+
+    def __init__(
+        self,
+        site: MoonlightSite,
+        store: FileStore | None = None,
+        scheduler: Scheduler | None = None,
+    ):
+        self.site = site
+        self.images = Catalogue(site)
+        self.store = store or FileStore(site.sessions_dir)
+        self.scheduler = scheduler or make_scheduler(site, str(self.store.root))
+        self._launcher = Launcher(site, self.store, self.scheduler)
+        self._reader = SessionReader(self.store, self.scheduler, self._launcher)
+
+    async def create(
+        self, user: str, body: Any, request_key: str | None = None, door: str = ""
+    ) -> tuple[Session, bool]:
+        """Launch a session; the second value is False if ``request_key`` had been used before.
+
+        Raises
+        ------
+        InvalidRequest, NotFound, ImageUnavailable, LimitReached
+            Nothing was submitted: the request cannot be met.
+        SchedulerRefused, SchedulerUnavailable
+            Nothing was submitted: the batch system said no, or nothing.
+        RecordsUnwritable
+            Nothing was submitted: there is no room for the session's record.
+        """
+        new = self._checked(user, body, request_key, door)
+        facts, owner = await self._claim_and_record(new)
+        if facts is None:
+            return await self._created_before(user, owner), False
+        try:
+            await self._launcher.submit(facts)
+        except OSError as e:
+            raise self._unwritable(e, "nothing was submitted") from e
+        return await self.get(user, facts.session_id), True
+
+    async def launch(
+        self, user: str, body: Any, request_key: str | None = None, door: str = ""
+    ) -> tuple[Session, bool]:
+        """As :meth:`create`, for a server that may run in a job itself: ``body`` has one field more,
+        ``where``, which says whether the desktop is to run in that job, too."""
+        where, body = validate_where(body)
+        if where == "job" or (where is None and not job_named(os.environ)):
+            if not self.can_submit:
+                raise cannot_be("job", "Slurm's commands are not to be found on this node.")
+            return await self.create(user, body, request_key, door)
+        try:
+            job = await find_job(self.site)
+        except NotInJob as e:
+            if where is None:
+                return await self.create(user, body, request_key, door)
+            raise cannot_be("here", f"there is no such job. {e}") from e
+        if job is None and where:
+            raise cannot_be("here", "this server does not run in a job of Slurm.")
+        if job is None or (where or self.where_by_default(job)) == "job":
+            return await self.create(user, body, request_key, door)
+        return await self.create_beside(user, body, job, door, request_key)
+
+    async def job_here(self) -> JobHere | None:
+        """The job that this server runs in, None if it runs in none."""
+        try:
+            return await find_job(self.site)
+        except NotInJob as e:
+            log.info("no desktop can be started beside this server: %s", e)
+            return None
+
+    @property
+    def can_submit(self) -> bool:
+        """Whether there can be jobs of their own: a node may lack Slurm's commands."""
+        slurm = self.site.batch_system == "slurm"
+        return not slurm or self.site.slurm_command("sbatch") is not None
+
+    def where_by_default(self, job: JobHere | None) -> str:
+        """``here`` or ``job``: where a desktop runs if the request does not say it."""
+        if job is None or not self.can_submit:
+            return "job" if job is None else "here"
+        if self.site.launch_where != "auto":
+            return str(self.site.launch_where)
+        return "job" if self.site.gpus and not job.allocation.gpus else "here"
+
+    async def create_inside(
+        self,
+        user: str,
+        body: Any,
+        job: JobHere,
+        way: Way,
+        door: str,
+        request_key: str | None = None,
+    ) -> tuple[str, Start | None]:
+        """Put a session on record that is to run in the job this process is in.
+
+        Gives its id and how to start it: not started here, because a command becomes its process and
+        a server has one beside itself. None: ``request_key`` had been used before.
+
+        Raises
+        ------
+        InvalidRequest, NotFound, ImageUnavailable, LimitReached, RecordsUnwritable
+            Nothing is on record.
+        """
+        new = self._checked(user, body, request_key, door)
+        new = replace(new, resources=as_the_job_has(new.resources, job.allocation))
+        facts, owner = await self._claim_and_record(new, job, way)
+        if facts is None:
+            return owner, None
+        try:
+            request = self._launcher.prepare(facts)
+            script = request.directory / "job.sh"
+            write_private(script, request.script)
+        except BaseException as e:
+            self.store.remove(user, facts.session_id)
+            if isinstance(e, OSError):
+                raise self._unwritable(e, "nothing was started") from e
+            raise
+        return facts.session_id, Start(script, request.log)
+
+    async def create_beside(
+        self, user: str, body: Any, job: JobHere, door: str, request_key: str | None = None
+    ) -> tuple[Session, bool]:
+        """Launch a guest of the job that this server runs in, as a process that outlives it.
+
+        As :meth:`create`; SchedulerUnavailable if it cannot be started here.
+        """
+        session_id, start = await self.create_inside(user, body, job, Way.GUEST, door, request_key)
+        if start is None:
+            return await self._created_before(user, session_id), False
+        try:
+            await start_beside(start.script, start.log)
+        except BaseException:
+            self.store.remove(user, session_id)
+            raise
+        return await self.get(user, session_id), True
+
+    def _checked(self, user: str, body: Any, request_key: str | None, door: str) -> _New:
+        validate_user(user)
+        validate_request_key(request_key)
+        resources = validate_request(body, self.site, self.images.default())
+        return _New(user, new_session_id(user), resources, door, request_key)
+
+    async def _claim_and_record(
+        self, new: _New, job: JobHere | None = None, way: Way = Way.JOB
+    ) -> tuple[Facts | None, str]:
+        """The new session's facts, None if its key has made one before; and the key's session."""
+        try:
+            # Key, count and record are one step, or requests at the same time all pass.
+            async with self.store.exclusively(new.user):
+                owner = self._claim(new.user, new.request_key, new.session_id)
+                if owner != new.session_id:
+                    return None, owner
+                return await self._put_on_record(new, job, way), owner
+        except OSError as e:
+            raise self._unwritable(e, f"nothing was {'started' if job else 'submitted'}") from e
+
+    def _unwritable(self, error: OSError, therefore: str) -> RecordsUnwritable:
+        what = "The session cannot be put on record in"
+        why = error.strerror or str(error)
+        if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+            node = os.uname().nodename
+            return RecordsUnwritable(
+                f"{what} {self.store.root}, which {node} cannot write to: {why}. Name a directory in "
+                f"the setting sessions_dir that all machines can write to; {therefore}."
+            )
+        return RecordsUnwritable(
+            f"{what} {self.store.root}: {why}. Make room there and try again; {therefore}."
+        )
+
+    async def sessions(self, user: str) -> list[Session]:
+        """The user's sessions, newest first."""
+        sessions = await self._reader.read(user, self.store.ids(user))
+        return sorted(sessions, key=lambda s: (s.created_at, s.session_id), reverse=True)
+
+    async def get(self, user: str, session_id: str) -> Session:
+        """One session.
+
+        Raises
+        ------
+        NotFound
+        """
+        sessions = await self._reader.read(user, [session_id])
+        if not sessions:
+            raise NotFound(f"There is no session {session_id[:80]} of {user}.")
+        return sessions[0]
+
+    async def stop(self, user: str, session_id: str) -> Session:
+        """End a session. It answers soon: what cannot be done now is done as soon as Slurm answers.
+
+        Also one that is shown as ended: a note tells what the batch system still had of it.
+
+        Raises
+        ------
+        NotFound
+        """
+        session = await self.get(user, session_id)
+        facts = self._reader.facts(user, session_id)
+        if facts is None:
+            raise NotFound(f"There is no session {session_id[:80]} of {user}.")
+        try:
+            self.store.put_once(user, session_id, "stop", Stop())
+        except OSError as e:  # a full home must not keep a session alive
+            log.error("%s: the stop cannot be put on record: %s", session_id, e)
+        if session.live:
+            await self._launcher.finish_soon(self._launcher.cancel(facts))
+            return await self.get(user, session_id)
+        # What is shown as ended may live all the same (a job that was put back into the queue).
+        left = await self._launcher.finish_soon(self._launcher.end_remains(facts))
+        if left is None:
+            left = "Whether the batch system still has its job is not known: it does not answer."
+        if left:
+            session.notes = [*session.notes, left]
+        return session
+
+    async def logs(self, user: str, session_id: str, limit: int = 65536) -> list[Log]:
+        """The ends of the session's logs, at most ``limit`` bytes each."""
+        await self.get(user, session_id)
+        directory = self._launcher.log_directory(session_id)
+        found = []
+        for name in LOGS:
+            text, size = tail(directory / f"{name}.log", limit)
+            if size or name not in _NOT_ALWAYS:
+                found.append(Log(name, size, size > limit, text))
+        return found
+
+    def reach(self, user: str, session_id: str) -> Reach:
+        """How to reach the session's desktop now. Asks no batch system: a stream must not wait.
+
+        Raises
+        ------
+        NotFound
+        """
+        if self._reader.facts(user, session_id) is None:
+            raise NotFound(f"There is no session {session_id[:80]} of {user}.")
+        end = self.store.get(user, session_id, "end", End)
+        agent = self._reader.agent_status(session_id)
+        end = end or (agent.end if agent else None)
+        if end or agent is None or agent.gateway is None:
+            return Reach(None, end)
+        try:
+            token = (read_shared(self.store.directory(session_id) / "token") or b"").strip()
+        except OSError as e:
+            log.error("%s cannot be reached: %s", session_id, e)
+            return Reach(None, None)
+        target = Target(
+            addresses=tuple(agent.gateway.hosts),
+            port=agent.gateway.port,
+            certificate=agent.gateway.certificate,
+            headers=[(b"authorization", b"Bearer " + token)],
+            name=knock(token),
+        )
+        return Reach(target, None)
+
+    async def reap(self, user: str) -> list[str]:
+        """Forget sessions that ended longer ago than the site keeps them; gives their ids."""
+        limit = now() - timedelta(days=self.site.retention_days)
+        forgotten = []
+        for session in await self.sessions(user):
+            if session.ended_at and session.ended_at < limit:
+                directory = self._launcher.log_directory(session.session_id)
+                for name in LOGS:
+                    (directory / f"{name}.log").unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    directory.rmdir()
+                self.store.remove(user, session.session_id)
+                forgotten.append(session.session_id)
+        return forgotten
+
+    async def close(self) -> None:
+        """End background work. Sessions go on."""
+        await self._launcher.close()
+        await self.scheduler.close()
+
+    def _claim(self, user: str, request_key: str | None, session_id: str) -> str:
+        """The session that ``request_key`` stands for: a new one, or that of an earlier request."""
+        if request_key is None:
+            return session_id
+        owner = self.store.claim_key(user, request_key, session_id)
+        if owner == session_id or self._reader.facts(user, owner):
+            return owner
+        # Key and record are made in one step: who made the key died before the record.
+        self.store.release_key(user, request_key)
+        return self.store.claim_key(user, request_key, session_id)
+
+    async def _put_on_record(self, new: _New, job: JobHere | None, way: Way) -> Facts:
+        user, session_id, resources = new.user, new.session_id, new.resources
+        try:
+            image = self.images.get(resources.image)
+            place, _ = await asyncio.gather(self._place(job), self._check_limit(user))
+            facts = Facts(
+                session_id=session_id,
+                user=user,
+                image_id=image.id,
+                image_name=image.name,
+                image_path=image.path,
+                host=image.streaming_host(resources.host),
+                scheduler=self.scheduler.name,
+                place=place,
+                door=new.door,
+                way=way,
+                allocation=job.allocation if job else None,
+                request=resources,
+            )
+            if job:  # before the facts, which make it a session: one of a job is never without it
+                self.store.put_once(user, session_id, "job", Job(job_id=job.job_id))
+            self.store.put(user, session_id, "facts", facts)
+        except BaseException:
+            self.store.remove(user, session_id)  # with its key
+            raise
+        return facts
+
+    async def _place(self, job: JobHere | None) -> str:
+        return (job.cluster if job else "") or await self.scheduler.place()
+
+    async def _created_before(self, user: str, session_id: str) -> Session:
+        """The session of a repeated request, unless its submission has failed this moment."""
+        try:
+            return await self.get(user, session_id)
+        except NotFound:
+            raise SchedulerUnavailable(
+                "The same request has failed a moment ago. Try again in a moment."
+            ) from None
+
+    async def _check_limit(self, user: str) -> None:
+        live = [s for s in await self.sessions(user) if s.live]
+        if len(live) >= self.site.max_sessions:
+            names = ", ".join(s.session_id for s in live)
+            raise LimitReached(
+                f"You have {len(live)} live sessions, and this site allows {self.site.max_sessions}. "
+                f"Stop one first: {names}."
+            )
+
+
+__all__ = ["Log", "MoonlightError", "SessionManager"]

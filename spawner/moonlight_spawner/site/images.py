@@ -1,0 +1,168 @@
+"""The image catalogue: what can be launched, what cannot, and why.
+
+Images are declared in ``image_defs/catalog.json``; every other ``sunshine_*.sif`` of the image
+directory is offered too. Where no image can be used, the node's own desktop is offered instead.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+import sys
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from ..model.errors import ImageUnavailable, NotFound
+from ..model.session import Model
+from .options import MoonlightSite
+
+HOST_DESKTOP = "host-desktop"
+_SIF_NAME = re.compile(r"sunshine_([a-z0-9][a-z0-9_.-]{0,50})\.sif", re.ASCII)
+
+
+class Image(Model):
+    """One entry of the catalogue. ``path`` is the image file, None for the node's own desktop."""
+
+    id: str
+    name: str
+    description: str = ""
+    icon: str = "application"
+    default: bool = False
+    available: bool = True
+    unavailable_reason: str | None = None
+    path: str | None = Field(default=None, exclude=True)
+
+    def streaming_host(self, wanted: str) -> str:
+        """The host that streams it: images bring Sunshine, a bare node has selkies."""
+        if wanted != "auto":
+            return wanted
+        return "sunshine" if self.path else "selkies"
+
+
+class Catalogue:
+    """The images of a site. Reads the directory anew at each call: it is small and changes."""
+
+    def __init__(self, site: MoonlightSite):
+        self._site = site
+
+    def all(self) -> list[Image]:
+        """All images, the default one first."""
+        directory = Path(self._site.images_dir)
+        images = []
+        for entry in _declared():
+            entry = dict(entry)
+            path = directory / entry.pop("file")
+            images.append(_with_file(Image(**entry), path))
+        known = {image.path for image in images}
+        for path, name in _found(directory):
+            if str(path) not in known and name != HOST_DESKTOP:
+                title = name.replace("_", " ").capitalize()
+                images.append(_with_file(Image(id=name, name=title), path))
+        usable = any(image.available for image in images)
+        wanted = self._site.host_desktop
+        if wanted == "always" or (wanted == "auto" and not usable):
+            images.append(
+                Image(
+                    id=HOST_DESKTOP,
+                    name="Desktop of the node",
+                    description="The Linux desktop that is installed on the node itself.",
+                    icon="desktop",
+                )
+            )
+        return _one_default(images)
+
+    def default(self) -> str:
+        """Id of the image that is launched when none is named."""
+        return next(image.id for image in self.all() if image.default)
+
+    def get(self, image_id: str) -> Image:
+        """An image that can be launched.
+
+        Raises
+        ------
+        NotFound
+            No image has that id.
+        ImageUnavailable
+            It exists and cannot be used now.
+        """
+        images = {image.id: image for image in self.all()}
+        image = images.get(image_id)
+        if image is None:
+            raise NotFound(f"There is no image {image_id}. Images are: {', '.join(images)}.")
+        if not image.available:
+            raise ImageUnavailable(f"Image {image_id} cannot be used: {image.unavailable_reason}")
+        return image
+
+
+def data_file(*parts: str) -> Path:
+    """A file that the distribution ships under ``share/moonlight-hpc``, or has in its source tree.
+
+    Raises
+    ------
+    FileNotFoundError
+        It is in neither place: the installation is broken.
+    """
+    roots = [
+        Path(sysconfig.get_path("data")) / "share" / "moonlight-hpc",
+        Path(sys.prefix) / "share" / "moonlight-hpc",
+        Path(sysconfig.get_path("data", f"{os.name}_user")) / "share" / "moonlight-hpc",
+        Path(__file__).resolve().parents[3],
+    ]
+    for root in roots:
+        path = root.joinpath(*parts)
+        if path.exists():
+            return path
+    raise FileNotFoundError(f"{'/'.join(parts)} is in none of {', '.join(map(str, roots))}")
+
+
+def _declared() -> list[dict[str, Any]]:
+    return list(json.loads(data_file("image_defs", "catalog.json").read_text("utf-8"))["images"])
+
+
+def _found(directory: Path) -> list[tuple[Path, str]]:
+    try:
+        names = sorted(os.listdir(directory))
+    except OSError:
+        return []
+    return [(directory / n, m[1]) for n in names if (m := _SIF_NAME.fullmatch(n))]
+
+
+def _with_file(image: Image, path: Path) -> Image:
+    reason = _why_not(path)
+    return image.model_copy(
+        update={"path": str(path), "available": reason is None, "unavailable_reason": reason}
+    )
+
+
+def _why_not(path: Path) -> str | None:
+    try:
+        info, directory = path.stat(), path.parent.stat()
+    except FileNotFoundError:
+        return f"The image file {path} does not exist. An administrator has to build or copy it."
+    except OSError as e:
+        return f"The image file {path} cannot be looked at: {e.strerror}."
+    if not stat.S_ISREG(info.st_mode):
+        return f"{path} is not a regular file."
+    if info.st_mode & stat.S_IWOTH:
+        return f"Anyone may write to {path} (mode {info.st_mode & 0o777:o}), so it is not trusted."
+    # Whoever puts an image there has his programs run as everybody who launches it.
+    if directory.st_mode & stat.S_IWOTH:
+        return f"Anyone may write to {path.parent}, so the images in it are not trusted."
+    if info.st_uid not in (0, os.geteuid(), directory.st_uid):
+        return f"{path} belongs to uid {info.st_uid}, who does not own its directory: not trusted."
+    if not os.access(path, os.R_OK):
+        return f"You may not read the image file {path}."
+    return None
+
+
+def _one_default(images: list[Image]) -> list[Image]:
+    """The declared default if it can be used, else the first that can."""
+    ranked = sorted(images, key=lambda image: (not image.available, not image.default))
+    chosen = ranked[0].id if ranked else None
+    marked = [image.model_copy(update={"default": image.id == chosen}) for image in images]
+    return sorted(marked, key=lambda image: not image.default)
