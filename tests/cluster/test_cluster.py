@@ -258,6 +258,8 @@ class TestTheEnd:
             cwd=REPOSITORY,
             stdout=subprocess.PIPE,
             text=True,
+            # As a terminal starts it, although these tests may have been started by nohup.
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
         )
         assert starter.stdout is not None
         cluster = Process.of(int(starter.stdout.readline()))
