@@ -15,8 +15,8 @@ from urllib.parse import quote, urlencode
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.utils import ensure_async
 from moonlight_spawner.model.errors import NotFound
+from moonlight_spawner.relay import framing, pages
 from moonlight_spawner.relay import headers as h
-from moonlight_spawner.relay import pages
 from moonlight_spawner.relay.origin import comes_by_https, is_own
 from moonlight_spawner.relay.upstream import Exchange, Target, UpstreamError
 from moonlight_spawner.sessions.control import reaches_control
@@ -25,7 +25,6 @@ from tornado.httputil import HTTPHeaders
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, authenticated, stream_request_body
 
-from . import framing
 from .base import RESOURCE, JSONErrors, ManagerMixin
 from .websocket import relay_websocket
 

@@ -134,7 +134,15 @@ def test_a_desktop_in_jupyters_own_job_from_either_launcher_card_to_typed_text(
     session_card(page, session_id, "cancelled").wait_for()
     assert slurm.job(labs.job_id)["JobState"] == "RUNNING"
 
-    launcher = labs.proxy.launcher(context)
+    # A link of another site brings the user here with his login, and starts nothing.
+    elsewhere = context.new_page()
+    elsewhere.set_content(f'<a href="{labs.proxy.url}moonlight-desktop/">A prize!</a>')
+    launcher = labs.proxy.launcher(context)  # which logs in
+    elsewhere.get_by_text("A prize!").click()
+    elsewhere.locator("main[data-page=idle] [data-testid=start]").wait_for()
+    assert len(of_job(labs)) == 1
+    elsewhere.close()
+
     cards = launcher.locator(".jp-LauncherCard", has_text="Moonlight Desktop")
     assert cards.count() == 1
     with context.expect_page() as opened:

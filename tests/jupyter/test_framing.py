@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from moonlight_jupyter.framing import without_framing
+from moonlight_spawner.relay.framing import without_framing
 from traitlets.config import Config
 
 from .conftest import Call

@@ -26,7 +26,7 @@ from moonlight_spawner.proxied.server import ProxiedDoor, _Visitor, serve
 from moonlight_spawner.sessions.manager import SessionManager
 from moonlight_spawner.site.options import MoonlightSite
 
-PAGE = {"Accept": "text/html"}
+PAGE = {"Accept": "text/html", "Sec_Fetch_Site": "same-origin"}
 Answer = tuple[int, str, str]
 Ask = Callable[..., Awaitable[Answer]]
 
@@ -82,13 +82,82 @@ def test_only_a_visit_starts_a_desktop(tmp_path: Path) -> None:
     """Neither jupyter-server-proxy's own look, nor a page that was left open, nor another site's."""
 
     async def check(manager: SessionManager, ask: Ask) -> None:
-        for target, headers in (("/", {"Accept": "*/*"}), ("/?look", PAGE)):
+        for target, headers in (("/", PAGE | {"Accept": "*/*"}), ("/?look", PAGE)):
             status, head, page = await ask(target, **headers)
             assert (status, 'data-page="idle"' in page) == (200, True)
             assert "no-store" in head and "default-src 'none'" in head
         assert "<script" not in page
         assert (await ask("/start", "POST", "token=guessed", Origin="http://lab"))[0] == 403
         assert manager.store.ids(manager.store.user) == []
+
+    asking(tmp_path, check)
+
+
+CAME = {
+    "from JupyterLab's launcher": ("same-origin", "trouble"),
+    "by a typed address": ("none", "trouble"),
+    "by another site": ("cross-site", "idle"),
+    "by another site of the organisation": ("same-site", "idle"),
+    "with a browser that does not say": ("", "idle"),
+}
+
+
+@pytest.mark.parametrize(("site", "shown"), CAME.values(), ids=CAME)
+def test_who_came_by_himself_starts_a_desktop_and_others_find_one(
+    tmp_path: Path, resources: Resources, site: str, shown: str
+) -> None:
+    """Here none can be started: who tries to is told."""
+    visit = {"Accept": "text/html"} | ({"Sec_Fetch_Site": site} if site else {})
+
+    async def check(manager: SessionManager, ask: Ask) -> None:
+        _, _, page = await ask("/", **visit)
+        assert f'data-page="{shown}"' in page
+        assert 'action="start"' in page and "data-testid='start'" in page
+        put(manager, resources, AgentStatus(phase="starting", node="n1"))
+        for _ in range(2):  # a trouble is told once
+            _, _, page = await ask("/", **visit)
+        assert 'data-page="waiting"' in page
+
+    asking(tmp_path, check, host_desktop="never", images_dir=str(tmp_path / "images"))
+
+
+def test_only_pages_of_the_portal_show_it_in_a_frame(tmp_path: Path, resources: Resources) -> None:
+    async def host(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        theirs = "Content-Security-Policy: frame-ancestors *; img-src 'self'"
+        head = f"HTTP/1.1 200 OK\r\n{theirs}\r\nX-Frame-Options: DENY\r\nContent-Length: 0"
+        writer.write(f"{head}\r\n\r\n".encode())
+        writer.close()
+
+    async def check(manager: SessionManager, ask: Ask) -> None:
+        answers = {
+            path: await ask(path, **PAGE)
+            for path in (
+                "/?look",
+                "/desktop",
+                "/desktop/",
+                "/watch.js",
+                "/no",
+                "/desktop/control/x",
+            )
+        }
+        for method in ("POST", "PUT"):
+            for path in ("/start", "/desktop/x"):
+                answers[f"{method} {path}"] = await ask(path, method, "token=x")
+        server = await asyncio.start_server(host, "127.0.0.1")
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            gateway = Gateway(hosts=["127.0.0.1"], port=port, certificate="")
+            put(manager, resources, AgentStatus(phase="running", node="n1", gateway=gateway))
+            answers["/"] = await ask("/", **PAGE)
+            answers["the host's"] = await ask("/desktop/")
+        assert {status for status, _, _ in answers.values()} == {200, 303, 403, 404, 503}
+        for what, (_, head, _) in answers.items():
+            lines = [line for line in head.split("\r\n") if "frame-" in line]
+            found = [word for line in lines for word in re.findall("frame-ancestors[^;,]*", line)]
+            assert found == ["frame-ancestors 'self'"], what
+            assert "x-frame-options" not in head, what
+        assert "img-src 'self'" in answers["the host's"][1]
 
     asking(tmp_path, check)
 

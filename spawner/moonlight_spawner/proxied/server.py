@@ -24,6 +24,7 @@ from ..model.errors import MoonlightError, UnsafeDirectory
 from ..model.session import Session, StaleCode, Way
 from ..relay import headers as h
 from ..relay.forward import relay_exchange, relay_stream
+from ..relay.framing import own_origin_only
 from ..relay.incoming import Incoming, Request
 from ..relay.origin import comes_by_https, is_own
 from ..relay.replies import NO_STORE, reply_page
@@ -91,7 +92,8 @@ class ProxiedDoor:
         await asyncio.gather(*self._visits, return_exceptions=True)
 
     async def _serve(self, wire: Wire) -> None:
-        incoming = Incoming(wire)
+        # jupyter-server-proxy takes the server's own policy away.
+        incoming = Incoming(wire, own_origin_only)
         try:
             while request := await incoming.request():
                 if await self._answer(incoming, request):
@@ -125,7 +127,7 @@ class ProxiedDoor:
         # jupyter-server-proxy itself asks first whether somebody answers: that is no visit.
         visited = "text/html" in h.get(request.headers, b"accept") and request.query != "look"
         if visited and not self._session_id and not self._trouble:
-            await self._start()
+            await self._start(new=_meant(request))
         look = await self._look()
         if visited:
             self._trouble = ""  # said once; who comes again may try again
@@ -146,14 +148,14 @@ class ProxiedDoor:
         await self._start()
         await incoming.answer(303, [(b"location", b"./"), *NO_STORE])
 
-    async def _start(self) -> None:
-        """Find this server's desktop, or start one."""
+    async def _start(self, new: bool = True) -> None:
+        """Find this server's desktop, or start one if ``new``."""
         async with self._one_at_a_time:
             try:
                 self._trouble = ""
                 job = await self._manager.job_here()
                 found = await self._find(job.job_id if job else "")
-                if found:
+                if found or not new:
                     self._session_id = found
                 elif job:
                     session, _ = await self._manager.create_beside(self._user, {}, job, DOOR)
@@ -232,6 +234,16 @@ class _Visitor(Wire):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self._door.let_in(self)
+
+
+def _meant(request: Request) -> bool:
+    """Whether the browser says that its user came by JupyterLab's launcher or typed the address.
+
+    A link, form or script of another site brings anybody here, with his login (W3C, Fetch
+    Metadata): that finds a desktop and starts none, which then needs the page's button. So does it
+    where browsers tell nothing: without https, and before 2023 (Safari).
+    """
+    return h.get(request.headers, b"sec-fetch-site") in ("same-origin", "none")
 
 
 def _same_origin(request: Request) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -32,10 +32,17 @@ class Request:
 
 
 class Incoming:
-    """Requests of one connection, one after the other."""
+    """Requests of one connection, one after the other.
 
-    def __init__(self, wire: Wire):
+    Parameters
+    ----------
+    every
+        What becomes of the headers of every answer, whoever gives it.
+    """
+
+    def __init__(self, wire: Wire, every: Callable[[Headers], Headers] = lambda headers: headers):
         self.wire = wire
+        self._every = every
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD_BYTES)
         self._first = True
         self._declared = 0
@@ -112,6 +119,7 @@ class Incoming:
 
     async def begin(self, status: int, headers: Headers, reason: bytes = b"") -> None:
         """The head of the answer."""
+        headers = self._every(headers)
         if self.last:
             headers = [*headers, (b"connection", b"close")]
         await self._send(

@@ -8,12 +8,17 @@ host may have a policy of its own.
 
 from __future__ import annotations
 
-from moonlight_spawner.relay.headers import Headers
+from .headers import Headers
 
 POLICY = "frame-ancestors 'self'"
 #: The header that says the same in an older way; some portals set it for the whole server.
 OLDER = "X-Frame-Options"
 _POLICIES = (b"content-security-policy", b"content-security-policy-report-only")
+
+
+def own_origin_only(headers: Headers) -> Headers:
+    """An answer's headers with this word on frames and no other."""
+    return [*without_framing(headers), (b"content-security-policy", POLICY.encode())]
 
 
 def without_framing(headers: Headers) -> Headers:
