@@ -23,13 +23,13 @@ from moonlight_spawner.model.session import (
 from moonlight_spawner.scheduler.base import Doubt, Snapshot
 from moonlight_spawner.scheduler.slurm_words import STATES
 from moonlight_spawner.scheduler.slurm_words import ended as said_of
-from moonlight_spawner.sessions.derive import (
+from moonlight_spawner.sessions.derive import derive
+from moonlight_spawner.sessions.ends import (
     APPEAR_SECONDS,
     CONFIRM_SECONDS,
     LOST_SECONDS,
     SILENCE_SECONDS,
     Since,
-    derive,
 )
 
 NOW = datetime(2026, 1, 2, 12, 0, 0, tzinfo=timezone.utc)

@@ -14,7 +14,7 @@ from ..model.session import Model, Resources, from_epoch, now
 from ..store import FileStore
 from ..store.base import Damaged, Part
 from ..store.files import read_record
-from .derive import heard_of
+from .ends import heard_of
 
 M = TypeVar("M", bound=Model)
 

@@ -19,7 +19,7 @@ from ..site.options import MoonlightSite
 from ..store import FileStore
 from ..store.base import Damaged, M, Part
 from .damage import Record
-from .derive import heard_of
+from .ends import heard_of
 from .job import job_script
 from .turn import turn_credentials
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import errno
 import logging
 import os
 from dataclasses import dataclass, replace
@@ -13,32 +11,27 @@ from pathlib import Path
 from typing import Any
 
 from ..model.errors import (
-    LimitReached,
     MoonlightError,
     NotFound,
     NotInJob,
-    RecordsUnwritable,
     SchedulerUnavailable,
 )
 from ..model.files import read_shared, tail, write_private
-from ..model.records import Facts, Job, Stop
-from ..model.session import End, Resources, Session, Way, job_named, new_session_id, now
+from ..model.records import Stop
+from ..model.session import End, Session, Way, job_named, now
 from ..relay.knock import knock
 from ..relay.upstream import Target
 from ..scheduler import Scheduler, make_scheduler
-from ..site.images import Catalogue
 from ..site.options import MoonlightSite
 from ..site.request import (
     cannot_be,
-    validate_request,
-    validate_request_key,
-    validate_user,
     validate_where,
 )
 from ..store import FileStore
 from .inside import JobHere, as_the_job_has, find_job, start_beside
 from .launch import Launcher
 from .reading import SessionReader
+from .recording import Recorder
 
 log = logging.getLogger(__name__)
 
@@ -72,15 +65,6 @@ class Start:
     log: Path
 
 
-@dataclass(frozen=True)
-class _New:
-    user: str
-    session_id: str
-    resources: Resources
-    door: str
-    request_key: str | None
-
-
 class SessionManager:
     """Sessions of this process's user.
 
@@ -95,11 +79,12 @@ class SessionManager:
         scheduler: Scheduler | None = None,
     ):
         self.site = site
-        self.images = Catalogue(site)
         self.store = store or FileStore(site.sessions_dir)
         self.scheduler = scheduler or make_scheduler(site, str(self.store.root))
         self._launcher = Launcher(site, self.store, self.scheduler)
         self._reader = SessionReader(self.store, self.scheduler, self._launcher)
+        self._recorder = Recorder(site, self.store, self.scheduler, self._reader)
+        self.images = self._recorder.images
 
     async def create(
         self, user: str, body: Any, request_key: str | None = None, door: str = ""
@@ -115,14 +100,14 @@ class SessionManager:
         RecordsUnwritable
             Nothing was submitted: there is no room for the session's record.
         """
-        new = self._checked(user, body, request_key, door)
-        facts, owner = await self._claim_and_record(new)
+        new = self._recorder.checked(user, body, request_key, door)
+        facts, owner = await self._recorder.record(new)
         if facts is None:
             return await self._created_before(user, owner), False
         try:
             await self._launcher.submit(facts)
         except OSError as e:
-            raise self._unwritable(e, "nothing was submitted") from e
+            raise self._recorder.unwritable(e, "nothing was submitted") from e
         return await self.get(user, facts.session_id), True
 
     async def launch(
@@ -188,9 +173,9 @@ class SessionManager:
         InvalidRequest, NotFound, ImageUnavailable, LimitReached, RecordsUnwritable
             Nothing is on record.
         """
-        new = self._checked(user, body, request_key, door)
+        new = self._recorder.checked(user, body, request_key, door)
         new = replace(new, resources=as_the_job_has(new.resources, job.allocation))
-        facts, owner = await self._claim_and_record(new, job, way)
+        facts, owner = await self._recorder.record(new, job, way)
         if facts is None:
             return owner, None
         try:
@@ -200,7 +185,7 @@ class SessionManager:
         except BaseException as e:
             self.store.remove(user, facts.session_id)
             if isinstance(e, OSError):
-                raise self._unwritable(e, "nothing was started") from e
+                raise self._recorder.unwritable(e, "nothing was started") from e
             raise
         return facts.session_id, Start(script, request.log)
 
@@ -220,39 +205,6 @@ class SessionManager:
             self.store.remove(user, session_id)
             raise
         return await self.get(user, session_id), True
-
-    def _checked(self, user: str, body: Any, request_key: str | None, door: str) -> _New:
-        validate_user(user)
-        validate_request_key(request_key)
-        resources = validate_request(body, self.site, self.images.default())
-        return _New(user, new_session_id(user), resources, door, request_key)
-
-    async def _claim_and_record(
-        self, new: _New, job: JobHere | None = None, way: Way = Way.JOB
-    ) -> tuple[Facts | None, str]:
-        """The new session's facts, None if its key has made one before; and the key's session."""
-        try:
-            # Key, count and record are one step, or requests at the same time all pass.
-            async with self.store.exclusively(new.user):
-                owner = self._claim(new.user, new.request_key, new.session_id)
-                if owner != new.session_id:
-                    return None, owner
-                return await self._put_on_record(new, job, way), owner
-        except OSError as e:
-            raise self._unwritable(e, f"nothing was {'started' if job else 'submitted'}") from e
-
-    def _unwritable(self, error: OSError, therefore: str) -> RecordsUnwritable:
-        what = "The session cannot be put on record in"
-        why = error.strerror or str(error)
-        if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-            node = os.uname().nodename
-            return RecordsUnwritable(
-                f"{what} {self.store.root}, which {node} cannot write to: {why}. Name a directory in "
-                f"the setting sessions_dir that all machines can write to; {therefore}."
-            )
-        return RecordsUnwritable(
-            f"{what} {self.store.root}: {why}. Make room there and try again; {therefore}."
-        )
 
     async def sessions(self, user: str) -> list[Session]:
         """The user's sessions, newest first."""
@@ -358,47 +310,6 @@ class SessionManager:
         await self._launcher.close()
         await self.scheduler.close()
 
-    def _claim(self, user: str, request_key: str | None, session_id: str) -> str:
-        """The session that ``request_key`` stands for: a new one, or that of an earlier request."""
-        if request_key is None:
-            return session_id
-        owner = self.store.claim_key(user, request_key, session_id)
-        if owner == session_id or self._reader.facts(user, owner):
-            return owner
-        # Key and record are made in one step: who made the key died before the record.
-        self.store.release_key(user, request_key)
-        return self.store.claim_key(user, request_key, session_id)
-
-    async def _put_on_record(self, new: _New, job: JobHere | None, way: Way) -> Facts:
-        user, session_id, resources = new.user, new.session_id, new.resources
-        try:
-            image = self.images.get(resources.image)
-            place, _ = await asyncio.gather(self._place(job), self._check_limit(user))
-            facts = Facts(
-                session_id=session_id,
-                user=user,
-                image_id=image.id,
-                image_name=image.name,
-                image_path=image.path,
-                host=image.streaming_host(resources.host),
-                scheduler=self.scheduler.name,
-                place=place,
-                door=new.door,
-                way=way,
-                allocation=job.allocation if job else None,
-                request=resources,
-            )
-            if job:  # before the facts, which make it a session: one of a job is never without it
-                self.store.put_once(user, session_id, "job", Job(job_id=job.job_id))
-            self.store.put(user, session_id, "facts", facts)
-        except BaseException:
-            self.store.remove(user, session_id)  # with its key
-            raise
-        return facts
-
-    async def _place(self, job: JobHere | None) -> str:
-        return (job.cluster if job else "") or await self.scheduler.place()
-
     async def _created_before(self, user: str, session_id: str) -> Session:
         """The session of a repeated request, unless its submission has failed this moment."""
         try:
@@ -407,15 +318,6 @@ class SessionManager:
             raise SchedulerUnavailable(
                 "The same request has failed a moment ago. Try again in a moment."
             ) from None
-
-    async def _check_limit(self, user: str) -> None:
-        live = [s for s in await self.sessions(user) if s.live]
-        if len(live) >= self.site.max_sessions:
-            names = ", ".join(s.session_id for s in live)
-            raise LimitReached(
-                f"You have {len(live)} live sessions, and this site allows {self.site.max_sessions}. "
-                f"Stop one first: {names}."
-            )
 
 
 __all__ = ["Log", "MoonlightError", "SessionManager"]

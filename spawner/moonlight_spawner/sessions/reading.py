@@ -14,8 +14,9 @@ from ..scheduler import Scheduler, Snapshot
 from ..store import FileStore
 from ..store.base import Part
 from ..store.files import read_record
-from . import derive as rules
 from .damage import Record
+from .derive import derive, not_from_here
+from .ends import Since
 from .last_words import last_words
 from .launch import Launcher
 
@@ -134,7 +135,7 @@ class SessionReader:
             stop = Stop(requested_at=facts.created_at)
         agent = record.agent()
         if snapshot is None:
-            snapshot = rules.not_from_here(facts, agent, place)
+            snapshot = not_from_here(facts, agent, place)
         seen, missing = None, None
         if job and end is None:
             seen = self._last_seen(record, facts, snapshot.jobs.get(job.job_id))
@@ -142,8 +143,8 @@ class SessionReader:
         elif job:
             seen = record.part("seen", Seen)
         info = seen.job if seen else None
-        since = rules.Since(said=seen.at if seen else None, missing=missing)
-        session = rules.derive(facts, job, stop, end, info, snapshot, agent, now(), since)
+        since = Since(said=seen.at if seen else None, missing=missing)
+        session = derive(facts, job, stop, end, info, snapshot, agent, now(), since)
         if end is None and agent is None and session.reason_code == JobState.FAILED.name:
             session = self._with_last_words(session)
         if end is None and session.status.ended:
