@@ -67,6 +67,11 @@ class LocalDesk:
         self.sessions.append(LocalSession(self.user, root / session_id))
         return self.sessions[-1]
 
+    def on_record(self) -> set[str]:
+        """The ids of all sessions whose record has been begun."""
+        root = Path(self.env["MOONLIGHT_HPC_SESSIONS_DIR"]) / path_name(self.user.name)
+        return {facts.parent.name for facts in root.glob("*/facts.json")}
+
     def look(self, session: DeskSession) -> dict[str, Any]:
         """The session as the user sees it now."""
         (found,) = [s for s in self.run("list", "--all") if s["session_id"] == session.id]

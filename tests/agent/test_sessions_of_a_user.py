@@ -13,7 +13,7 @@ import pytest
 
 from tests.cluster.processes import Process
 from tests.cluster.users import TestUser, as_user
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, wait_until
 
 from .desks import LocalDesk
 from .sessions import settings
@@ -68,16 +68,25 @@ def test_a_session_that_is_stopped_at_once_is_stopped(desk: LocalDesk) -> None:
     session.assert_nothing_left()
 
 
-def test_a_desktop_outside_of_any_job_lasts_as_long_as_the_command(desk: LocalDesk) -> None:
-    """Where there is no batch system `moonlight-hpc here` waits for its session, and ends it."""
+@pytest.mark.parametrize("untimely", [False, True])
+def test_a_desktop_outside_of_any_job_lasts_as_long_as_the_command(
+    desk: LocalDesk, untimely: bool
+) -> None:
+    """Where there is no batch system `moonlight-hpc here` waits for its session, and ends it, also
+    when it is told so in the very moment in which the session begins."""
     argv = [sys.executable, "-m", "moonlight_spawner", "here", "--json", "--door", "ood"]
     options = as_user(desk.user, desk.env)
+    before = desk.on_record()
     with subprocess.Popen(argv, stdout=subprocess.PIPE, **options) as here:
         assert here.stdout
+        if untimely:
+            assert wait_until(lambda: desk.on_record() != before, interval=0.002)
+            here.send_signal(signal.SIGTERM)
         told = json.loads(here.stdout.readline())
         session = desk.adopt(told["session_id"])
         assert (told["door"], told["way"], told["allocation"]) == ("ood", "job", None)
-        here.send_signal(signal.SIGTERM)
+        if not untimely:
+            here.send_signal(signal.SIGTERM)
     assert here.returncode == 0
     told = desk.look(session)
     assert (told["status"], told["reason_code"]) == ("cancelled", "StoppedByUser")

@@ -72,16 +72,24 @@ async def _here(manager: SessionManager, user: str, options: argparse.Namespace)
             "This is no job of Slurm. Start a desktop in a job of its own by `moonlight-hpc session "
             "create`, or run this in a job, by srun or in a script for sbatch."
         )
+    told = _told_to_end()  # before there is anything that an untimely signal would leave behind
     session, _ = await manager.create(user, body, door=door)
     _tell(options, session)
-    return await _until_it_ends(manager, user, session)
+    return await _until_it_ends(manager, user, session, told)
 
 
-async def _until_it_ends(manager: SessionManager, user: str, session: Session) -> int:
-    """Wait; TERM and Ctrl-C end the session, as they would if it were this process."""
+def _told_to_end() -> asyncio.Event:
+    """Set by TERM and Ctrl-C from now on, in place of the end of this process."""
     told = asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(signum, told.set)
+    return told
+
+
+async def _until_it_ends(
+    manager: SessionManager, user: str, session: Session, told: asyncio.Event
+) -> int:
+    """Wait; a signal ends the session, as it would if it were this process."""
     stopped = False
     while session.live:
         if told.is_set() and not stopped:
