@@ -152,8 +152,14 @@ def logins() -> Iterator[list[TestUser]]:
         remove_users(names)
 
 
-# In the agent's place: it is given a directory that is there and its own.
-LOOKS = "import os, sys; print(sorted(os.listdir(sys.argv[1])), os.getcwd()); sys.exit(3)"
+# In the agent's place: it is given a directory that is there and its own. Meanwhile the command that
+# started it writes records there, each under a name with a dot until it is whole.
+LOOKS = """
+import os, sys
+names = sorted(name for name in os.listdir(sys.argv[1]) if name[0] != ".")
+print(names, os.getcwd())
+sys.exit(3)
+"""
 
 
 def as_login(
