@@ -31,10 +31,13 @@ class Process:
             raise ProcessLookupError(f"no process {pid}") from error
 
     def alive(self) -> bool:
-        """False for a zombie too: nothing guarantees that anybody reaps it soon."""
+        """False for a zombie too: nothing guarantees that anybody reaps it soon.
+
+        OSError where it cannot be looked at: who takes that for its end removes what is in use.
+        """
         try:
             fields = stat_fields(self.pid)
-        except OSError:
+        except (FileNotFoundError, ProcessLookupError):
             return False
         return fields[0] not in "ZX" and fields[19] == self.start
 
@@ -42,7 +45,7 @@ class Process:
         """True while SIGSTOP holds it."""
         try:
             fields = stat_fields(self.pid)
-        except OSError:
+        except (FileNotFoundError, ProcessLookupError):
             return False
         return fields[0] == "T" and fields[19] == self.start
 

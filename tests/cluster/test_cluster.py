@@ -347,6 +347,22 @@ class TestUsers:
         with pytest.raises(KeyError):
             TestUser.named(names[0])
 
+    def test_a_run_that_cannot_be_looked_at_is_not_taken_for_a_killed_one(self) -> None:
+        """Its users would be removed while it works with them."""
+        code = """
+import os, resource
+from tests.cluster.processes import Process
+living = Process.of(os.getppid())
+resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
+try:
+    print(living.alive())
+except OSError as e:
+    print(e.strerror)
+"""
+        argv = [sys.executable, "-c", code]
+        done = subprocess.run(argv, cwd=REPOSITORY, check=True, capture_output=True, text=True)
+        assert done.stdout == "Too many open files\n"
+
     def test_a_user_gets_a_clean_environment(
         self, names: list[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
