@@ -451,6 +451,30 @@ def test_a_guest_ends_with_its_job_at_the_latest(state: JobState) -> None:
     assert stopped.reason_code == "StoppedByUser"
 
 
+KILLED_WHILE_ENDING = {
+    "at its limit": (JobState.TIMEOUT, TOLD_LIMIT, TOLD_LIMIT),
+    "on a busy node": (JobState.FAILED, LOGGED_OUT, LOGGED_OUT),
+    "by somebody else too": (JobState.CANCELLED, CRASHED, CRASHED),
+    "with its node": (JobState.NODE_FAIL, LOGGED_OUT, None),
+}
+
+
+@pytest.mark.parametrize(
+    "state, decided, told", KILLED_WHILE_ENDING.values(), ids=KILLED_WHILE_ENDING
+)
+def test_why_a_session_was_ending_is_told_though_it_was_killed_meanwhile(
+    state: JobState, decided: End, told: End | None
+) -> None:
+    over = info(state, certain=True, ended_at=ago(1))
+    known = Known(info=over, agent=agent("stopping", ending=decided))
+    session = known.session()
+    end = (session.status, session.reason_code, session.reason, session.ended_at)
+    if told:
+        assert end == (told.state, told.code, told.reason, told.ended_at)
+    else:
+        assert session.reason_code == state.name
+
+
 def test_why_a_job_was_ended_by_force_is_told_to_its_guest() -> None:
     over = info(JobState.OUT_OF_MEMORY, message="Memory.", code="OUT_OF_MEMORY")
     session = replace(GUEST, info=over, agent=QUIET).session()

@@ -118,6 +118,10 @@ def end_of(e: Evidence) -> End | None:
         said_again = listed and e.lasts(CONFIRM_SECONDS, e.since.said)
         if info.passing and e.agent is None and not said_again:
             return None
+        # Killed while it ended its parts: why is on record.
+        said = said or (e.agent.ending if e.agent else None)
+        if said and info.state not in _SCHEDULER_KNOWS:
+            return said
         return _end_of_job(e, info, said)
     if job is None or not e.snapshot.complete:
         return None
