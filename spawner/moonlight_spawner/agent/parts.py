@@ -10,11 +10,10 @@ from typing import Any
 
 from ..model.account import account, path_name
 from ..model.errors import UnsafeDirectory
-from ..model.files import private_directory, read_shared
+from ..model.files import private_directory
 from ..model.records import Spec
-from ..model.session import End, Gateway, StepState
+from ..model.session import End, StepState
 from ..processes.environment import desktop_environment, job_environment, parts_environment
-from ..relay.upstream import Target
 from .desktop.changes import Changes, ChangesFailed
 from .desktop.container import Apptainer, Container, NoApptainer, Node
 from .desktop.desktop import Desktop, DesktopFailed
@@ -24,24 +23,23 @@ from .desktop.home import NoHome, look_at_home, own_places
 from .desktop.manifest import Manifest, read_manifest
 from .desktop.shell import shell_for_terminals
 from .desktop.sound import Sound
-from .display.clipboard import Clipboard
 from .display.keyboard import set_layout
 from .display.notice import Notice, language_of
 from .display.xserver import XServer, XServerFailed
-from .gateway import Gateway as GatewayServer
-from .gateway.door import Door
+from .entrance import Entrance
 from .hosts import HOSTS, Host, HostContext, HostFailed
 from .node import claims
-from .node.addresses import NoSuchAddress, listen_and_announce, native_address
-from .node.certificate import make_certificate
+from .node.addresses import NoSuchAddress, native_address
 from .node.memory import SharedMemory
 from .node.places import temporary
+from .own_display import DisplaysTaken, OwnDisplay
 from .status import StatusFile
 from .supervise import Supervisor
 
 #: Every way in which a start fails with words for the user.
 START_FAILURES = (
     claims.NothingFree,
+    DisplaysTaken,
     XServerFailed,
     DesktopFailed,
     HostFailed,
@@ -62,15 +60,14 @@ class Parts:
         self._runtime = runtime
         self._status = status
         self._logs = Path(spec.log_dir)
-        self._display: claims.Claim | None = None
+        self._display: OwnDisplay | None = None
         self._ports: claims.Claim | None = None
         self._changes: Changes | None = None
         self._x: XServer | None = None
         self._sound: Sound | None = None
-        self._clipboard: Clipboard | None = None
         self._desktop: Desktop | None = None
         self._host: Host | None = None
-        self._gateway: GatewayServer | None = None
+        self._entrance: Entrance | None = None
         self._supervisor: Supervisor | None = None
         self._notice: Notice | None = None
         self._native_address: str | None = None
@@ -87,7 +84,9 @@ class Parts:
         step("claim", StepState.RUNNING)
         if self._logs != self._directory:
             private_directory(self._logs)  # its way as this node has it
-        self._display = claims.claim_display(self._spec.display_min, self._spec.display_max)
+        self._display = OwnDisplay(
+            self._spec, self._runtime / "xauthority", self._logs / "xserver.log"
+        )
         self._status.status.display_num = self._display.number
         ports = self._claim_ports()
         self._native_address = native_address(self._spec.gateway_address)
@@ -96,10 +95,10 @@ class Parts:
         self._memory.begin()
 
         step("xserver", StepState.RUNNING)
-        env = self._environment(self._display.number)
+        env = self._environment()
         gpu = await job_gpu(env)
         container = self._container(env, gpu)
-        await self._start_x(env, gpu, self._display.number)
+        await self._start_x(env, gpu)
         step("xserver", StepState.DONE, self._spec.request.resolution)
 
         step("desktop", StepState.RUNNING)
@@ -129,7 +128,9 @@ class Parts:
         )
 
         step("gateway", StepState.RUNNING)
-        await self._open_gateway(env)
+        assert self._host and self._x
+        self._entrance = Entrance(self._spec, self._host, self._x.screen, self._look)
+        await self._entrance.open(self._directory, self._runtime, self._status.status)
         step("gateway", StepState.DONE)
         self._status.status.phase = "running"
         self._status.write()
@@ -151,26 +152,23 @@ class Parts:
         """Reverse order; what does not depend on each other ends together. Under 5 s in all."""
         if self._notice:
             self._notice.close()
-        if self._clipboard:
-            self._clipboard.stop()
-        first = [part.stop() for part in (self._gateway, self._host, self._desktop) if part]
+        first = [part.stop() for part in (self._entrance, self._host, self._desktop) if part]
         await asyncio.gather(*first, return_exceptions=True)
         self._memory.stop()
         if self._sound:
             await self._sound.stop()
         if self._desktop:
             await self._desktop.stop_bus()
-        if self._x:
-            await self._x.stop()
-        for claim in (self._display, self._ports):
-            if claim:
-                claim.release()
+        if self._display:
+            await self._display.stop()
+        if self._ports:
+            self._ports.release()
 
-    def _environment(self, display: int) -> dict[str, str]:
+    def _environment(self) -> dict[str, str]:
+        """Of what is started; with ``DISPLAY`` once there is one."""
         xdg = self._runtime / "run"
         xdg.mkdir(mode=0o700)
         return parts_environment(job_environment()) | {
-            "DISPLAY": f":{display}",
             "XAUTHORITY": str(self._runtime / "xauthority"),
             "XDG_RUNTIME_DIR": str(xdg),
             "TMPDIR": str(temporary(self._runtime)),
@@ -220,18 +218,18 @@ class Parts:
             passed=tuple(self._spec.environment),
         )
 
-    async def _start_x(self, env: dict[str, str], gpu: Gpu | None, display: int) -> None:
-        spec, bus_id = self._spec, gpu.x_bus_id if gpu else ""
-        width, height = spec.request.size
-        self._x = XServer(
-            display,
-            (max(spec.max_width, width), max(spec.max_height, height)),
-            Path(env["XAUTHORITY"]),
-            env,
-            self._logs / "xserver.log",
-            [word.replace("{bus_id}", bus_id) for word in spec.x_server_command],
-        )
-        await self._x.start()
+    async def _start_x(self, env: dict[str, str], gpu: Gpu | None) -> None:
+        assert self._display
+        claimed = self._display.number
+        try:
+            self._x = await self._display.start(env, gpu.x_bus_id if gpu else "")
+        finally:
+            self._status.status.display_num = self._display.number
+        env["DISPLAY"] = self._x.screen.name
+        if self._display.number != claimed:
+            words = f"display {self._x.screen.name} (somebody else took :{claimed} meanwhile)"
+            self._status.step("claim", StepState.DONE, words)
+        width, height = self._spec.request.size
         if not await self._x.resize(width, height):
             self._status.note(f"The X server would not take the resolution {width}x{height}.")
 
@@ -316,52 +314,10 @@ class Parts:
         status.status.audio = audio
         status.step(step, StepState.DONE, status.status.encoder)
 
-    async def _open_gateway(self, env: dict[str, str]) -> None:
-        spec = self._spec
-        assert self._host and self._x
-        token = (read_shared(self._directory / "token") or b"").decode().strip()
-        tls, certificate = make_certificate(self._runtime, spec.session_id)
-        address, hosts = listen_and_announce(spec.gateway_address)
-        self._clipboard = Clipboard(self._x.screen, spec.clipboard)
-        self._gateway = GatewayServer(
-            Door(token, spec.session_id),
-            self._target,
-            tls,
-            spec.gateway_plain_http,
-            self._host.signaling_path,
-            self,
-        )
-        await self._gateway.start(address)
-        self._status.status.clipboard = spec.clipboard
-        self._status.status.files = self._host.files
-        self._status.status.gateway = Gateway(
-            hosts=hosts, port=self._gateway.port, certificate=certificate
-        )
-
-    # What the gateway asks of the session itself (gateway.server.Local).
-
-    @property
-    def absence(self) -> str:
-        return self._host.absence if self._host else "host_away"
-
-    def refusal(self, method: str, path: str, websocket: bool) -> str:
-        return self._host.refusal(method, path, websocket) if self._host else ""
-
-    def answer(self, path: str) -> Any:
-        return self._host.answer(path) if self._host else None
-
-    async def control(self, method: str, path: str, body: Any) -> tuple[int, Any]:
-        assert self._clipboard and self._host
-        if path == "/clipboard":
-            return await self._clipboard.control(method, body)
-        return await self._host.control(method, path, body)
-
-    def _target(self) -> Target | None:
-        if self._host is None or not all(child.running for child in self._host.children):
-            if self._supervisor:  # somebody looks
-                self._supervisor.look()
-            return None
-        return self._host.target()
+    def _look(self) -> None:
+        """Somebody looks: what has ended for good may be tried again."""
+        if self._supervisor:
+            self._supervisor.look()
 
     def _claim_ports(self) -> int:
         """The session's block of ports; a second call gives it back and claims another one."""

@@ -51,7 +51,7 @@ def exchangeable(directory: str | Path) -> str:
                 return f"{directory} is a circle of symbolic links"
             # A link's owner may exchange it where nobody else may: in a sticky directory.
             if os.lstat(at).st_mode & stat.S_ISVTX and not _trusted(info.st_uid):
-                return f"the symbolic link {entry} belongs to {_who(info.st_uid)}: remove it"
+                return f"the symbolic link {entry} belongs to {who(info.st_uid)}: remove it"
             target = os.readlink(entry)
             if target.startswith("/"):
                 at, closed = Path("/"), False
@@ -86,7 +86,7 @@ def _names(path: str) -> list[str]:
 def _why(path: Path, info: os.stat_result, closed: bool = False) -> str:
     if not _trusted(info.st_uid):
         return (
-            f"{path} belongs to {_who(info.st_uid)}, who could exchange what is in it. It has to be "
+            f"{path} belongs to {who(info.st_uid)}, who could exchange what is in it. It has to be "
             "yours or root's"
         )
     if closed or info.st_mode & stat.S_ISVTX:
@@ -147,7 +147,8 @@ def _has_acl(path: Path) -> bool:
         return False
 
 
-def _who(uid: int) -> str:
+def who(uid: int) -> str:
+    """A user for an error message."""
     name = _name(uid)
     return f"uid {uid}" if name == str(uid) else f"uid {uid} ({name})"
 

@@ -52,6 +52,8 @@ export const koreanReasons: Readonly<Record<string, string>> = {
   RunnerGone: '컴퓨터가 다시 시작되었거나 세션을 관리하던 프로그램이 종료되었습니다.',
   NothingFree:
     '노드에 남은 디스플레이나 포트가 없습니다. 나중에 또는 다른 노드에서 다시 시작하세요.',
+  DisplaysTaken:
+    'X 서버가 시작되기 직전에 노드의 다른 사용자가 디스플레이를 차지했습니다. 다른 노드에서 다시 시작하고, 반복되면 관리자에게 알려 주세요. 누구인지는 agent 로그에 있습니다.',
   COMPLETED: '작업이 끝났습니다.',
   NodeStarts: 'Slurm이 먼저 노드를 켜고 있습니다. 몇 분 걸립니다.',
   NodePrepares: '노드에서 작업을 준비하고 있습니다.',

@@ -25,10 +25,20 @@ from .screen import (
 )
 
 _START_SECONDS = 60.0
+_LAST_LINES = 5
+
+
+# What an X server says where a name of its display is somebody else's (xserver, os/connection.c and
+# os/utils.c).
+_TAKEN = ("listening sockets", "already active for display", "server lock file")
 
 
 class XServerFailed(Exception):
-    """It did not start, or somebody else sits on its socket."""
+    """It did not start."""
+
+
+class DisplayTaken(XServerFailed):
+    """Somebody else has the display, or one of its names."""
 
 
 def write_xauthority(path: Path, display: int) -> bytes:
@@ -91,7 +101,7 @@ class XServer:
 
         Raises
         ------
-        XServerFailed
+        XServerFailed, DisplayTaken
         """
         if why := unsafe_sockets():
             raise XServerFailed(why)
@@ -108,7 +118,10 @@ class XServer:
         deadline = loop.time() + _START_SECONDS
         while loop.time() < deadline:
             if not self.child.running:
-                raise XServerFailed(f"The X server ended at once: {self.child.last_words()}")
+                words = self.child.last_words(_LAST_LINES)
+                taken = any(said in words for said in _TAKEN)
+                failure = DisplayTaken if taken else XServerFailed
+                raise failure(f"The X server ended at once: {words}")
             if await asyncio.to_thread(self._answers):
                 return
             await asyncio.sleep(0.05)
@@ -140,9 +153,9 @@ class XServer:
                 if not self._on(address):  # it answers, so it has opened all that it opens
                     self._held.enter_context(held(address))
         except (StrangerThere, PermissionError) as e:
-            raise XServerFailed(f"Somebody else is in the X server's place: {e}.") from e
+            raise DisplayTaken(f"Somebody else is in the X server's place: {e}.") from e
         except AddressTaken as e:
-            raise XServerFailed(f"Somebody else has taken the X server's socket: {e}.") from e
+            raise DisplayTaken(f"Somebody else has taken the X server's socket: {e}.") from e
         except OSError:  # not yet, or just gone: both show soon
             return False
         return True

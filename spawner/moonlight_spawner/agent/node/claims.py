@@ -6,10 +6,12 @@ dies, and it lives in the same network namespace as the ports it stands for.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import random
 import socket
+import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -96,10 +98,33 @@ def _claims(kind: str, numbers: range) -> Iterator[Claim]:
         yield Claim(number, lock)
 
 
+def holders(display: int) -> set[int]:
+    """Whose the X server's names of this display are, as far as the kernel tells; user ids.
+
+    An abstract name that is bound and not listened at has an owner whom it does not tell.
+    """
+    lock, path = _files(display)
+    found = set()
+    for file in (lock, path):
+        with contextlib.suppress(OSError):
+            found.add(os.lstat(file).st_uid)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe, contextlib.suppress(OSError):
+        probe.setblocking(False)
+        probe.connect(f"\0{path}")
+        peer = probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+        found.add(struct.unpack("3i", peer)[1])
+    return found
+
+
+def _files(display: int) -> tuple[str, str]:
+    """Lock and socket."""
+    return f"/tmp/.X{display}-lock", f"/tmp/.X11-unix/X{display}"
+
+
 def _x_server_on(display: int) -> bool:
     """Whether a lock file or a socket of an X server stands for this display."""
-    path = f"/tmp/.X11-unix/X{display}"
-    if os.path.lexists(f"/tmp/.X{display}-lock") or os.path.lexists(path):
+    lock, path = _files(display)
+    if os.path.lexists(lock) or os.path.lexists(path):
         return True
     probe = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:

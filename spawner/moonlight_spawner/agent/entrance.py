@@ -1,0 +1,91 @@
+"""The way in to a session: its gateway on the node, and what that asks of the session itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..model.files import read_shared
+from ..model.records import AgentStatus, Spec
+from ..model.session import Gateway as Address
+from ..relay.headers import Headers
+from ..relay.upstream import Target
+from .display.clipboard import Clipboard
+from .display.screen import Screen
+from .gateway import Gateway
+from .gateway.door import Door
+from .hosts import Host
+from .node.addresses import listen_and_announce
+from .node.certificate import make_certificate
+
+
+class Entrance:
+    """Opened once the streaming host gives pictures.
+
+    Parameters
+    ----------
+    look
+        Called when somebody comes while the host is away.
+    """
+
+    def __init__(self, spec: Spec, host: Host, screen: Screen, look: Callable[[], None]):
+        self._spec = spec
+        self._host = host
+        self._look = look
+        self._clipboard = Clipboard(screen, spec.clipboard)
+        self._gateway: Gateway | None = None
+
+    async def open(self, directory: Path, runtime: Path, status: AgentStatus) -> None:
+        """Listen, and put into ``status`` where, with which certificate, and what is allowed there.
+
+        Raises
+        ------
+        OSError
+        NoSuchAddress
+        """
+        spec = self._spec
+        token = (read_shared(directory / "token") or b"").decode().strip()
+        tls, certificate = make_certificate(runtime, spec.session_id)
+        address, hosts = listen_and_announce(spec.gateway_address)
+        self._gateway = Gateway(
+            Door(token, spec.session_id),
+            self._target,
+            tls,
+            spec.gateway_plain_http,
+            self._host.signaling_path,
+            self,
+        )
+        await self._gateway.start(address)
+        status.clipboard = spec.clipboard
+        status.files = self._host.files
+        status.gateway = Address(hosts=hosts, port=self._gateway.port, certificate=certificate)
+
+    async def stop(self) -> None:
+        """Close the port and every connection."""
+        self._clipboard.stop()
+        if self._gateway:
+            await self._gateway.stop()
+
+    def _target(self) -> Target | None:
+        if not all(child.running for child in self._host.children):
+            self._look()
+            return None
+        return self._host.target()
+
+    # What the gateway asks (gateway.server.Local).
+
+    @property
+    def absence(self) -> str:
+        return self._host.absence
+
+    def refusal(self, method: str, path: str, websocket: bool) -> str:
+        return self._host.refusal(method, path, websocket)
+
+    def answer(self, path: str) -> tuple[int, Headers, bytes] | None:
+        return self._host.answer(path)
+
+    async def control(self, method: str, path: str, body: Any) -> tuple[int, Any]:
+        if path == "/clipboard":
+            return await self._clipboard.control(method, body)
+        return await self._host.control(method, path, body)
