@@ -209,6 +209,16 @@ def test_a_host_that_says_nothing_is_named_with_what_happened(
     run(work)
 
 
+def test_a_certificate_names_its_node_for_portals_that_compare_names(tmp_path: Path) -> None:
+    names = ["n1", "n1.example.org", "10.1.2.3", "fd00::1", "fe80::1%eth0", "노드"]
+    _, pem = make_certificate(tmp_path, "ml-a", names)
+    read = x509.load_pem_x509_certificate(pem.encode())
+    found = read.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert found.get_values_for_type(x509.DNSName) == ["n1", "n1.example.org"]
+    addresses = [str(address) for address in found.get_values_for_type(x509.IPAddress)]
+    assert addresses == ["10.1.2.3", "fd00::1", "fe80::1"]
+
+
 def test_every_session_has_a_certificate_of_its_own_and_leaves_no_key(tmp_path: Path) -> None:
     prints = set()
     for _ in range(3):

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import httpx
 import psutil
 import pytest
 
 from tests.standins.client import Client, Identity, PairingFailed
 from tests.support.cli import UserCli
 from tests.support.gateway import SessionGateway
-from tests.support.waiting import PATIENCE, wait_until
+from tests.support.waiting import PATIENCE, wait_for, wait_until
 
 NATIVE = {"MOONLIGHT_HPC_NATIVE_CLIENTS": "true"}
 
@@ -39,6 +43,18 @@ def pair(gateway: SessionGateway, client: Client, typed: str) -> tuple[int, dict
     asking.join(PATIENCE)
     assert isinstance(outcome[0], str if typed == "1234" else PairingFailed)
     return said[0]
+
+
+DOCUMENT = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Accept": "text/html"}
+
+
+@contextmanager
+def owner(gateway: SessionGateway) -> Iterator[httpx.Client]:
+    """His browser, logged in by a form of a portal's card that leads to the pairing page."""
+    with httpx.Client(base_url=gateway.url, verify=False, timeout=PATIENCE) as browser:
+        answer = browser.post("/login", data={"token": gateway.token, "to": "native"})
+        assert (answer.status_code, answer.headers["location"]) == (303, "./native")
+        yield browser
 
 
 @pytest.fixture
@@ -124,10 +140,51 @@ def test_a_pin_is_four_digits_and_somebody_has_to_wait_for_it(
     assert (status, answer["code"]) == (409, "no_client_waits")
 
 
+def test_a_pin_is_typed_into_the_gateways_own_page_and_into_no_other(
+    native: tuple[SessionGateway, dict[str, Any]],
+) -> None:
+    gateway, where = native
+    assert httpx.get(f"{gateway.url}/native", verify=False, headers=DOCUMENT).status_code == 401
+    with owner(gateway) as browser:
+        # Other users' pages behind the same portal are sent with his cookie: they get nothing.
+        for refused in (
+            browser.get("/native"),
+            browser.get("/native", headers={**DOCUMENT, "Sec-Fetch-Dest": "iframe"}),
+            browser.get("/native", headers={"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}),
+            browser.post("/native", data={"pin": "1234", "name": "theirs"}),
+            browser.post("/native", data={"pin": "1234", "name": "theirs", "page": "guess"}),
+            browser.get("/native", headers={**DOCUMENT, "Origin": "https://evil.example.org"}),
+        ):
+            assert refused.status_code == 403 and "form" not in refused.text
+        page = browser.get("/native", headers=DOCUMENT)
+        assert page.status_code == 200 and page.headers["cache-control"] == "no-store"
+        assert f"{where['address']}, port {where['port']}" in page.text
+        [token] = re.findall(r'name="page" value="([^"]+)"', page.text)
+        assert (
+            "페어링" in browser.get("/native", headers={**DOCUMENT, "Accept-Language": "ko"}).text
+        )
+        wrong = browser.post("/native", data={"page": token, "pin": "<b>", "name": "x"})
+        assert wrong.status_code == 400 and "the four digits" in wrong.text
+
+        client = Client(where["address"], where["port"], Identity.new())
+        asking = threading.Thread(target=client.pair, args=("1234",), daemon=True)
+        asking.start()
+        data = {"page": token, "pin": "1234", "name": "Laptop (mine)"}
+        paired = wait_for(
+            lambda: (got := browser.post("/native", data=data)).status_code != 409 and got
+        )
+        asking.join(PATIENCE)
+        assert paired.status_code == 200 and "Paired: Laptop (mine)." in paired.text
+    assert [c["name"] for c in gateway.json("/control/native")[1]["clients"]] == ["Laptop (mine)"]
+
+
 def test_a_site_without_native_clients_has_no_panel_and_stays_on_loopback(alice: UserCli) -> None:
     session = alice.wait(alice.create()["session_id"], "running")
     gateway = SessionGateway(alice, session)
     assert gateway.json("/control/native")[0] == 404
+    with owner(gateway) as browser:
+        page = browser.get("/native", headers=DOCUMENT)
+        assert page.status_code == 404 and "This site takes no native clients" in page.text
     ports = {session["sunshine_port"] + offset for offset in (-5, 0, 1, 21, 15)}
     listening = [c.laddr for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN]
     found = {address.ip for address in listening if address.port in ports}

@@ -41,6 +41,10 @@ class SessionGateway:
         self._tls = ssl.create_default_context(cadata=status["gateway"]["certificate"])
         self._tls.check_hostname = False
 
+    @property
+    def url(self) -> str:
+        return f"https://127.0.0.1:{self._port}"
+
     def request(
         self, path: str, method: str = "GET", body: Any = None, token: bool = True
     ) -> tuple[int, dict[str, str], bytes]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import math
 import os
+import re
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -214,6 +215,9 @@ def test_both_ways_write_the_same_records(tmp_path: Path, monkeypatch: pytest.Mo
         assert start is not None and "moonlight_spawner agent" in start.script.read_text()
         files = {path.name for path in manager.store.directory(session_id).iterdir()}
         assert {"facts.json", "job.json", "spec.json", "token", "job.sh"} <= files
+        # As it is in YAML without quotes, behind which Open OnDemand's job script puts it.
+        token = (manager.store.directory(session_id) / "token").read_text()
+        assert re.fullmatch("[a-z][A-Za-z0-9_-]{43}", token)
         facts = manager.store.get(user, session_id, "facts", Facts)
         known = manager.store.get(user, session_id, "job", Job)
         assert facts and known

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -46,8 +47,9 @@ class Entrance:
         """
         spec = self._spec
         token = (read_shared(directory / "token") or b"").decode().strip()
-        tls, certificate = make_certificate(runtime, spec.session_id)
         address, hosts = listen_and_announce(spec.gateway_address)
+        names = list(dict.fromkeys([os.uname().nodename, *hosts]))
+        tls, certificate = make_certificate(runtime, spec.session_id, names)
         self._gateway = Gateway(
             Door(token, spec.session_id),
             self._target,

@@ -130,6 +130,31 @@ _PAGES: dict[str, tuple[bool, dict[str, tuple[str, str]]]] = {
             ),
         },
     ),
+    "pairing": (
+        False,
+        {
+            "en": (
+                "Pair a Moonlight client",
+                "Add this desktop in your Moonlight client by its address and choose it there. Then "
+                "type the PIN that the client shows.",
+            ),
+            "ko": (
+                "Moonlight 클라이언트 페어링",
+                "Moonlight 클라이언트에서 주소로 이 데스크톱을 추가하고 선택하십시오. 그다음 "
+                "클라이언트에 표시된 PIN을 입력하십시오.",
+            ),
+        },
+    ),
+    "pairing_off": (
+        False,
+        {
+            "en": ("No native client can be paired here", "Open the desktop in the browser."),
+            "ko": (
+                "여기에서는 네이티브 클라이언트를 페어링할 수 없습니다",
+                "브라우저에서 데스크톱을 여십시오.",
+            ),
+        },
+    ),
     "node_away": (
         True,
         {
@@ -185,9 +210,14 @@ p {{ color: #c3c9dd }} a {{ color: #9db8ff }}
 
 
 def html(
-    name: str, language: str = "", detail: str = "", link: tuple[str, str] | None = None
+    name: str,
+    language: str = "",
+    detail: str = "",
+    link: tuple[str, str] | None = None,
+    form: str = "",
 ) -> bytes:
-    """A page as HTML. ``detail`` is one more sentence; ``link`` is an address and its text."""
+    """A page as HTML. ``detail`` is one more sentence; ``link`` is an address and its text; ``form``
+    is HTML of our own, taken as it is."""
     again, lang, title, text = _choose(name, language)
     extra = f"<p>{_html.escape(detail)}</p>" if detail else ""
     if link:
@@ -199,7 +229,7 @@ def html(
         language=lang,
         title=_html.escape(title),
         text=_html.escape(text),
-        detail=extra,
+        detail=extra + form,
         refresh='<meta http-equiv="refresh" content="3">' if again else "",
     )
     return page.encode()
@@ -214,5 +244,10 @@ def json_error(name: str, language: str = "", detail: str = "") -> bytes:
 
 def _choose(name: str, language: str) -> tuple[bool, str, str, str]:
     again, texts = _PAGES[name]
-    lang = "ko" if language.strip().lower().startswith("ko") else "en"
+    lang = spoken(language)
     return (again, lang, *texts[lang])
+
+
+def spoken(accepted: str) -> str:
+    """``en`` or ``ko``, by a browser's Accept-Language."""
+    return "ko" if accepted.strip().lower().startswith("ko") else "en"

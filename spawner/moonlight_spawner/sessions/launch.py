@@ -101,7 +101,7 @@ class Launcher:
             environment=list(site.job_environment),
         )
         write_private(directory / "spec.json", spec.model_dump_json())
-        write_private(directory / "token", secrets.token_urlsafe(32))
+        write_private(directory / "token", new_token())
         return JobRequest(
             name=session_id,
             script=job_script(site, session_id, directory),
@@ -296,3 +296,9 @@ def sunshine_options(site: MoonlightSite, facts: Facts) -> SunshineOptions:
     username, credential = turn_credentials(secret, facts.session_id, seconds)
     update = {"turn_username": username, "turn_credential": credential}
     return options.model_copy(update={**update, "turn_uris": list(site.turn_uris)})
+
+
+def new_token() -> str:
+    """A session's secret, 256 bits. It begins with a letter: Open OnDemand's job script writes it into
+    YAML without quotes, where a word of another look is a number, a date or a list."""
+    return "t" + secrets.token_urlsafe(32)

@@ -77,7 +77,10 @@ class Door:
 
     def has_page(self, request: Request) -> bool:
         """Whether the session's own page sent this."""
-        return _same(gate.token_of(request), self.page)
+        return self.is_page_token(gate.token_of(request))
+
+    def is_page_token(self, shown: str) -> bool:
+        return _same(shown, self.page)
 
     def login(self, body: bytes, peer: str) -> int:
         """HTTP status for a login form: 303 if the token is right, else 403 or 429."""

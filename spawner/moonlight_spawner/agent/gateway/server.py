@@ -22,6 +22,7 @@ from ...relay.incoming import Incoming, Request
 from ...relay.replies import NO_STORE, reply_page, without_prefix
 from ...relay.upstream import Target, UpstreamError
 from ...relay.wire import Wire, WireClosed
+from . import pairing
 from .door import MAX_LOGIN_BYTES, Door
 from .listener import Listener
 from .strangers import Visitor
@@ -158,6 +159,8 @@ class Gateway:
         elif request.path == gate.SCRIPT:
             headers = [(b"content-type", b"text/javascript"), *NO_STORE]
             await incoming.answer(200, headers, gate.script())
+        elif request.path == pairing.PATH and self._host and not bearer:
+            await self._pairing(incoming, request, self._host)
         elif not bearer and gate.refuses(request) and not self._door.has_page(request):
             await reply_page(incoming, request, 403, "page_needed")
         elif request.path.startswith("/control/"):
@@ -195,7 +198,25 @@ class Gateway:
         secure = secure or h.get(request.headers, b"x-forwarded-proto") == "https"
         cookie = self._door.set_cookie(secure)
         # Relative: the gateway cannot know under which path the browser sees it.
-        await incoming.answer(303, [(b"location", b"./"), (b"set-cookie", cookie), *NO_STORE])
+        wanted = pairing.fields_of(body).get("to") == "native"
+        where = b"." + pairing.PATH.encode() if wanted else b"./"
+        await incoming.answer(303, [(b"location", where), (b"set-cookie", cookie), *NO_STORE])
+
+    async def _pairing(self, incoming: Incoming, request: Request, host: Local) -> None:
+        """Of the session's owner alone: a page of another user has the cookie too."""
+        outcome = None
+        if request.method == "POST":
+            fields = pairing.fields_of(await incoming.short_body(pairing.MAX_FORM_BYTES) or b"")
+            if self._door.is_page_token(fields.get("page", "")):
+                outcome = await pairing.pair(host.control, fields)
+        if not (outcome or gate.is_page(request)):
+            await reply_page(incoming, request, 403, "page_needed")
+            return
+        language = h.get(request.headers, b"accept-language")
+        status, page = await pairing.page(host.control, self._door.page, language, outcome)
+        await incoming.answer(
+            status, [(b"content-type", b"text/html; charset=utf-8"), *NO_STORE], page
+        )
 
     async def _control(self, incoming: Incoming, request: Request) -> None:
         """The host's own API. For the portal alone: a page of the desktop has the cookie too."""
