@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 WORKERS ?= 2
 
 SOURCES := $(shell find spawner jupyter_extension/moonlight_jupyter jupyter_extension/jupyter-config \
-  image_defs deploy -type f -not -path '*/__pycache__/*' -not -path '*/static/*' -not -path '*/labextension/*')
+  image_defs deploy ood_app -type f -not -path '*/__pycache__/*' -not -path '*/static/*' -not -path '*/labextension/*')
 
 .DEFAULT_GOAL := help
 

@@ -12,7 +12,7 @@ from tests.support.lab import Lab
 from tests.support.waiting import wait_until
 
 # XFCE's wallpaper and panel have thousands of colours; a black page with a line of text has few.
-_DESKTOP_COLOURS = 200
+DESKTOP_COLOURS = 200
 
 # A terminal covers a quarter of the desktop.
 _WINDOW = 0.1
@@ -80,7 +80,7 @@ def wait_for_desktop(page: Page) -> bytes:
 
     def desktop() -> bool:
         seen[0] = page.screenshot()
-        return colours(seen[0]) > _DESKTOP_COLOURS
+        return colours(seen[0]) > DESKTOP_COLOURS
 
     assert wait_until(desktop, interval=0.2), f"no desktop is seen; {keep(page, 'failed')!r}"
     return seen[0]

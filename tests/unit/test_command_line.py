@@ -102,6 +102,22 @@ def test_a_wrong_setting_is_one_line(tmp_path: Path) -> None:
     assert "fps is 5" in done.stderr and "10 to 120" in done.stderr
 
 
+def test_all_that_is_known_of_a_desktop_is_told_with_its_logs(
+    tmp_path: Path, resources: Resources
+) -> None:
+    sessions = tmp_path / "sessions"
+    session_id = put_session(sessions, resources)
+    (FileStore(sessions).directory(session_id) / "agent.log").write_text("one\ntwo\n")
+    done = run(
+        sessions, "session", "show", session_id, "--json", "--logs", "4", MOONLIGHT_HPC_LOGS_DIR=""
+    )
+    told = json.loads(done.stdout)
+    assert (told["session_id"], told["logs"]["agent"]) == (session_id, "two\n")
+    assert "logs" not in json.loads(run(sessions, "session", "show", session_id, "--json").stdout)
+    gone = run(sessions, "session", "show", "ml-nobody-abcdefghij", "--json")
+    assert gone.returncode == 1 and json.loads(gone.stdout)["error"]["code"] == "not_found"
+
+
 # Says that it is ending, waits until somebody has looked at that, and says how it ended.
 ENDING = """#!/bin/sh
 cd "$1" || exit 9

@@ -21,7 +21,8 @@ _KNOWS = {
     "doctor": {"agent", "model", "processes", "scheduler", "site", "store"},
     # Doors. The agent has its only entry among the commands.
     "proxied": {"model", "relay", "sessions", "site"},
-    "cli": {"agent", "doctor", "image_build", "model", "proxied", "sessions", "site"},
+    "ood": {"doctor", "model", "relay", "sessions", "site"},
+    "cli": {"agent", "doctor", "image_build", "model", "ood", "proxied", "sessions", "site"},
 }
 
 

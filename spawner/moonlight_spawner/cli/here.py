@@ -13,10 +13,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..model.errors import FieldError, InvalidRequest, MoonlightError, NotInJob, shorten
+from ..model.errors import FieldError, InvalidRequest, NotInJob, shorten
 from ..model.session import Session, State, Way, job_named
 from ..sessions.inside import become, find_job, go_to_its_node, on_its_node
 from ..sessions.manager import SessionManager
+from .command import as_json
 
 _MAX_REQUEST_BYTES = 64 * 1024
 _LOOK_SECONDS = 0.5
@@ -132,11 +133,3 @@ def _request(source: str | None) -> Any:
 
 def _wrong(message: str) -> InvalidRequest:
     return InvalidRequest([FieldError("request", None, message)])
-
-
-def as_json(error: MoonlightError) -> dict[str, Any]:
-    """In the form of the REST API's errors."""
-    body: dict[str, Any] = {"code": error.code}
-    if isinstance(error, InvalidRequest):
-        body["fields"] = [vars(field) for field in error.fields]
-    return {"message": error.message, "error": body}

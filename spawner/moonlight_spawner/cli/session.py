@@ -10,7 +10,7 @@ from typing import Any
 
 from ..model.session import Session, State, Way
 from ..sessions.manager import SessionManager
-from .command import add_command
+from .command import add_command, as_json
 
 _SYMBOLS = {"waiting": "·", "running": "…", "done": "✓", "failed": "✗"}
 
@@ -46,6 +46,13 @@ def add_commands(groups: Any) -> None:
     commands.choices["logs"].add_argument("--tail", type=int, default=65536, metavar="BYTES")
     commands.choices["logs"].add_argument("--log", help="only this one")
 
+    show = add_command(commands, "show", _show, "tell all that is known of a desktop")
+    show.set_defaults(error_as_json=as_json)
+    show.add_argument("session", metavar="SESSION")
+    show.add_argument(
+        "--logs", type=int, default=0, metavar="BYTES", help="with the ends of its logs (JSON)"
+    )
+
 
 async def _create(manager: SessionManager, user: str, options: argparse.Namespace) -> int:
     fields = ["image", "hours", "cpus", "memory_gb", "gpus", "resolution", "fps", "host"]
@@ -69,6 +76,19 @@ async def _list(manager: SessionManager, user: str, options: argparse.Namespace)
         print("No sessions. Start one with: moonlight-hpc session create")
     for session in sessions if not options.json else ():
         print(_line(session))
+    return 0
+
+
+async def _show(manager: SessionManager, user: str, options: argparse.Namespace) -> int:
+    session = await manager.get(user, options.session)
+    if not options.json:
+        _print(options, session)
+        return 0
+    told = json.loads(session.model_dump_json())
+    if options.logs > 0:
+        logs = await manager.logs(user, session.session_id, options.logs)
+        told["logs"] = {log.name: log.text for log in logs}
+    print(json.dumps(told, indent=2))
     return 0
 
 
