@@ -27,7 +27,8 @@ from moonlight_spawner.site.options import MoonlightSite
 from moonlight_spawner.store import FileStore
 from traitlets.config import Config
 
-from tests.support.waiting import GRACE, PATIENCE
+from tests.cluster.processes import Process
+from tests.support.waiting import GRACE, PATIENCE, wait_until
 
 T = TypeVar("T")
 
@@ -87,26 +88,20 @@ def stop_all(sessions_dir: Path) -> None:
     directories = list(sessions_dir.glob("*/ml-*"))
     runners = [process for d in directories if (process := _runner(d))]
     for runner in runners:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            runner.send_signal(signal.SIGTERM)
-    _, alive = psutil.wait_procs(runners, timeout=GRACE)
-    for runner in alive:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            runner.kill()
+        runner.signal(signal.SIGTERM)
+    # Not until its number is free again: whoever is process 1 here may take seconds to collect it.
+    wait_until(lambda: not any(runner.alive() for runner in runners), GRACE)
+    for runner in runners:
+        runner.signal(signal.SIGKILL)
     for directory in directories:
         shutil.rmtree(directory, ignore_errors=True)
     for root in {directory.parent for directory in directories}:
         shutil.rmtree(queue_directory(root))
 
 
-def _runner(directory: Path) -> psutil.Process | None:
+def _runner(directory: Path) -> Process | None:
     job = read_job(directory)
-    if job is None:
-        return None
-    with contextlib.suppress(psutil.NoSuchProcess):
-        if job.alive():
-            return psutil.Process(job.pid)
-    return None
+    return Process(job.pid, str(job.ticks)) if job and job.alive() else None
 
 
 def current_user() -> str:
