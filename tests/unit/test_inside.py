@@ -11,6 +11,7 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
+import moonlight_spawner.agent.deadline
 import pytest
 from moonlight_spawner.agent.deadline import Deadline
 from moonlight_spawner.agent.ending import why_told
@@ -31,7 +32,7 @@ from moonlight_spawner.sessions.launch import Launcher
 from moonlight_spawner.sessions.manager import SessionManager
 from moonlight_spawner.site.options import MoonlightSite
 
-from tests.support.waiting import wait_for
+from tests.support.waiting import PATIENCE, wait_for
 
 STEP = {
     "SLURM_JOB_ID": "7",
@@ -289,6 +290,22 @@ def test_the_agent_keeps_the_jobs_time_and_not_the_hours_that_were_asked_for(
     assert status.status.ends_at == ends - END_RESERVE
     Deadline(spec, status, began, {"SLURM_JOB_END_TIME": str(END + 60)})
     assert status.status.ends_at == ends - END_RESERVE + timedelta(seconds=60)
+
+
+def test_a_slow_squeue_is_waited_for_as_long_as_there_is_time(
+    tmp_path: Path, resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job of Slurm 22.05 learns its end from nobody else, and begins late on a busy node."""
+    monkeypatch.setattr(moonlight_spawner.agent.deadline, "_ASK_SECONDS", (0.1, PATIENCE))
+    spec, status = _spec(resources, Way.JOB, "slurm"), StatusFile.new(tmp_path)
+    env = {**STEP, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    squeue(tmp_path, f"'; sleep 1; echo '{END}")
+    asyncio.run(Deadline(spec, status, now(), env)._ask())
+    assert status.status.ends_at == from_epoch(END) - END_RESERVE
+
+    squeue(tmp_path, "'; exec sleep 600; echo '")
+    over = now() - timedelta(days=1)
+    asyncio.run(asyncio.wait_for(Deadline(spec, status, over, env).passes(), PATIENCE))
 
 
 def test_a_guest_that_is_told_to_end_does_not_say_that_its_job_was_cancelled(

@@ -30,7 +30,9 @@ WARN_MINUTES = (10, 5, 1)
 UNKNOWN = (
     "How long the job runs is not known here: the desktop ends with it, maybe without a warning."
 )
-_ASK_SECONDS = 5.0
+# How long squeue may take, at least and at most; between these as long as there is time. Where jobs
+# are not told their end (Slurm 22.05) its answer is the only one, and on a busy node it is slow.
+_ASK_SECONDS = (5.0, 30.0)
 # An administrator may change the limit of a running job; a suspended one ends later.
 _ASK_AGAIN_SECONDS = (20.0, 600.0)
 _LAST_SECOND = 253402300799  # of the year 9999, the calendar's last
@@ -91,7 +93,9 @@ class Deadline:
         if self._spec.scheduler != "slurm" or not job:
             return
         argv = ["squeue", "--noheader", f"--jobs={job}", "--format=%e"]
-        said = await output_of(argv, command_environment("squeue", self._env), _ASK_SECONDS)
+        at_least, at_most = _ASK_SECONDS
+        patience = max(at_least, min(at_most, self.left))
+        said = await output_of(argv, command_environment("squeue", self._env), patience)
         if end := _epoch((said or "").strip()):
             self._tell(end)
 
