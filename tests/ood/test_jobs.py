@@ -173,6 +173,7 @@ def test_from_the_card_through_apache_to_typed_text_and_stopped_at_another_door(
         body = "<h1>My Interactive Sessions</h1>" + "".join(card.parts[p] for p in ("info", "view"))
         page.goto(portal.page("pun/sys/dashboard/sessions.html", body))
         keep(page, "11-ood-card")
+        said_of_the_image(page, dashboard)
         desktop = opened(context, page)
         assert desktop.url == f"{portal.origin}{at}/"
         addresses = []
@@ -207,6 +208,21 @@ def test_from_the_card_through_apache_to_typed_text_and_stopped_at_another_door(
         wait_for(lambda: not processes(job))
         page.goto(portal.page("pun/sys/dashboard/sessions.html", card.parts["completed"]))
         keep(page, "13-ood-completed")
+
+
+def said_of_the_image(page: Page, dashboard: OnDemand) -> None:
+    """What the form's own script does, beside the fields as Open OnDemand makes them."""
+    page.evaluate(
+        """() => document.body.insertAdjacentHTML('afterbegin',
+          `<select id="batch_connect_session_context_image">
+             <option value="a" data-description="The <b>first</b>">A</option>
+             <option value="b">B</option></select>`)"""
+    )
+    page.add_script_tag(content=(dashboard.app / "form.js").read_text())
+    note = page.locator("select + small")
+    assert note.inner_text() == "The <b>first</b>"
+    page.locator("select").select_option("b")
+    assert note.inner_text() == ""
 
 
 def opened(context: BrowserContext, page: Page) -> Page:

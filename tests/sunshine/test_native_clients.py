@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import threading
 from collections.abc import Iterator
@@ -141,9 +142,19 @@ def test_a_pin_is_four_digits_and_somebody_has_to_wait_for_it(
 
 
 def test_a_pin_is_typed_into_the_gateways_own_page_and_into_no_other(
-    native: tuple[SessionGateway, dict[str, Any]],
+    alice: UserCli, native: tuple[SessionGateway, dict[str, Any]]
 ) -> None:
     gateway, where = native
+    # What a job of Open OnDemand's is told for the card that leads there.
+    job = alice.user.home / "job"
+    job.mkdir(exist_ok=True)
+    (job / "session.json").write_text(json.dumps({"session_id": gateway.directory.name}))
+    for path in (job, job / "session.json"):
+        os.chown(path, alice.user.uid, alice.user.gid)
+    told = alice.run("ood", "wait", "--pid", str(os.getpid()), str(job))
+    port = gateway.url.rpartition(":")[2]
+    words = [port, gateway.token, gateway.directory.name, where["address"], str(where["port"])]
+    assert told.stdout.split() == words, told.stderr
     assert httpx.get(f"{gateway.url}/native", verify=False, headers=DOCUMENT).status_code == 401
     with owner(gateway) as browser:
         # Other users' pages behind the same portal are sent with his cookie: they get nothing.

@@ -8,6 +8,7 @@ the card.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +71,8 @@ async def wait_until_open(
         text = session.model_dump_json()
         if text != told:
             told = text
-            write_private(directory / "progress.json", text)
+            with contextlib.suppress(OSError):  # a full disk shall not keep a desktop from opening
+                write_private(directory / "progress.json", text)
         if not session.live:
             raise NotOpened(await _why(manager, user, session))
         why = "its gateway is not open yet"
@@ -108,6 +110,8 @@ def _read(path: Path) -> dict[str, Any]:
         said = json.loads(read_shared(path) or b"{}")
     except ValueError:
         return {}
+    except OSError as e:
+        raise NotOpened(f"{path} cannot be read: {e.strerror}.") from e
     return said if isinstance(said, dict) else {}
 
 
