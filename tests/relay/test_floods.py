@@ -6,14 +6,18 @@ What is counted is who gets in, not how fast.
 from __future__ import annotations
 
 import asyncio
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from moonlight_spawner.agent.gateway.strangers import Strangers, source
+from moonlight_spawner.agent.node.certificate import make_certificate
 from moonlight_spawner.relay.knock import knock
 from moonlight_spawner.relay.upstream import Target, UpstreamError, call
 
@@ -95,6 +99,40 @@ def test_the_portal_gets_in_through_a_flood_from_its_own_machine(
 ) -> None:
     with flood(gateway, kind):
         assert gets_in(portal(gateway), 30) == 30
+
+
+@pytest.mark.parametrize("put_out", [2, 3])
+def test_a_portal_that_is_put_out_before_its_greeting_comes_again(
+    tmp_path: Path, put_out: int
+) -> None:
+    """A gateway lets the silent go in a flood, and on a busy machine the greeting may come late."""
+    tls, certificate = make_certificate(tmp_path, "ml-alice-abcdefghij")
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
+        target = Target(
+            addresses=("127.0.0.1",),
+            port=listener.getsockname()[1],
+            certificate=certificate,
+            name=knock(b"token"),
+        )
+
+        def serve() -> None:
+            for _ in range(put_out):
+                listener.accept()[0].close()
+            if put_out < 3:
+                with tls.wrap_socket(listener.accept()[0], server_side=True) as connection:
+                    connection.recv(65536)
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+        served = pool.submit(serve)
+        try:
+            if put_out < 3:
+                assert asyncio.run(call(target, "GET", "/", [])) == (200, b"ok")
+            else:
+                with pytest.raises(UpstreamError, match="no answer"):
+                    asyncio.run(call(target, "GET", "/", []))
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)  # who still waits there is woken
+        served.result()
 
 
 def test_the_portals_greeting_opens_nothing(gateway: RunningGateway) -> None:

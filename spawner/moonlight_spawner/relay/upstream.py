@@ -15,6 +15,9 @@ from .headers import Headers
 from .wire import Wire, WireClosed
 
 CONNECT_SECONDS = 5.0
+# A gateway in a flood of silent strangers lets the oldest of them go, and who is slow to greet on a busy
+# machine may be that. Nothing has been said then.
+_TRIES = 3
 MAX_HEAD_BYTES = 64 * 1024
 MAX_ANSWER_BYTES = 1 << 20
 _LISTEN = "0A"
@@ -72,10 +75,20 @@ async def connect(target: Target) -> Wire:
 async def _open(target: Target, address: str) -> Wire:
     """A connection to one of its addresses, with the certificate that it has to show."""
     context = _pinned(target.certificate) if target.certificate else None
-    opening = asyncio.get_running_loop().create_connection(
-        Wire, address, target.port, ssl=context, server_hostname=target.name if context else None
-    )
-    _, wire = await asyncio.wait_for(opening, CONNECT_SECONDS)
+    for tries_left in reversed(range(_TRIES)):
+        opening = asyncio.get_running_loop().create_connection(
+            Wire,
+            address,
+            target.port,
+            ssl=context,
+            server_hostname=target.name if context else None,
+        )
+        try:
+            _, wire = await asyncio.wait_for(opening, CONNECT_SECONDS)
+            break
+        except ConnectionResetError:
+            if not tries_left:
+                raise
     if target.certificate and not _same(wire, target.certificate):
         wire.abort()
         raise UpstreamError("it shows another certificate than the session's own")
