@@ -57,7 +57,15 @@ def session_card(page: Page, session_id: str, status: str = "") -> Locator:
 
 
 def wait_running(page: Page, session_id: str) -> None:
-    session_card(page, session_id, "running").wait_for()
+    """Until it runs; one that has ended instead is told at once, with its reason."""
+    card = session_card(page, session_id)
+    ended = [
+        f"[data-status={status}]" for status in ("completed", "failed", "cancelled", "timeout")
+    ]
+    page.locator(
+        f"[data-session-id={session_id}]:is({','.join(['[data-status=running]', *ended])})"
+    ).wait_for()
+    assert card.get_attribute("data-status") == "running", card.inner_text()
 
 
 def _is_launch(answer: Response) -> bool:

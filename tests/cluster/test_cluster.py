@@ -119,7 +119,7 @@ class TestFaults:
         slurm.kill_slurmctld()
         assert slurm.command(["scontrol", "ping"], check=False).returncode == 1
         slurm.start_slurmctld()
-        assert slurm.job(job)["JobState"] == "RUNNING"
+        slurm.wait_job(job, "RUNNING")  # it may not have saved that it runs; its node tells it
 
     def test_a_frozen_controller_accepts_and_says_nothing(self, slurm: SlurmCluster) -> None:
         slurm.freeze_slurmctld()

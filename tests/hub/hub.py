@@ -54,9 +54,12 @@ c.Spawner.environment = {{
 
 
 class Hub:
-    """``jupyterhub`` in a directory of its own, below ``base_url``."""
+    """``jupyterhub`` in a directory of its own, below ``base_url``.
 
-    def __init__(self, directory: Path, base_url: str = "/"):
+    ``more`` is added to its configuration.
+    """
+
+    def __init__(self, directory: Path, base_url: str = "/", more: str = ""):
         self.directory = directory
         self._base_url = base_url
         self.port = free_port()
@@ -79,7 +82,7 @@ class Hub:
             password=PASSWORD,
             python=sys.executable,
         )
-        (directory / "jupyterhub_config.py").write_text(text)
+        (directory / "jupyterhub_config.py").write_text(text + more)
 
     @property
     def origin(self) -> str:
@@ -128,6 +131,15 @@ class Hub:
             with contextlib.suppress(psutil.NoSuchProcess):
                 child.kill()
         shutil.rmtree(self.directory / "homes", ignore_errors=True)
+
+    def kill(self) -> None:
+        """As a machine that fails; its proxy is ended, too."""
+        children = psutil.Process(self._process.pid).children(recursive=True)
+        self._process.kill()
+        self._process.wait()
+        for child in children:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.kill()
 
     def log(self) -> str:
         return (self.directory / "hub.log").read_text("utf-8", "replace")

@@ -22,6 +22,7 @@ _KNOWS = {
     # Doors. The agent has its only entry among the commands.
     "proxied": {"model", "relay", "sessions", "site"},
     "ood": {"doctor", "model", "relay", "sessions", "site"},
+    "hub": {"model", "scheduler", "site"},
     "cli": {"agent", "doctor", "image_build", "model", "ood", "proxied", "sessions", "site"},
 }
 

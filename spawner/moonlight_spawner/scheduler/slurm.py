@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection
 
 from ..model.errors import SchedulerRefused, SchedulerUnavailable, SubmitUnconfirmed
+from ..model.session import Resources
 from ..site.options import MoonlightSite
 from . import slurm_words as words
 from .base import JobRequest, Scheduler, Snapshot
@@ -62,28 +63,17 @@ class SlurmScheduler(Scheduler):
         ``--export=NONE``: by default sbatch hands the submitter's whole environment to the job,
         secrets included.
         """
-        site, resources = self._site, request.resources
         argv = [
             self._command("sbatch"),
             "--parsable",
             f"--job-name={request.name}",
-            f"--time={resources.minutes}",
-            "--nodes=1",
-            "--ntasks=1",
-            f"--cpus-per-task={resources.cpus}",
-            f"--mem={round(resources.memory_gb * 1024)}M",
             "--no-requeue",
             "--export=NONE",
             f"--chdir={request.directory}",
             f"--output={str(request.log).replace('%', '%%')}",
             "--open-mode=append",
         ]
-        if resources.gpus:
-            argv.append(f"--gres=gpu:{resources.gpus}")
-        # What is not set is Slurm's to choose; "--qos=" would ask for a QoS of no name.
-        named = {"partition": site.partition, "qos": site.qos, "account": site.account}
-        argv += [f"--{option}={name}" for option, name in named.items() if name]
-        return argv + list(site.sbatch_options)
+        return argv + resource_options(self._site, request.resources)
 
     async def query(self, job_ids: Collection[str]) -> Snapshot:
         return await self._queue.snapshot(job_ids)
@@ -156,3 +146,20 @@ class SlurmScheduler(Scheduler):
             r.cpus,
             r.memory_gb,
         )
+
+
+def resource_options(site: MoonlightSite, resources: Resources) -> list[str]:
+    """What sbatch is told of a job's size and place; the site's own options come last."""
+    argv = [
+        f"--time={resources.minutes}",
+        "--nodes=1",
+        "--ntasks=1",
+        f"--cpus-per-task={resources.cpus}",
+        f"--mem={round(resources.memory_gb * 1024)}M",
+    ]
+    if resources.gpus:
+        argv.append(f"--gres=gpu:{resources.gpus}")
+    # What is not set is Slurm's to choose; "--qos=" would ask for a QoS of no name.
+    named = {"partition": site.partition, "qos": site.qos, "account": site.account}
+    argv += [f"--{option}={name}" for option, name in named.items() if name]
+    return argv + list(site.sbatch_options)

@@ -12,12 +12,13 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from ..model.job import JobInfo
 from ..model.session import StaleCode, now
+from ..processes.caller import command_environment
 from .base import Doubt, Snapshot
 from .command import MOST_BYTES, CommandMissing, CommandTimeout, Result, run
 from .slurm_output import SACCT_FORMAT, SQUEUE_FORMAT, Jobs, Unreadable, parse_sacct, parse_squeue
@@ -37,7 +38,15 @@ _WANTED_SECONDS = 60.0
 
 
 class SlurmQueue:
-    """The cached answers of squeue and sacct."""
+    """The cached answers of squeue and sacct.
+
+    Parameters
+    ----------
+    whose
+        An option of squeue that says of which users; None: of all whose jobs may be seen.
+    prefix
+        By what a command becomes another user's, e.g. ``sudo -n -u alice``.
+    """
 
     def __init__(
         self,
@@ -45,9 +54,11 @@ class SlurmQueue:
         asked: Asked,
         cache_seconds: float,
         answer_seconds: float,
-        whose: str = "--me",
+        whose: str | None = "--me",
+        prefix: Sequence[str] = (),
     ):
         self._command = command
+        self._prefix = prefix
         self._asked = asked
         self._cache_seconds = cache_seconds
         self._answer_seconds = answer_seconds
@@ -168,7 +179,8 @@ class SlurmQueue:
                 return
 
     async def _ask(self, job_ids: frozenset[str]) -> None:
-        argv = ["squeue", "--noheader", self._whose, "--all", "--states=all"]
+        argv = ["squeue", "--noheader", "--all", "--states=all"]
+        argv += [self._whose] if self._whose else []
         argv.append(f"--format={SQUEUE_FORMAT}")
         argv.append(f"--jobs={','.join(sorted(job_ids))}" if job_ids else f"--name={_NO_NAME}")
         try:
@@ -248,7 +260,11 @@ class SlurmQueue:
         return result
 
     async def _run(self, argv: list[str], limit: int) -> Result:
-        return await run([self._command(argv[0]), *argv[1:]], _COMMAND_SECONDS, limit=limit)
+        command = [self._command(argv[0]), *argv[1:]]
+        if self._prefix:  # sudo hands no environment on
+            env = command_environment(argv[0], {})
+            command = [*self._prefix, "env", *(f"{k}={v}" for k, v in env.items()), *command]
+        return await run(command, _COMMAND_SECONDS, limit=limit)
 
 
 class _NoAnswer(Exception):
