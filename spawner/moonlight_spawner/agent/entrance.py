@@ -63,6 +63,11 @@ class Entrance:
         status.files = self._host.files
         status.gateway = Address(hosts=hosts, port=self._gateway.port, certificate=certificate)
 
+    async def end(self, reason: str) -> None:
+        """Tell the pages that are open how the session ended."""
+        if self._gateway:
+            await self._gateway.end(reason)
+
     async def stop(self) -> None:
         """Close the port and every connection."""
         self._clipboard.stop()

@@ -148,8 +148,13 @@ class Parts:
             self._notice.close()
         self._notice = Notice(self._x.screen, language_of(os.environ), minutes)
 
-    async def stop(self) -> None:
-        """Reverse order; what does not depend on each other ends together. Under 5 s in all."""
+    async def stop(self, reason: str) -> None:
+        """Reverse order; what does not depend on each other ends together. Under 5 s in all.
+
+        ``reason`` is what who looks at the desktop is told first.
+        """
+        if self._entrance:
+            await self._entrance.end(reason)
         if self._notice:
             self._notice.close()
         first = [part.stop() for part in (self._entrance, self._host, self._desktop) if part]

@@ -87,7 +87,7 @@ class Agent:
         finally:
             for task in (watch, told, up):
                 task.cancel()
-        await self._parts.stop()
+        await self._parts.stop(end.reason)
         self._status.end(end)
         return 1 if end.state is State.FAILED else 0
 

@@ -43,6 +43,25 @@
   };
   install(token, base.host, base.pathname);
 
+  // How the session ended takes the page's place: afterwards nobody is left there to say it.
+  const end = new URL('end', base);
+  end.protocol = end.protocol.replace('http', 'ws');
+  const listen = (pause) => {
+    const socket = new self.WebSocket(end);
+    let opened = false;
+    socket.onopen = () => {
+      opened = true;
+    };
+    socket.onmessage = ({ data }) => {
+      const page = new Blob([data], { type: 'text/html;charset=utf-8' });
+      location.replace(createObjectURL.call(URL, page));
+    };
+    socket.onclose = () => {
+      const next = opened ? 2 : Math.min(2 * pause, 60);
+      setTimeout(() => listen(next), 1000 * next);
+    };
+  };
+
   // A worker that is made of a text gets the same in front of it.
   const words = [token, base.host, base.pathname].map((word) => JSON.stringify(word)).join();
   const before = `(${install})(${words});\n`;
@@ -69,4 +88,6 @@
       }
     },
   });
+
+  listen(2);
 })();

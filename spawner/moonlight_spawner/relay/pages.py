@@ -181,8 +181,11 @@ _PAGES: dict[str, tuple[bool, dict[str, tuple[str, str]]]] = {
     "ended": (
         False,
         {
-            "en": ("This desktop has ended", "Start a new one from the Moonlight page."),
-            "ko": ("이 데스크톱은 종료되었습니다", "Moonlight 페이지에서 새로 시작하십시오."),
+            "en": (
+                "This desktop has ended",
+                "Start a new one from the page or card where you started it.",
+            ),
+            "ko": ("이 데스크톱은 종료되었습니다", "시작한 페이지나 카드에서 새로 시작하십시오."),
         },
     ),
     "unknown": (

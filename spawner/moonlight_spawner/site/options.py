@@ -218,7 +218,8 @@ class MoonlightSite(LoggingConfigurable):
     ).tag(config=True)
     gateway_plain_http = Bool(
         False,
-        help="Let the gateway speak HTTP besides HTTPS; needed behind Open OnDemand's /node proxy.",
+        help="Let the gateway speak HTTP besides HTTPS. The app for Open OnDemand sets it in its own jobs "
+        "where its `node_proxy` is `node` or `rnode`.",
     ).tag(config=True)
 
     launch_where = Enum(

@@ -22,7 +22,7 @@ from ...relay.incoming import Incoming, Request
 from ...relay.replies import NO_STORE, reply_page, without_prefix
 from ...relay.upstream import Target, UpstreamError
 from ...relay.wire import Wire, WireClosed
-from . import pairing
+from . import last_word, pairing
 from .door import MAX_LOGIN_BYTES, Door
 from .listener import Listener
 from .strangers import Visitor
@@ -86,6 +86,7 @@ class Gateway:
         self._signaling_path = signaling_path
         self._host = host
         self._listener = Listener(self._serve, door.knows)
+        self._last_word = last_word.LastWord()
         self.port = 0
 
     async def start(self, address: str) -> None:
@@ -97,6 +98,10 @@ class Gateway:
             The address is not one of this node.
         """
         self.port = self._listener.open(address)
+
+    async def end(self, reason: str) -> None:
+        """Tell the pages that are open how the session ended."""
+        await self._last_word.say(reason)
 
     async def stop(self) -> None:
         """Close the port and every connection."""
@@ -159,6 +164,11 @@ class Gateway:
         elif request.path == gate.SCRIPT:
             headers = [(b"content-type", b"text/javascript"), *NO_STORE]
             await incoming.answer(200, headers, gate.script())
+        elif request.path == last_word.PATH and self._door.has_page(request):
+            if h.is_websocket(request.headers):
+                await self._last_word.tell(incoming, request)
+                return True
+            await reply_page(incoming, request, 426, "no_websocket")
         elif request.path == pairing.PATH and self._host and not bearer:
             await self._pairing(incoming, request, self._host)
         elif not bearer and gate.refuses(request) and not self._door.has_page(request):
