@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from moonlight_spawner.agent.node.claims import BASE_OFFSET
+from moonlight_spawner.model.limits import PORT_BLOCK
 
 from tests.cluster.users import TestUser, ensure_users, remove_users, unique_names
 from tests.support.waiting import PATIENCE
 
 from .desks import LocalDesk
 from .jobs import Jobs, Make
-from .sessions import AgentSession, settings, start_agent
+from .sessions import AgentSession, Ranges, settings, start_agent
 
 Launch = Callable[..., AgentSession]
 
@@ -55,13 +59,19 @@ def launch(user: TestUser) -> Iterator[Launch]:
 
 @pytest.fixture(scope="module")
 def running(user: TestUser) -> Iterator[AgentSession]:
-    """A running session that the tests of a module look at and do not change."""
-    session = start_agent(user)
-    try:
+    """A running session that the tests of a module look at and do not change.
+
+    Each block of its ports has one that somebody else uses, which is nothing to selkies.
+    """
+    ranges = Ranges()
+    bases = range(ranges.port + BASE_OFFSET, ranges.port + PORT_BLOCK * ranges.blocks, PORT_BLOCK)
+    with contextlib.ExitStack() as others:
+        for port in bases:
+            others.enter_context(socket.create_server(("127.0.0.1", port)))
+        session = start_agent(user, env=settings(user, ranges))
+        others.callback(session.close)
         session.wait_running()
         yield session
-    finally:
-        session.close()
 
 
 @pytest.fixture

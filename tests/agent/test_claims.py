@@ -151,6 +151,33 @@ def test_a_block_with_a_foreign_port_is_passed_over(kind: int, offset: int, addr
     claim_ports(ranges.port, ranges.port + PORT_BLOCK - 1).release()
 
 
+def test_a_block_that_nobody_will_bind_is_claimed_whatever_its_ports_are_used_for() -> None:
+    ranges = Ranges(blocks=1)
+    first, last = ranges.port, ranges.port + PORT_BLOCK - 1
+    with socket.create_server(("127.0.0.1", first + BASE_OFFSET)):
+        claim = claim_ports(first, last, bound=False)
+        assert claim.number == first + BASE_OFFSET
+        with pytest.raises(NothingFree, match="room for 1 sessions, and all of them are taken"):
+            claim_ports(first, last, bound=False)
+        claim.release()
+
+
+def test_a_closed_connection_is_told_from_a_session() -> None:
+    ranges = Ranges(blocks=2)
+    first, last = ranges.port, ranges.port + 2 * PORT_BLOCK - 1
+    session = claim_ports(first, first + PORT_BLOCK - 1)
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as client:
+        client.bind(("127.0.0.1", first + PORT_BLOCK + BASE_OFFSET))
+        client.connect(server.getsockname())
+        other, _ = server.accept()
+        client.close()  # the first to close keeps its port for a minute
+        other.close()
+    with pytest.raises(NothingFree, match="1 of them are taken, and of the others each") as told:
+        claim_ports(first, last)
+    assert f"net.ipv4.ip_local_reserved_ports={first}-{last}" in str(told.value)
+    session.release()
+
+
 def test_a_foreign_port_between_sunshines_does_not_matter() -> None:
     ranges = Ranges(blocks=1)
     with socket.create_server(("127.0.0.1", ranges.port + BASE_OFFSET + 5)):

@@ -327,7 +327,8 @@ class Parts:
     def _claim_ports(self) -> int:
         """The session's block of ports; a second call gives it back and claims another one."""
         number = self._ports.number if self._ports else None
-        ports = claims.claim_ports(self._spec.port_min, self._spec.port_max, but=number)
+        bound = HOSTS[self._spec.host].binds_ports
+        ports = claims.claim_ports(self._spec.port_min, self._spec.port_max, number, bound)
         if self._ports:
             self._ports.release()
         self._ports = ports

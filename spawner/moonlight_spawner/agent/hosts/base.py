@@ -77,6 +77,8 @@ class Host(ABC):
     """A program that captures the display and serves a web client."""
 
     name: str
+    #: Whether it binds ports of the session's block, which then have to be free.
+    binds_ports = False
 
     def __init__(self, context: HostContext):
         self.context = context

@@ -58,25 +58,41 @@ def claim_display(first: int, last: int) -> Claim:
     )
 
 
-def claim_ports(first: int, last: int, but: int | None = None) -> Claim:
+def claim_ports(first: int, last: int, but: int | None = None, bound: bool = True) -> Claim:
     """Claim a block of 32 ports in ``first..last``; ``number`` is Sunshine's base port in it.
 
-    ``but`` is a base that proved to be of no use.
+    Parameters
+    ----------
+    but
+        A base that proved to be of no use.
+    bound
+        Whether its ports will be bound, and so must be free. Usual ranges are also those of the
+        node's outgoing connections, and one that is closed keeps its port for a minute more: on a
+        node with many of them no block is free.
 
     Raises
     ------
     NothingFree
     """
     starts = range(first, last - (BASE_OFFSET + WEBRTC_OFFSETS[-1]) + 1, PORT_BLOCK)
+    in_use = 0
     for claim in _claims("ports", starts):
         base = claim.number + BASE_OFFSET
-        if base != but and _ports_free(base):
+        if base != but and (not bound or _ports_free(base)):
             claim.number = base
             return claim
+        in_use += 1
         claim.release()
+    why = "all of them are taken"
+    if in_use:
+        why = (
+            f"{len(starts) - in_use} of them are taken, and of the others each has a port that some "
+            "connection or program uses, or used a minute ago (an administrator can reserve the "
+            f"range: sysctl net.ipv4.ip_local_reserved_ports={first}-{last})"
+        )
     raise NothingFree(
         f"No block of ports is free on {os.uname().nodename}: {first} to {last} has room for "
-        f"{len(starts)} sessions, and all of them are taken. Start again later or on another node."
+        f"{len(starts)} sessions, and {why}. Start again later or on another node."
     )
 
 

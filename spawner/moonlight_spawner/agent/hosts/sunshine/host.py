@@ -35,6 +35,7 @@ class SunshineHost(Host):
     """One Sunshine and one web client in the session's port block."""
 
     name = "sunshine"
+    binds_ports = True
 
     def __init__(self, context: HostContext):
         super().__init__(context)
