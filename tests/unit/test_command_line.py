@@ -141,6 +141,41 @@ def test_who_waits_for_a_desktop_that_ends_waits_for_the_reason(tmp_path: Path, 
     assert created.stdout.splitlines()[-1].endswith(f"{state}: It ended so.")
 
 
+# Is seen with its first step and then with all of them; ends when it is told to.
+STARTING = """#!/bin/sh
+cd "$1" || exit 9
+say() { echo "$1" > said; mv said status.json; }
+now=$(date -u +%FT%TZ)
+head='"started_at": "'$now'", "beat": "'$now'", "steps": [{"id": "claim", "label": "Claim", "state": "done"}'
+say '{"phase": "starting", '"$head"']}'
+rm -f seen.json
+while ! [ -e seen.json ]; do sleep 0.05; done
+say '{"phase": "running", "notes": ["It is silent."], '"$head"',
+  {"id": "gateway", "label": "Open", "state": "done"}],
+  "gateway": GATEWAY}'
+while ! [ -e stop.json ]; do sleep 0.05; done
+say '{"phase": "ended", "end": {"state": "cancelled", "code": "Stopped", "reason": "You stopped it."}}'
+"""
+
+
+def test_who_waits_for_a_desktop_is_told_every_step_and_what_is_to_be_known_of_it(
+    tmp_path: Path,
+) -> None:
+    agent = tmp_path / "agent"
+    gateway = {"hosts": ["127.0.0.1"], "port": 1, "certificate": "PEM"}
+    agent.write_text(STARTING.replace("GATEWAY", json.dumps(gateway)))
+    agent.chmod(0o755)
+    settings = {"MOONLIGHT_HPC_AGENT_COMMAND": json.dumps([str(agent)])}
+    settings["MOONLIGHT_HPC_HOST_DESKTOP"] = "always"
+    created = run(tmp_path / "sessions", "session", "create", "--wait", **settings)
+    lines = created.stdout.splitlines()
+    session_id = lines[0].split()[1]
+    run(tmp_path / "sessions", "session", "stop", "--wait", session_id, **settings)
+    assert created.returncode == 0, created.stderr
+    assert lines[-4:-1] == ["✓ Claim", "✓ Open", "It is silent."]
+    assert lines[-1].startswith(session_id) and "running" in lines[-1]
+
+
 def test_who_opens_a_desktop_that_ends_is_told_why(tmp_path: Path) -> None:
     agent = tmp_path / "agent"
     agent.write_text(ENDING.replace("STATE", "failed"))

@@ -140,26 +140,42 @@ async def _open(manager: SessionManager, user: str, options: argparse.Namespace)
 async def _wait(
     manager: SessionManager, user: str, session: Session, options: argparse.Namespace
 ) -> Session:
-    """Until it runs or has ended, telling each change. One that is being ended ends: it has a reason."""
+    """Until it runs or has ended, telling each change. One that is being ended ends: it has a reason.
+
+    The last steps are done between two looks, and with them it runs. What else is to be known of it
+    (no sound, settings that cannot be kept) is told then, too. One that runs already is not news.
+    """
     told: set[str] = set()
-    while session.live and session.status is not State.RUNNING:
-        if session.queue:
-            at_least = "at least " if session.queue.at_least else ""
-            place = f" (place {at_least}{session.queue.position})" if session.queue.position else ""
-            lines = [f"Waiting{place}: {session.queue.message}"]
-        else:
-            lines = [
-                f"{_SYMBOLS[s.state.value]} {s.label}{': ' + s.detail if s.detail else ''}"
-                for s in session.steps
-                if s.state.value in ("done", "failed")
-            ] or [session.reason]
+
+    def tell(lines: list[str]) -> None:
         for line in lines:
             if line and line not in told:
                 told.add(line)
                 _tell(options, line)
+
+    while session.live and session.status is not State.RUNNING:
+        tell(_news(session))
         await asyncio.sleep(0.5)
         session = await manager.get(user, session.session_id)
+        if session.status is State.RUNNING:
+            tell([*_steps(session), *session.notes])
     return session
+
+
+def _news(session: Session) -> list[str]:
+    if session.queue:
+        at_least = "at least " if session.queue.at_least else ""
+        place = f" (place {at_least}{session.queue.position})" if session.queue.position else ""
+        return [f"Waiting{place}: {session.queue.message}"]
+    return _steps(session) or [session.reason]
+
+
+def _steps(session: Session) -> list[str]:
+    return [
+        f"{_SYMBOLS[s.state.value]} {s.label}{': ' + s.detail if s.detail else ''}"
+        for s in session.steps
+        if s.state.value in ("done", "failed")
+    ]
 
 
 def _jupyter_servers() -> list[str]:
