@@ -33,7 +33,6 @@ c.Spawner.args = []
 c.Spawner.env_keep = []
 c.Spawner.default_url = "/moonlight/"
 c.Spawner.environment = {{{environment}}}
-c.MoonlightSpawner.batchspawner_singleuser_cmd = "{bin}/batchspawner-singleuser"
 c.MoonlightSpawner.exec_prefix = "sudo -n -E -u {{username}} env SLURM_CONF={slurm_conf}"
 c.MoonlightSpawner.node_addresses = {{"n1": "127.0.0.1", "n2": "127.0.0.1"}}
 c.MoonlightSite.cpus, c.MoonlightSite.memory_gb, c.MoonlightSite.gpus = 1, 1.0, 0

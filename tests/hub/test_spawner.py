@@ -7,17 +7,23 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import psutil
 import pytest
+from moonlight_spawner.hub import MoonlightSpawner
+from moonlight_spawner.hub.options import check, from_form
 from moonlight_spawner.hub.slurm import HubSlurm
+from moonlight_spawner.model.errors import InvalidRequest
 from moonlight_spawner.model.job import JobInfo, JobState
 from moonlight_spawner.scheduler.base import Snapshot
 from moonlight_spawner.scheduler.slurm_queue import SlurmQueue
 from moonlight_spawner.scheduler.slurm_words import Asked
+from moonlight_spawner.site.options import MoonlightSite
 from moonlight_spawner.site.settings import load_site
 from playwright.sync_api import Page
+from tornado import web
 
 from tests.browser.desktop import connect, session_card, type_command, wait_running
 from tests.cluster.fixtures import SlurmUsers
@@ -143,6 +149,9 @@ def token_is_nowhere(hub: Hub, user: HubUser, cluster: SlurmCluster, job: str) -
         token in " ".join(p.info["cmdline"] or []) for p in psutil.process_iter(["cmdline"])
     )
     logs = [*user.user.home.glob(".jupyterhub-*.log"), *user.user.home.rglob("*.log")]
+    assert all(
+        log.stat().st_mode & 0o777 == 0o600 for log in user.user.home.glob(".jupyterhub-*.log")
+    )
     assert logs and not any(token in log.read_text("utf-8", "replace") for log in logs)
 
 
@@ -196,6 +205,22 @@ def test_a_server_may_tell_the_hub_its_port_and_nothing_else(hub: Hub, alice: Hu
             assert answer.status_code == 400, body
     assert (alice.server() or {}).get("ready")
     assert alice.api("DELETE", alice.servers).status_code in (202, 204)
+
+
+def test_a_file_among_the_forms_fields_is_refused_by_name() -> None:
+    """As JupyterHub hands one on."""
+    chosen = from_form({"cpus_file": [{"filename": "x", "body": b"x"}], "cpus": ["2"]})
+    with pytest.raises(InvalidRequest, match="There is no option cpus_file"):
+        check(chosen, MoonlightSite(), [])
+
+
+@pytest.mark.parametrize("name", ["#0", "#1000", "-s"])
+def test_what_sudo_takes_for_a_number_or_an_option_is_nobodys_name(name: str) -> None:
+    """Where a site has set `req_homedir`, nobody else looks whether the account exists."""
+    user = SimpleNamespace(name=name, settings={})
+    spawner = MoonlightSpawner(user=user, req_homedir="/nowhere")
+    with pytest.raises(web.HTTPError, match="is no login name"):
+        spawner._slurm()
 
 
 def test_a_refusal_of_slurm_is_told_in_words(hub: Hub, slurm_users: SlurmUsers) -> None:

@@ -22,7 +22,7 @@ _KNOWS = {
     # Doors. The agent has its only entry among the commands.
     "proxied": {"model", "relay", "sessions", "site"},
     "ood": {"doctor", "model", "relay", "sessions", "site"},
-    "hub": {"model", "scheduler", "site"},
+    "hub": {"model", "relay", "scheduler", "site"},
     "cli": {"agent", "doctor", "image_build", "model", "ood", "proxied", "sessions", "site"},
 }
 

@@ -23,13 +23,16 @@ _NOT_OURS = {"profile"}
 _EXTRA = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.,:=@+-]{0,127}", re.ASCII)
 
 
-def from_form(data: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+def from_form(data: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
     """A form's fields, each a list of texts, as the REST API has them; numbers become numbers.
 
     What is no number stays a text, which the check then names. An empty field was left out.
     """
     found: dict[str, Any] = {}
     for name, values in data.items():
+        if values and not isinstance(values[-1], str):  # a file: no field of ours
+            found[name] = None
+            continue
         text = values[-1].strip() if values else ""
         if name == "_xsrf" or not text:
             continue

@@ -48,9 +48,9 @@ class PortHandler(APIHandler):  # type: ignore[misc]  # jupyterhub has no types
 def replace_handler() -> None:
     """Put it in the place of batchspawner's, for all spawners of this Hub."""
     handlers = apihandlers.default_handlers
+    theirs = (_PATH, batchspawner.api.BatchSpawnerAPIHandler)
+    if theirs not in [handler[:2] for handler in handlers]:
+        raise ImportError("batchspawner's handler is not where it was in 1.3; it takes anything.")
     handlers[:] = [
-        (_PATH, PortHandler)
-        if handler[:2] == (_PATH, batchspawner.api.BatchSpawnerAPIHandler)
-        else handler
-        for handler in handlers
+        (_PATH, PortHandler) if handler[:2] == theirs else handler for handler in handlers
     ]

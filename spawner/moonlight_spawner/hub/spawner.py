@@ -79,6 +79,10 @@ class MoonlightSpawner(SlurmSpawner):  # type: ignore[misc]  # batchspawner has 
     def _default_desktop_command(self) -> list[str]:
         return [sys.executable, "-I", "-m", "moonlight_spawner", "here", "--door", "hub"]
 
+    @default("batchspawner_singleuser_cmd")
+    def _default_batchspawner_singleuser_cmd(self) -> str:
+        return shlex.join([sys.executable, "-I", "-m", "moonlight_spawner.hub.server"])
+
     @default("batch_script")
     def _default_batch_script(self) -> str:
         return (Path(__file__).parent / "job.sh.j2").read_text("utf-8")
@@ -214,6 +218,8 @@ class MoonlightSpawner(SlurmSpawner):  # type: ignore[misc]  # batchspawner has 
         return resources, desktop, chosen
 
     def _slurm(self, chosen: dict[str, str] | None = None) -> HubSlurm:
+        if self.user.name.startswith(("#", "-")):  # to sudo `#0` is a number: root
+            raise _http(400, f"{self.user.name} is no login name on the cluster.")
         return HubSlurm(self.site, words_of(self.exec_prefix, **self._variables()))
 
     def _variables(self) -> dict[str, str]:
