@@ -68,6 +68,32 @@ def test_behind_a_portal_with_https_the_cookie_is_secure(gateway: RunningGateway
     assert "; Secure" in ask(gateway, head, body).header("set-cookie")
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ("Origin: https://evil.example\r\nSec-Fetch-Site: cross-site\r\n", 403),
+        ("Origin: null\r\nSec-Fetch-Site: cross-site\r\n", 403),
+        ("Origin: https://evil.example\r\n", 403),
+        ("Origin: null\r\n", 403),
+        ("Origin: https://portal\r\nSec-Fetch-Site: same-origin\r\n", 303),
+        ("Origin: null\r\nSec-Fetch-Site: same-origin\r\n", 303),  # a page without referrers
+        ("Origin: https://dashboard\r\nSec-Fetch-Site: same-site\r\n", 303),
+        ("Origin: https://portal\r\n", 303),
+    ],
+)
+def test_no_page_of_another_site_logs_anybody_in(
+    gateway: RunningGateway, headers: str, status: int
+) -> None:
+    """Its owner's token is right; what is typed then would be typed into that one's desktop."""
+    body = f"token={TOKEN}".encode()
+    head = (
+        "POST /login HTTP/1.1\r\nHost: portal\r\nX-Forwarded-Proto: https\r\n"
+        f"Content-Length: {len(body)}\r\n{headers}"
+    )
+    answer = ask(gateway, head, body)
+    assert answer.status == status and bool(answer.header("set-cookie")) == (status == 303)
+
+
 def test_wrong_guesses_are_slowed_down_and_the_right_token_still_passes(
     fresh: RunningGateway,
 ) -> None:

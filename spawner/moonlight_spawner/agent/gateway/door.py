@@ -118,6 +118,15 @@ class Door:
         }
         return is_own(origin, hosts, comes_by_https(request.headers, tls))
 
+    def from_this_site(self, request: Request, tls: bool) -> bool:
+        """Whether a login comes from a portal: a page of another site would send a token of its own
+        owner's, and have somebody type into that one's desktop.
+
+        A portal may have a host for its nodes beside the dashboard's (Fetch Metadata: same-site).
+        """
+        site = h.get(request.headers, b"sec-fetch-site")
+        return site != "cross-site" if site else self.same_origin(request, tls)
+
     def _is_token(self, value: str) -> bool:
         return _same(value, self._token.decode())
 

@@ -197,6 +197,9 @@ class Gateway:
                 incoming, request, 405 if request.method != "GET" else 401, "login_needed"
             )
             return
+        if not self._door.from_this_site(request, secure):
+            await reply_page(incoming, request, 403, "other_origin")
+            return
         body = await incoming.short_body(MAX_LOGIN_BYTES)
         if body is None:
             await reply_page(incoming, request, 413, "login_refused")
