@@ -178,7 +178,7 @@ class MoonlightDesktop
 
   # The end of what the job printed.
   def output(staged, bytes = 3000)
-    File.open(File.join(staged, "output.log"), File::RDONLY | File::NOFOLLOW) do |file|
+    File.open(File.join(staged, "output.log"), File::RDONLY | File::NOFOLLOW | File::NONBLOCK) do |file|
       return "" unless file.stat.file?
 
       file.seek([file.size - bytes, 0].max)

@@ -127,6 +127,40 @@ def test_where_it_cannot_be_put_is_said(apps: Path, config: Path) -> None:
         install(apps / "file", MoonlightSite(), portal)
 
 
+def test_nothing_is_put_where_somebody_else_could_exchange_it(
+    apps: Path, config: Path, tmp_path: Path
+) -> None:
+    """He would have root change the mode of what he puts in its place."""
+    theirs = apps / "dev"
+    theirs.mkdir()
+    os.chown(theirs, 12345, 12345)
+    with pytest.raises(NotInstalled, match=r"dev belongs to uid 12345.*he puts it himself"):
+        install(theirs / "moonlight", MoonlightSite(), read_portal(config))
+    assert not list(theirs.iterdir())
+
+
+@pytest.mark.parametrize("what", ["directory", "settings", "program", "mode"])
+def test_a_check_runs_no_program_that_somebody_else_has_named(
+    apps: Path, config: Path, what: str
+) -> None:
+    app, ran = apps / "m", apps / "ran"
+    put(app, read_portal(config))
+    program = apps / "moonlight-hpc"
+    program.write_text(f"#!/bin/sh\ntouch {ran}\n")
+    program.chmod(0o755)
+    change(app, command=str(program))
+    assert "it says ''" in found(app, read_portal(config))["program"] and ran.exists()
+    ran.unlink()
+    if what == "mode":
+        program.chmod(0o775)
+    else:
+        os.chown(
+            {"directory": app, "settings": app / "site.yml", "program": program}[what], 12345, 0
+        )
+    assert "it was not run, because" in found(app, read_portal(config))["program"]
+    assert not ran.exists()
+
+
 def test_the_command_line_installs_and_checks_and_the_form_renders(
     apps: Path, config: Path
 ) -> None:

@@ -4,6 +4,7 @@ nobody should send."""
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import stat
 import subprocess
@@ -421,6 +422,17 @@ def test_damaged_files_are_as_none(
     Path(session["staged_root"], "session.json").unlink()
     Path(session["staged_root"], "session.json").symlink_to("/etc/passwd")
     render(None, home, do="card", app=str(app), session=session)
+
+
+def test_a_log_that_is_a_pipe_keeps_no_card_waiting(
+    app: Path, home: dict[str, str], says: Callable[..., Path], tmp_path: Path
+) -> None:
+    """A job may put one there; the card is made by its user's web server, which does one thing at a time."""
+    says(images=[DESKTOP])
+    session = staged(tmp_path)
+    os.mkfifo(Path(session["staged_root"], "output.log"))
+    card = render(None, home, do="card", app=str(app), session=session)
+    assert "ended before the desktop began" in Tags(card["completed"]).words
 
 
 def test_settings_that_are_wrong_are_told_by_name(app: Path, home: dict[str, str]) -> None:

@@ -15,6 +15,7 @@ import yaml
 
 from .. import __version__
 from ..doctor import Finding
+from ..model.trust import exchangeable, who
 from ..site.options import MoonlightSite
 from ..site.request import limits
 from .install import SETTINGS, app_files
@@ -31,7 +32,7 @@ def check(directory: Path, site: MoonlightSite, portal: Portal, hosts: list[str]
     settings, about_settings = _settings(directory)
     findings.append(about_settings)
     if settings is not None:
-        findings += [_command(settings), *_limits(settings, site)]
+        findings += [_command(settings, directory), *_limits(settings, site)]
     proxy = str((settings or {}).get("node_proxy", ""))
     findings += _portal(portal, proxy, str((settings or {}).get("cluster") or ""), hosts, site)
     return findings
@@ -126,12 +127,28 @@ def _settings(directory: Path) -> tuple[dict[str, Any] | None, Finding]:
     return read, Finding("settings", True, str(path))
 
 
-def _command(settings: dict[str, Any]) -> Finding:
+def _not_ours(*files: Path) -> str:
+    """Why these may be somebody else's words, of whom none is to be run by us; empty if they are not."""
+    for file in files:
+        if why := exchangeable(file):
+            return why
+        info = file.stat()
+        if info.st_uid not in (0, os.geteuid()):
+            return f"{file} belongs to {who(info.st_uid)}"
+        if info.st_mode & (0o002 if os.geteuid() else 0o022):
+            return f"others may write to {file}"
+    return ""
+
+
+def _command(settings: dict[str, Any], directory: Path) -> Finding:
     command = str(settings["command"])
     name = f"program {command}"
     fix = "Name it in site.yml as web host and nodes have it: `which moonlight-hpc` on each."
     if not os.access(command, os.X_OK) or not Path(command).is_absolute():
         return Finding(name, False, "it is not there, or cannot be run", fix)
+    if why := _not_ours(directory / SETTINGS, Path(command)):
+        odd = "Run this as the app's owner, or as an ordinary user."
+        return Finding(name, True, f"it was not run, because {why}", odd, odd=True)
     try:
         argv = [command, "--version"]
         said = subprocess.run(argv, capture_output=True, text=True, timeout=_SECONDS).stdout

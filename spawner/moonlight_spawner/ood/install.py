@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..model.errors import MoonlightError
+from ..model.trust import exchangeable
 from ..site.images import data_file
 from ..site.options import MoonlightSite
 from ..site.request import keyboards
@@ -46,6 +47,11 @@ def install(directory: Path, site: MoonlightSite, portal: Portal) -> list[str]:
             raise NotInstalled(
                 f"{directory} is a link. Remove it, and a directory with the site's own {SETTINGS} "
                 "takes its place."
+            )
+        if why := exchangeable(directory):
+            raise NotInstalled(
+                f"Nothing is put into {directory}, because every web server runs what is there: {why}. "
+                "Into somebody's own directory he puts it himself."
             )
         if not directory.is_dir():
             directory.mkdir(mode=0o755)
