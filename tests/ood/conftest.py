@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,3 +54,12 @@ def says(tmp_path: Path, app: Path) -> Callable[..., Path]:
         return calls
 
     return make
+
+
+@pytest.fixture
+def apps() -> Iterator[Path]:
+    """Where apps are: every user may read it, as pytest's own directories are not."""
+    directory = Path(tempfile.mkdtemp(prefix="mlt-apps-", dir="/var/tmp"))
+    directory.chmod(0o755)
+    yield directory
+    shutil.rmtree(directory)

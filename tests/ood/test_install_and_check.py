@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -35,17 +34,6 @@ def config(tmp_path: Path) -> Path:
     cluster = {"v2": {"metadata": {"title": "Lab"}, "job": {"adapter": "slurm"}}}
     (directory / "clusters.d" / "lab.yml").write_text(yaml.safe_dump(cluster))
     return directory
-
-
-@pytest.fixture
-def apps() -> Iterator[Path]:
-    """Where apps are: every user may read it, as pytest's own directories are not."""
-    import tempfile
-
-    directory = Path(tempfile.mkdtemp(prefix="mlt-apps-", dir="/var/tmp"))
-    directory.chmod(0o755)
-    yield directory
-    shutil.rmtree(directory)
 
 
 def put(directory: Path, portal: Portal, **settings: object) -> list[str]:
@@ -159,6 +147,8 @@ def test_a_check_runs_no_program_that_somebody_else_has_named(
         )
     assert "it was not run, because" in found(app, read_portal(config))["program"]
     assert not ran.exists()
+    change(app, command=str(command()))  # the one that asks
+    assert found(app, read_portal(config))["program"] == "✓"
 
 
 def test_the_command_line_installs_and_checks_and_the_form_renders(

@@ -51,10 +51,9 @@ def cli(slurm: SlurmCluster, slurm_users: SlurmUsers) -> Iterator[UserCli]:
 
 
 @pytest.fixture
-def dashboard(slurm: SlurmCluster, cli: UserCli) -> OnDemand:
+def dashboard(slurm: SlurmCluster, cli: UserCli, apps: Path) -> OnDemand:
     """Hers, with the app as root has installed it."""
-    app = cli.user.home / "apps" / "moonlight"
-    app.parent.mkdir(exist_ok=True)
+    app = apps / "moonlight"
     install(app, MoonlightSite(), read_portal(app / "no-portal"))
     change_settings(app, command=str(command()), cluster="lab")
     change_settings(app, config=cli.env["MOONLIGHT_HPC_CONFIG"], node_proxy="secure_node")

@@ -19,6 +19,7 @@ from ..model.trust import exchangeable, who
 from ..site.options import MoonlightSite
 from ..site.request import limits
 from .install import SETTINGS, app_files
+from .install import command as own_command
 from .portal import PROXIES, Portal
 
 DIRECTORY = Path("/var/www/ood/apps/sys/moonlight")
@@ -146,7 +147,8 @@ def _command(settings: dict[str, Any], directory: Path) -> Finding:
     fix = "Name it in site.yml as web host and nodes have it: `which moonlight-hpc` on each."
     if not os.access(command, os.X_OK) or not Path(command).is_absolute():
         return Finding(name, False, "it is not there, or cannot be run", fix)
-    if why := _not_ours(directory / SETTINGS, Path(command)):
+    ourselves = Path(command).resolve() == own_command().resolve()
+    if not ourselves and (why := _not_ours(directory / SETTINGS, Path(command))):
         odd = "Run this as the app's owner, or as an ordinary user."
         return Finding(name, True, f"it was not run, because {why}", odd, odd=True)
     try:
