@@ -16,6 +16,7 @@ _MADE = {
     "logs_dir": "see right",
     "sandboxes_dir": "see right",
     "gateway_address": "see right",
+    "user_side_command": "this environment's `moonlight-hpc user-side`",
 }
 
 

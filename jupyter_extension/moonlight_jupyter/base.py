@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import math
 from http.client import responses
 from typing import Any
 
 from jupyter_server.base.handlers import APIHandler
-from moonlight_spawner.model.errors import InvalidRequest, MoonlightError, NotFound
+from moonlight_spawner.model.errors import MoonlightError, NotFound, as_json
 from moonlight_spawner.model.limits import MAX_BODY_BYTES
 from moonlight_spawner.model.session import Session
 from moonlight_spawner.sessions.manager import SessionManager
@@ -32,6 +31,10 @@ STATUS = {
     "not_in_job": 409,
     "scheduler_refused": 422,
     "scheduler_unavailable": 503,
+    "user_side_failed": 502,
+    "user_side_unavailable": 503,
+    "user_side_busy": 503,
+    "user_side_timeout": 504,
     "records_unwritable": 507,
     "unsafe_directory": 500,
 }
@@ -87,9 +90,8 @@ class JSONErrors:
         message = _MESSAGES.get(status_code) or responses.get(status_code, "Unknown error")
         if isinstance(error, MoonlightError):
             status_code = STATUS.get(error.code, 500)
-            body["code"], message = error.code, error.message
-            if isinstance(error, InvalidRequest):
-                body["fields"] = [{**vars(f), "value": _plain(f.value)} for f in error.fields]
+            described = as_json(error)
+            body, message = described["error"], described["message"]
         elif isinstance(error, HTTPError) and error.log_message and status_code == 400:
             message = error.log_message
         elif status_code == 500:
@@ -162,11 +164,6 @@ class MoonlightAPIHandler(JSONErrors, ManagerMixin, APIHandler):
             log.info("%s %s: %s", self.request.method, self.request.path, value)
         else:
             super().log_exception(typ, value, tb)
-
-
-def _plain(value: Any) -> Any:
-    """JSON has no NaN and no infinity, so a wrong value is repeated as a word."""
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 class NothingHere(MoonlightAPIHandler):

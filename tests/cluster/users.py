@@ -57,7 +57,7 @@ def unique_names(count: int) -> list[str]:
 
 
 @contextlib.contextmanager
-def _account_files() -> Iterator[None]:
+def account_files() -> Iterator[None]:
     """One change of the account files at a time: useradd does not wait for their lock."""
     with open(LOCK, "w", encoding="ascii") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -71,7 +71,7 @@ def ensure_users(names: Iterable[str], home_base: Path | None = None) -> list[Te
     parallel. Users that a killed test run left behind are removed on the way.
     """
     base = home_base or Path("/home")
-    with _account_files():
+    with account_files():
         _remove_left_over()
         for name in names:
             if not _exists(name):
@@ -81,7 +81,7 @@ def ensure_users(names: Iterable[str], home_base: Path | None = None) -> list[Te
 
 def remove_users(users: Iterable[TestUser | str]) -> None:
     """Remove users that `ensure_users` created, with their processes and homes; spare others."""
-    with _account_files():
+    with account_files():
         for user in users:
             with contextlib.suppress(KeyError):
                 entry = pwd.getpwnam(str(user))

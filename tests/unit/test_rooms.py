@@ -19,11 +19,23 @@ _KNOWS = {
     "image_build": {"model", "site"},
     # It examines what the others are made of.
     "doctor": {"agent", "model", "processes", "scheduler", "site", "store"},
+    # Many users' sessions: what each user's own side is asked.
+    "portal": {"model", "processes", "scheduler", "sessions", "site"},
     # Doors. The agent has its only entry among the commands.
     "proxied": {"model", "relay", "sessions", "site"},
     "ood": {"doctor", "model", "relay", "sessions", "site"},
     "hub": {"model", "relay", "scheduler", "site"},
-    "cli": {"agent", "doctor", "image_build", "model", "ood", "proxied", "sessions", "site"},
+    "cli": {
+        "agent",
+        "doctor",
+        "image_build",
+        "model",
+        "ood",
+        "portal",
+        "proxied",
+        "sessions",
+        "site",
+    },
 }
 
 

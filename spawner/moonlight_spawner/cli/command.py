@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from ..model.errors import InvalidRequest, MoonlightError
-
 
 def add_command(commands: Any, name: str, function: Any, text: str) -> argparse.ArgumentParser:
     """A command whose ``function`` takes ``(manager, user, options)`` and gives the exit status."""
@@ -14,11 +12,3 @@ def add_command(commands: Any, name: str, function: Any, text: str) -> argparse.
     parser.set_defaults(command=function)
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser
-
-
-def as_json(error: MoonlightError) -> dict[str, Any]:
-    """In the form of the REST API's errors."""
-    body: dict[str, Any] = {"code": error.code}
-    if isinstance(error, InvalidRequest):
-        body["fields"] = [vars(field) for field in error.fields]
-    return {"message": error.message, "error": body}

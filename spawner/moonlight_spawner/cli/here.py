@@ -13,11 +13,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..model.errors import FieldError, InvalidRequest, NotInJob, shorten
+from ..model.errors import FieldError, InvalidRequest, NotInJob, as_json, shorten
 from ..model.session import Session, State, Way, job_named
 from ..sessions.inside import become, find_job, go_to_its_node, on_its_node
 from ..sessions.manager import SessionManager
-from .command import as_json
 
 _MAX_REQUEST_BYTES = 64 * 1024
 _LOOK_SECONDS = 0.5

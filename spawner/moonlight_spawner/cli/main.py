@@ -15,7 +15,7 @@ from ..model.errors import InvalidRequest, MoonlightError
 from .terminal import prepare
 
 # In the order of the help. A command's module is loaded when the command is asked for, or the help.
-_COMMANDS = ("session", "images", "doctor", "here", "ood")
+_COMMANDS = ("session", "images", "doctor", "here", "ood", "user-side")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -79,7 +79,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     asked = arguments[0] if arguments else ""
     if asked != "--version":
         for name in (asked,) if asked in _COMMANDS else _COMMANDS:
-            import_module(f".{name}", __package__).add_commands(groups)
+            import_module(f".{name.replace('-', '_')}", __package__).add_commands(groups)
     agent = groups.add_parser("agent", help="(on a node, in the job) run a session")
     agent.add_argument("directory")
     return parser

@@ -8,9 +8,10 @@ import json
 import sys
 from typing import Any
 
+from ..model.errors import as_json
 from ..model.session import Session, State, Way
 from ..sessions.manager import SessionManager
-from .command import add_command, as_json
+from .command import add_command
 
 _SYMBOLS = {"waiting": "·", "running": "…", "done": "✓", "failed": "✗"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,6 +88,43 @@ class UnsafeDirectory(MoonlightError):
     """A directory that has to be the user's alone is not, or cannot be made."""
 
     code = "unsafe_directory"
+
+
+class UserSideUnavailable(MoonlightError):
+    """The portal's service cannot act as that user: no such account, or sudo does not let it."""
+
+    code = "user_side_unavailable"
+
+
+class UserSideBusy(MoonlightError):
+    """No request of that user could be begun in time: too many are under way."""
+
+    code = "user_side_busy"
+
+
+class UserSideTimeout(MoonlightError):
+    """The user's side was begun and did not answer in time, as with a home that hangs."""
+
+    code = "user_side_timeout"
+
+
+class UserSideFailed(MoonlightError):
+    """The user's side ended without an answer, or with one that cannot be believed."""
+
+    code = "user_side_failed"
+
+
+def as_json(error: MoonlightError) -> dict[str, Any]:
+    """In the form of the REST API's errors: ``{"message": …, "error": {"code": …, "fields": […]}}``."""
+    body: dict[str, Any] = {"code": error.code}
+    if isinstance(error, InvalidRequest):
+        body["fields"] = [{**vars(field), "value": plain(field.value)} for field in error.fields]
+    return {"message": error.message, "error": body}
+
+
+def plain(value: Any) -> Any:
+    """JSON has no NaN and no infinity, so a wrong value is repeated as a word."""
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def shorten(value: Any, limit: int = 60) -> Any:

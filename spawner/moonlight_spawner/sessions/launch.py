@@ -247,6 +247,11 @@ class Launcher:
             self._cancelled[facts.session_id] = asyncio.get_running_loop().time()
             self._keep(asyncio.ensure_future(self.cancel(facts)))
 
+    async def settle(self) -> None:
+        """Wait until no background work is left."""
+        while self._background:
+            await asyncio.gather(*self._background, return_exceptions=True)
+
     async def close(self) -> None:
         """End background work. Jobs go on."""
         for task in self._background:

@@ -19,8 +19,6 @@ from ..model.errors import (
 from ..model.files import read_shared, tail, write_private
 from ..model.records import Stop
 from ..model.session import End, Session, Way, job_named, now
-from ..relay.knock import knock
-from ..relay.upstream import Target
 from ..scheduler import Scheduler, make_scheduler
 from ..site.options import MoonlightSite
 from ..site.request import (
@@ -30,6 +28,7 @@ from ..site.request import (
 from ..store import FileStore
 from .inside import JobHere, as_the_job_has, find_job, start_beside
 from .launch import Launcher
+from .reach import Reach, gateway_target
 from .reading import SessionReader
 from .recording import Recorder
 
@@ -47,14 +46,6 @@ class Log:
     size: int
     truncated: bool
     text: str
-
-
-@dataclass(frozen=True)
-class Reach:
-    """Where a session's gateway is, with its token: never for a browser. Or how it ended."""
-
-    target: Target | None
-    end: End | None
 
 
 @dataclass(frozen=True)
@@ -281,14 +272,7 @@ class SessionManager:
         except OSError as e:
             log.error("%s cannot be reached: %s", session_id, e)
             return Reach(None, None)
-        target = Target(
-            addresses=tuple(agent.gateway.hosts),
-            port=agent.gateway.port,
-            certificate=agent.gateway.certificate,
-            headers=[(b"authorization", b"Bearer " + token)],
-            name=knock(token),
-        )
-        return Reach(target, None)
+        return Reach(gateway_target(agent.gateway, token), None)
 
     async def reap(self, user: str) -> list[str]:
         """Forget sessions that ended longer ago than the site keeps them; gives their ids."""
@@ -305,6 +289,10 @@ class SessionManager:
                 forgotten.append(session.session_id)
         return forgotten
 
+    async def settle(self) -> None:
+        """Wait for what goes on behind answers, such as a submission that Slurm has not confirmed."""
+        await self._launcher.settle()
+
     async def close(self) -> None:
         """End background work. Sessions go on."""
         await self._launcher.close()
@@ -320,4 +308,4 @@ class SessionManager:
             ) from None
 
 
-__all__ = ["Log", "MoonlightError", "SessionManager"]
+__all__ = ["Log", "MoonlightError", "Reach", "SessionManager"]

@@ -9,6 +9,7 @@ import math
 import os
 import re
 import shutil
+import sys
 from collections.abc import Mapping, Sequence
 
 from traitlets import (
@@ -229,6 +230,24 @@ class MoonlightSite(LoggingConfigurable):
         "in this job (`here`) or in a new one (`job`). `auto`: here, unless desktops get a GPU and "
         "this job has none.",
     ).tag(config=True)
+    user_side_command = List(
+        Unicode(),
+        help="For the portal: what its service runs by sudo as a user, exactly as the sudoers rule has "
+        "it. With `--config FILE` where the settings do not lie in /etc/moonlight-hpc.",
+    ).tag(config=True)
+    user_side_seconds = Float(
+        30.0,
+        min=0.5,
+        max=200.0,
+        help="For the portal: how long a user's side may take for an answer, and a request may wait to "
+        "be begun.",
+    ).tag(config=True)
+    user_sides = Int(
+        16, min=1, help="For the portal: requests to users' sides that are begun at once."
+    ).tag(config=True)
+    user_sides_each = Int(
+        4, min=1, help="For the portal: processes of one user's side at a time."
+    ).tag(config=True)
     cache_seconds = Float(3.0, min=0.1, help="How long one answer of squeue serves.").tag(
         config=True
     )
@@ -242,6 +261,10 @@ class MoonlightSite(LoggingConfigurable):
     @default("agent_command")
     def _agent_command(self) -> list[str]:
         return [*python("moonlight_spawner"), "agent"]
+
+    @default("user_side_command")
+    def _user_side_command(self) -> list[str]:
+        return [os.path.join(sys.prefix, "bin", "moonlight-hpc"), "user-side"]
 
     @default("gpus")
     def _gpus(self) -> int:
@@ -276,12 +299,22 @@ class MoonlightSite(LoggingConfigurable):
 
     @validate(
         *("hours", "memory_gb", "max_hours", "max_memory_gb"),
-        *("cache_seconds", "answer_seconds", "retention_days"),
+        *("cache_seconds", "answer_seconds", "retention_days", "user_side_seconds"),
     )
     def _finite(self, proposal: Mapping[str, float]) -> float:
         if not math.isfinite(value := proposal["value"]):
             raise TraitError(f"{proposal['trait'].name} is {value}, but must be a number.")  # type: ignore[attr-defined]
         return value
+
+    @validate("user_side_command")
+    def _whole_path(self, proposal: Mapping[str, list[str]]) -> list[str]:
+        command = proposal["value"]
+        if not command or not os.path.isabs(command[0]):
+            raise TraitError(
+                f"user_side_command is {command}, but must begin with an absolute path: sudo compares "
+                "it with that of its rule."
+            )
+        return command
 
     @validate("keyboard")
     def _layout(self, proposal: Mapping[str, str]) -> str:

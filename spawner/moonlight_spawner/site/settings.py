@@ -20,7 +20,7 @@ import difflib
 import json
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from traitlets.config.loader import JSONFileConfigLoader, PyFileConfigLoader
 
 from ..model.errors import FieldError, InvalidRequest
 from ..model.limits import PORT_BLOCK
+from ..model.trust import exchangeable, root_owns
 from .images import HOST_DESKTOP
 from .machine import base_directory
 from .options import MoonlightSite
@@ -40,6 +41,7 @@ log = logging.getLogger(__name__)
 ENVIRONMENT_PREFIX = "MOONLIGHT_HPC_"
 _NOT_SETTINGS = {"CONFIG"}
 _NAMES = ("config.py", "config.json")
+_SITE_FILES = [Path("/etc/moonlight-hpc") / name for name in _NAMES]
 _SECTION = "MoonlightSite"
 _told: set[str] = set()
 
@@ -55,14 +57,54 @@ def load_site(
         A file cannot be read or a value is wrong; the text names the file or variable.
     """
     environ = os.environ if environ is None else environ
-    merged = Config()
     unknown: list[str] = []
-    for path in config_files(environ):
-        source = f"The configuration file {path}"
-        merged.merge(_checked(_known(_read(path), source, unknown), source))
+    merged = _from_files(config_files(environ), unknown)
     merged.merge(_from_environment(environ, unknown))
     if config:
         merged.merge(config)
+    return _made(merged, unknown)
+
+
+def load_site_alone(named: Path | None = None) -> MoonlightSite:
+    """What the site decides, and nobody else: from ``named`` or from /etc/moonlight-hpc. For what runs
+    as a user in the name of the site.
+
+    Raises
+    ------
+    ValueError
+        A file cannot be read, is not safe from others, or has a wrong value.
+    """
+    files = [named] if named else [path for path in _SITE_FILES if path.is_file()]
+    for path in files:
+        _check_owner(path)
+    unknown: list[str] = []
+    return _made(_from_files(files, unknown), unknown)
+
+
+def _check_owner(path: Path) -> None:
+    """A ``.py`` file is run as whoever reads it: nobody but root may write what all users run."""
+    try:
+        info = path.stat()
+    except OSError as e:
+        raise ValueError(f"The configuration file {path} cannot be read: {e.strerror}.") from e
+    why = exchangeable(path)
+    if not why and not root_owns(info):
+        why = f"it belongs to uid {info.st_uid}, and has to be root's: chown root {path}"
+    if not why and info.st_mode & 0o022:
+        why = f"others may write to it (mode {info.st_mode & 0o7777:04o}): chmod go-w {path}"
+    if why:
+        raise ValueError(f"The configuration file {path} is not read: {why}.")
+
+
+def _from_files(paths: Iterable[Path], unknown: list[str]) -> Config:
+    merged = Config()
+    for path in paths:
+        source = f"The configuration file {path}"
+        merged.merge(_checked(_known(_read(path), source, unknown), source))
+    return merged
+
+
+def _made(merged: Config, unknown: list[str]) -> MoonlightSite:
     try:
         site = MoonlightSite(config=merged)
         _check(site)
@@ -80,7 +122,7 @@ def config_files(environ: Mapping[str, str]) -> list[Path]:
     """The configuration files that exist, in the order in which they are read."""
     named = environ.get(ENVIRONMENT_PREFIX + "CONFIG")
     home = Path(base_directory("XDG_CONFIG_HOME", ".config", environ)) / "moonlight-hpc"
-    site = [Path(named)] if named else [Path("/etc/moonlight-hpc") / n for n in _NAMES]
+    site = [Path(named)] if named else _SITE_FILES
     if named and not site[0].is_file():
         raise ValueError(f"{ENVIRONMENT_PREFIX}CONFIG names {named}, but there is no such file.")
     return [p for p in [*site, *(home / n for n in _NAMES)] if p.is_file()]

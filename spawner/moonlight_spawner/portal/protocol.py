@@ -1,0 +1,222 @@
+"""What the portal's service and a user's side say to each other: a JSON object and a newline, each way.
+
+Either may be the adversary of the other, so each reads bounded bytes and takes nothing but what these
+models have. An error is answered in the form of the REST API's.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from ..model.errors import (
+    FieldError,
+    ImageUnavailable,
+    InvalidRequest,
+    LimitReached,
+    MoonlightError,
+    NotFound,
+    NotInJob,
+    RecordsUnwritable,
+    SchedulerRefused,
+    SchedulerUnavailable,
+    UnsafeDirectory,
+    UserSideFailed,
+    as_json,
+    shorten,
+)
+from ..model.session import End, Gateway, Session
+from ..site.images import Image
+
+#: A launch of 64 KiB, as the REST API takes it, in ASCII.
+MOST_REQUEST_BYTES = 512 << 10
+#: Of each log: six of them are one answer, and a byte may take six in JSON.
+MOST_TAIL_BYTES = 256 << 10
+_MOST_ANSWER_BYTES = 4 << 20
+_MOST_LOGS = 8
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+SessionId = Annotated[str, Field(max_length=200)]
+
+
+class Create(_Message):
+    """Launch a session: ``body`` is the REST API's, checked by the manager."""
+
+    operation: Literal["create"] = "create"
+    door: Literal["portal", "api"] = "portal"
+    body: Any = None
+    key: str | None = None
+
+
+class Look(_Message):
+    """All sessions, or one."""
+
+    operation: Literal["look"] = "look"
+    session_id: SessionId | None = None
+
+
+class Stop(_Message):
+    operation: Literal["stop"] = "stop"
+    session_id: SessionId
+
+
+class Logs(_Message):
+    operation: Literal["logs"] = "logs"
+    session_id: SessionId
+    tail: int = Field(default=65536, ge=1, le=MOST_TAIL_BYTES)
+
+
+class ReachFor(_Message):
+    """Where the gateway is, with its token: for the service alone."""
+
+    operation: Literal["reach"] = "reach"
+    session_id: SessionId
+
+
+class Images(_Message):
+    """What this user can launch: an image's file may be closed to him."""
+
+    operation: Literal["images"] = "images"
+
+
+class Reap(_Message):
+    """Forget what ended longer ago than the site keeps it."""
+
+    operation: Literal["reap"] = "reap"
+
+
+Request = Create | Look | Stop | Logs | ReachFor | Images | Reap
+_REQUEST: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="operation")])
+
+
+class Created(BaseModel):
+    session: Session
+    created: bool
+
+
+class One(BaseModel):
+    session: Session
+
+
+class All(BaseModel):
+    sessions: list[Session]
+
+
+class LogEnd(BaseModel):
+    """The end of one log, as :class:`..sessions.manager.Log`."""
+
+    name: str
+    size: int = Field(ge=0)
+    truncated: bool
+    text: str
+
+
+class LogEnds(BaseModel):
+    logs: list[LogEnd] = Field(max_length=_MOST_LOGS)
+
+
+class Reached(BaseModel):
+    """``gateway`` and ``token``, or nothing while it cannot be reached, or how it ended."""
+
+    gateway: Gateway | None = None
+    token: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{22,128}$")
+    end: End | None = None
+
+
+class Offered(BaseModel):
+    images: list[Image] = Field(max_length=1000)
+
+
+class Forgotten(BaseModel):
+    session_ids: list[str]
+
+
+class _Fault(BaseModel):
+    field: str = Field(max_length=200)
+    value: Any = None
+    message: str = Field(max_length=2000)
+
+
+class _Refusal(BaseModel):
+    code: str
+    fields: list[_Fault] = Field(default=[], max_length=64)
+
+
+class _Refused(BaseModel):
+    message: str = Field(max_length=8000)
+    error: _Refusal
+
+
+# What a user's side may say of itself. That it is late, busy or missing is the service's to say.
+_ERRORS = {
+    error.code: error
+    for error in (
+        *(NotFound, ImageUnavailable, LimitReached, NotInJob, SchedulerRefused),
+        *(SchedulerUnavailable, RecordsUnwritable, UnsafeDirectory, UserSideFailed),
+    )
+}
+
+
+def as_line(message: dict[str, Any]) -> bytes:
+    """In ASCII, so that whatever a text has in it is one line."""
+    return json.dumps(message).encode("ascii") + b"\n"
+
+
+def read_request(line: bytes) -> Request:
+    """
+    Raises
+    ------
+    InvalidRequest
+    """
+    try:
+        return _REQUEST.validate_python(json.loads(line))
+    except ValidationError as e:
+        fields = [
+            FieldError(
+                ".".join(map(str, error["loc"])) or "request",
+                shorten(error["input"]),
+                f"{'.'.join(map(str, error['loc'])) or 'request'}: {error['msg']}.",
+            )
+            for error in e.errors(include_url=False)
+        ]
+        raise InvalidRequest(fields) from e
+    except (ValueError, RecursionError) as e:
+        message = f"The request is not JSON: {shorten(str(e), 120)}."
+        raise InvalidRequest([FieldError("request", None, message)]) from e
+
+
+def most_answer_bytes(request: Request) -> int:
+    """How long an answer to it may be, for whoever reads it."""
+    if isinstance(request, Logs):
+        return _MOST_LOGS * (6 * request.tail + 1000)
+    return _MOST_ANSWER_BYTES
+
+
+def error_line(error: MoonlightError) -> bytes:
+    return as_line(as_json(error))
+
+
+def read_error(line: bytes) -> MoonlightError | None:
+    """The error that an answer is; None if it is another answer.
+
+    Raises
+    ------
+    ValueError
+        It looks like an error, and is none that a user's side may give.
+    """
+    if not line.startswith(b'{"message":'):
+        return None
+    refused = _Refused.model_validate_json(line)
+    if refused.error.code == InvalidRequest.code:
+        faults = refused.error.fields
+        return InvalidRequest([FieldError(f.field, shorten(f.value), f.message) for f in faults])
+    error = _ERRORS.get(refused.error.code)
+    if error is None:
+        raise ValueError(f"there is no error {shorten(refused.error.code)}")
+    return error(refused.message)

@@ -1,0 +1,37 @@
+"""One portal for all tests of this folder; what users started ends with them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cluster.users import TestUser
+
+from .portal import Portal, portal
+
+
+@pytest.fixture(scope="session")
+def portal_place() -> Iterator[Portal]:
+    with portal() as made:
+        yield made
+
+
+@pytest.fixture
+def place(portal_place: Portal) -> Iterator[Portal]:
+    yield portal_place
+    for user in portal_place.users:
+        for name in ("side", ".config", "sessions"):
+            path = user.home / name
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+@pytest.fixture
+def alice(place: Portal) -> TestUser:
+    return place.users[0]
+
+
+@pytest.fixture
+def bob(place: Portal) -> TestUser:
+    return place.users[1]
