@@ -70,13 +70,13 @@ $(VENV)/.built: $(VENV)/.base FORCE
 # What is tested is what is shipped: an installed wheel, not the checkout.
 $(VENV)/.installed: $(VENV)/.built $(SOURCES) pyproject.toml README.md LICENSE
 	$(PIP) install -c constraints.txt --no-build-isolation --force-reinstall --no-deps .
-	$(PIP) install -c constraints.txt --no-build-isolation ".[selkies,lab]"
+	$(PIP) install -c constraints.txt --no-build-isolation ".[selkies,lab,portal]"
 	@touch $@
 
 install: $(VENV)/.installed ## the product and what it needs, in the virtual environment
 
 $(VENV)/.tools: constraints.txt pyproject.toml $(VENV)/.installed
-	$(PIP) install -c constraints.txt --no-build-isolation ".[selkies,lab,test,dev]"
+	$(PIP) install -c constraints.txt --no-build-isolation ".[selkies,lab,portal,test,dev]"
 	@touch $@
 
 $(VENV)/.bench: constraints.txt pyproject.toml $(VENV)/.installed

@@ -23,7 +23,7 @@ _MADE = {
 def table() -> str:
     """The table in Markdown, a line per setting."""
     rows = ["| setting | default | |", "|---|---|---|"]
-    for name, trait in sorted(MoonlightSite.class_own_traits(config=True).items()):
+    for name, trait in sorted(MoonlightSite.class_traits(config=True).items()):
         value = trait.default()
         default = _MADE.get(name) or ("–" if value in ("", [], {}, None) else f"`{value}`")
         rows.append(f"| `{name}` | {default} | {trait.help} |")

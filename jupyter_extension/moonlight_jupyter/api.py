@@ -84,7 +84,10 @@ class ImagesHandler(MoonlightAPIHandler):
     @authenticated
     @authorized
     async def get(self) -> None:
-        self.finish({"images": [image.model_dump() for image in self.manager.images.all()]})
+        # A manager of many users' sessions asks what each can read.
+        of = getattr(self.manager, "images_of", None)
+        images = await of(self.user) if of else self.manager.images.all()
+        self.finish({"images": [image.model_dump() for image in images]})
 
 
 class SessionsHandler(MoonlightAPIHandler):
@@ -93,18 +96,19 @@ class SessionsHandler(MoonlightAPIHandler):
     @authenticated
     @authorized
     async def get(self) -> None:
-        sessions = await self.manager.sessions(self.user)
+        sessions = await self.manager.sessions(self.whose("list"))
         self.finish({"sessions": [self.as_json(session) for session in sessions]})
 
     @authenticated
     @authorized
     async def post(self) -> None:
         # Who sends a token in a header is a program: pages have the login's cookie.
-        door = "api" if getattr(self, "token_authenticated", False) else "jupyterlab"
+        page = self.settings.get("moonlight_door", "jupyterlab")
+        door = "api" if getattr(self, "token_authenticated", False) else page
         session, created = await self.manager.launch(
             self.user, self._body(), self.request.headers.get("Idempotency-Key"), door
         )
-        self.settings["moonlight_watcher"].look()
+        self.settings["moonlight_watchers"].look(self.user)
         self.set_status(201 if created else 200)
         body = self.as_json(session)
         self.set_header("Location", f"{self.base_url}api/moonlight/sessions/{session.session_id}")
@@ -128,13 +132,15 @@ class SessionHandler(MoonlightAPIHandler):
     @authenticated
     @authorized
     async def get(self, session_id: str) -> None:
-        self.finish(self.as_json(await self.manager.get(self.user, session_id)))
+        whose = self.whose(f"look session={shorten(session_id)}")
+        self.finish(self.as_json(await self.manager.get(whose, session_id)))
 
     @authenticated
     @authorized
     async def delete(self, session_id: str) -> None:
-        session = await self.manager.stop(self.user, session_id)
-        self.settings["moonlight_watcher"].look()
+        whose = self.whose(f"stop session={shorten(session_id)}")
+        session = await self.manager.stop(whose, session_id)
+        self.settings["moonlight_watchers"].look(whose)
         self.set_status(202 if session.live else 200)
         self.finish(self.as_json(session))
 
@@ -150,7 +156,8 @@ class LogsHandler(MoonlightAPIHandler):
             raise InvalidRequest(
                 [FieldError("tail", shorten(text), "tail must be a number of bytes.")]
             )
-        logs = await self.manager.logs(self.user, session_id, min(int(text), _MAX_TAIL_BYTES))
+        whose = self.whose(f"logs session={shorten(session_id)}")
+        logs = await self.manager.logs(whose, session_id, min(int(text), _MAX_TAIL_BYTES))
         self.finish({"logs": [vars(log) for log in logs]})
 
 
@@ -160,7 +167,8 @@ class OpenAPIHandler(MoonlightAPIHandler):
     @authenticated
     @authorized
     async def get(self) -> None:
-        self.finish(document(self.base_url))
+        portal = self.settings.get("moonlight_door") == "portal"
+        self.finish(document(self.base_url, portal))
 
 
 def _wrong(message: str) -> InvalidRequest:

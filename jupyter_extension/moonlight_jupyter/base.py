@@ -9,14 +9,16 @@ from http.client import responses
 from typing import Any
 
 from jupyter_server.base.handlers import APIHandler
-from moonlight_spawner.model.errors import MoonlightError, NotFound, as_json
+from jupyter_server.utils import ensure_async
+from moonlight_spawner.model.errors import MoonlightError, NotFound, as_json, shorten
 from moonlight_spawner.model.limits import MAX_BODY_BYTES
 from moonlight_spawner.model.session import Session
-from moonlight_spawner.sessions.manager import SessionManager
+from moonlight_spawner.sessions.manager import Reach, SessionManager
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, stream_request_body
 
 log = logging.getLogger(__name__)
+_audit = logging.getLogger("moonlight_hpc.audit")
 
 RESOURCE = "moonlight"
 # The longest text for a clipboard, and to spare: its call says itself what is too long.
@@ -37,6 +39,8 @@ STATUS = {
     "user_side_timeout": 504,
     "records_unwritable": 507,
     "unsafe_directory": 500,
+    "token_refused": 401,
+    "token_unclear": 503,
 }
 _CODES = {
     400: "invalid_request",
@@ -55,10 +59,13 @@ _MESSAGES = {
 
 
 class ManagerMixin:
-    """The server's one manager."""
+    """The server's one manager, and whose sessions it is asked about."""
 
     settings: dict[str, Any]
     base_url: str
+    current_user: Any
+    request: Any
+    get_query_arguments: Any
 
     @property
     def manager(self) -> SessionManager:
@@ -67,7 +74,39 @@ class ManagerMixin:
 
     @property
     def user(self) -> str:
-        return str(self.settings["moonlight_user"])
+        """The account that this server runs as; in the portal, who is logged in."""
+        own = self.settings.get("moonlight_user")
+        return str(self.current_user.username if own is None else own)
+
+    def whose(self, what: str) -> str:
+        """The user, or for an admin of the portal whom ``?user=`` names; ``what`` is for the audit.
+
+        Raises
+        ------
+        NotFound
+        """
+        names = self.get_query_arguments("user")
+        if not names or names == [self.user]:
+            return self.user
+        if not getattr(self.current_user, "admin", False) or len(names) > 1:
+            raise NotFound("There is nothing here of another user's that you may see.")
+        _audit.info("%s admin=%s user=%s", what, self.user, shorten(names[0]))
+        return str(names[0])
+
+    async def reach(self, session_id: str) -> Reach:
+        """How to reach a session of the user's own: not even an admin's way leads to another's.
+
+        Raises
+        ------
+        NotFound
+        """
+        found: Reach = await ensure_async(self.manager.reach(self.user, session_id))
+        return found
+
+    def forget_reach(self, session_id: str) -> None:
+        """It was not there: a manager that remembers it has to look again."""
+        if forget := getattr(self.manager, "forget_reach", None):
+            forget(self.user, session_id)
 
     def as_json(self, session: Session) -> dict[str, Any]:
         """A session with the addresses that it has in this server."""
@@ -129,10 +168,19 @@ class MoonlightAPIHandler(JSONErrors, ManagerMixin, APIHandler):
         if self._finished:
             return
         if self.current_user is None and self._declared() > _SHORT_BYTES:
-            raise HTTPError(403)
+            self.get_login_url()
         if self._declared() > MOST_BODY_BYTES:
             self.refuse_body(self._declared())
         self.request.connection.set_max_body_size(MOST_BODY_BYTES)
+
+    def get_login_url(self) -> str:
+        """tornado's way to ask for a login: a program is told instead.
+
+        Raises
+        ------
+        MoonlightError, HTTPError
+        """
+        raise getattr(self, "login_refusal", None) or HTTPError(403)
 
     def data_received(self, chunk: bytes) -> None:
         if not self._finished:
@@ -172,7 +220,7 @@ class NothingHere(MoonlightAPIHandler):
     async def prepare(self) -> None:
         await super().prepare()
         if self.current_user is None:
-            raise HTTPError(403)
+            self.get_login_url()
         if not self._finished:
             raise NotFound(f"There is nothing at {self.request.path[:120]}.")
 

@@ -1,4 +1,4 @@
-"""Server-sent events: one watcher for the whole server, however many pages are open."""
+"""Server-sent events: one watcher for each user of the server, however many pages are open."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,13 +30,26 @@ Event = tuple[str, Any]
 class Watcher:
     """Looks at the user's sessions while somebody listens and tells what changed."""
 
-    def __init__(self, manager: SessionManager, user: str):
+    def __init__(
+        self,
+        manager: SessionManager,
+        user: str,
+        busy: float = _BUSY_SECONDS,
+        calm: float = _CALM_SECONDS,
+    ):
         self._manager = manager
         self._user = user
+        self._busy, self._calm = busy, calm
         self._listeners: set[asyncio.Queue[Event]] = set()
         self._known: dict[str, Session] = {}
         self._task: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
+        self._coming = 0
+
+    @property
+    def heard(self) -> bool:
+        """Whether somebody listens, or is about to."""
+        return bool(self._listeners or self._coming)
 
     def look(self) -> None:
         """Look now: something was just started or stopped."""
@@ -44,7 +58,11 @@ class Watcher:
     async def listen(self) -> asyncio.Queue[Event]:
         """A queue of events; the first one has all sessions."""
         queue: asyncio.Queue[Event] = asyncio.Queue(_QUEUE)
-        sessions = await self._manager.sessions(self._user)
+        self._coming += 1
+        try:
+            sessions = await self._manager.sessions(self._user)
+        finally:
+            self._coming -= 1
         queue.put_nowait(("sessions", sessions))
         self._tell({s.session_id: s for s in sessions})  # whoever listens already knows less
         self._listeners.add(queue)
@@ -78,7 +96,7 @@ class Watcher:
 
     def _interval(self) -> float:
         calm = all(s.status is State.RUNNING or not s.live for s in self._known.values())
-        return _CALM_SECONDS if calm else _BUSY_SECONDS
+        return self._calm if calm else self._busy
 
     def _tell(self, found: Mapping[str, Session]) -> None:
         events: list[Event] = [("session", s) for i, s in found.items() if self._known.get(i) != s]
@@ -95,6 +113,31 @@ class Watcher:
                 queue.put_nowait(("end", None))
 
 
+class Watchers:
+    """A watcher for each user who has listened. ``busy`` and ``calm``: seconds between two looks."""
+
+    def __init__(
+        self, manager: SessionManager, busy: float = _BUSY_SECONDS, calm: float = _CALM_SECONDS
+    ):
+        self._manager = manager
+        self._pauses = busy, calm
+        self._watchers: dict[str, Watcher] = {}
+
+    def of(self, user: str) -> Watcher:
+        if user not in self._watchers:
+            self._watchers = {u: w for u, w in self._watchers.items() if w.heard}
+            self._watchers[user] = Watcher(self._manager, user, *self._pauses)
+        return self._watchers[user]
+
+    def look(self, user: str) -> None:
+        """Look at this user's sessions now, if somebody listens."""
+        if watcher := self._watchers.get(user):
+            watcher.look()
+
+    async def close(self) -> None:
+        await asyncio.gather(*(watcher.close() for watcher in self._watchers.values()))
+
+
 class EventsHandler(MoonlightAPIHandler):
     """``GET /api/moonlight/events``"""
 
@@ -103,16 +146,18 @@ class EventsHandler(MoonlightAPIHandler):
     @authenticated
     @authorized
     async def get(self) -> None:
-        watcher: Watcher = self.settings["moonlight_watcher"]
+        watchers: Watchers = self.settings["moonlight_watchers"]
+        watcher = watchers.of(self.user)
+        until = getattr(self.current_user, "until", None)  # of a login that ends
         self.set_header("Content-Type", "text/event-stream")
         self.set_header("Cache-Control", "no-store")
         self.set_header("X-Accel-Buffering", "no")  # nginx would collect the events
         self._queue = await watcher.listen()
         try:
             await self._send("retry: 2000\n\n")
-            while True:
+            while until is None or time.time() < until:
                 try:
-                    kind, data = await asyncio.wait_for(self._queue.get(), _HEARTBEAT_SECONDS)
+                    kind, data = await asyncio.wait_for(self._queue.get(), _pause(until))
                 except asyncio.TimeoutError:
                     await self._send(": still here\n\n")
                     continue
@@ -142,6 +187,11 @@ class EventsHandler(MoonlightAPIHandler):
     async def _send(self, text: str) -> None:
         self.write(text)
         await self.flush()
+
+
+def _pause(until: float | None) -> float:
+    """Seconds to the next sign of life, or to the end of the login."""
+    return _HEARTBEAT_SECONDS if until is None else min(_HEARTBEAT_SECONDS, until - time.time())
 
 
 HANDLERS = [("/api/moonlight/events", EventsHandler)]

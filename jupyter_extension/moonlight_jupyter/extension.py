@@ -25,7 +25,7 @@ class MoonlightExtension(ExtensionApp):
     load_other_extensions = True
     classes = [MoonlightSite]
 
-    _watcher: events.Watcher | None = None
+    _watchers: events.Watchers | None = None
     _reaper: asyncio.Task[None] | None = None
 
     def initialize_settings(self) -> None:
@@ -36,11 +36,11 @@ class MoonlightExtension(ExtensionApp):
         # server has that account's terminals too. Its name is not always $USER: a Hub puts the
         # name of the Hub's user there.
         user = account().name
-        self._watcher = events.Watcher(manager, user)
+        self._watchers = events.Watchers(manager)
         self.settings.update(
             moonlight_manager=manager,
             moonlight_user=user,
-            moonlight_watcher=self._watcher,
+            moonlight_watchers=self._watchers,
         )
         # For our card in JupyterLab: it is installed also where this server is not ours.
         self.settings.setdefault("page_config_data", {})["moonlight"] = "on"
@@ -68,8 +68,8 @@ class MoonlightExtension(ExtensionApp):
         """End what this server does for sessions. The sessions go on."""
         if self._reaper:
             self._reaper.cancel()
-        if self._watcher:
-            await self._watcher.close()
+        if self._watchers:
+            await self._watchers.close()
         manager = self.settings.get("moonlight_manager")
         if manager:
             await manager.close()

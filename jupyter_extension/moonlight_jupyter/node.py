@@ -21,7 +21,7 @@ class NodeHandler(MoonlightAPIHandler):
     """Hands a question to the session's node and its answer to the caller."""
 
     async def ask(self, session_id: str, method: str, path: str, body: Any = None) -> None:
-        reach = self.manager.reach(self.user, session_id)
+        reach = await self.reach(session_id)
         if reach.target is None:
             self.refuse(409, "not_running", "The desktop does not run, so it cannot be asked.")
             return
@@ -101,7 +101,7 @@ class ClipboardHandler(NodeHandler):
     @authorized
     async def put(self, session_id: str) -> None:
         # An unknown session is not found, whatever is sent.
-        self.manager.reach(self.user, session_id)
+        await self.reach(session_id)
         if len(self.request.body) > MAX_BODY_BYTES:
             self._refuse_long(len(self.request.body))
             return

@@ -24,8 +24,65 @@ _WRONG = {
 }
 
 
-def document(base_url: str) -> dict[str, Any]:
-    """The description of the API as served below ``base_url``."""
+_USER = {
+    "name": "user",
+    "in": "query",
+    "required": False,
+    "description": "for admins: whose sessions",
+    "schema": _TEXT,
+}
+_OF_USERS = [
+    ("/api/moonlight/sessions", "get"),
+    ("/api/moonlight/sessions/{session_id}", "get"),
+    ("/api/moonlight/sessions/{session_id}", "delete"),
+    ("/api/moonlight/sessions/{session_id}/logs", "get"),
+]
+_LOGIN: dict[str, Any] = {
+    "/api/moonlight/login": {
+        "post": {
+            "summary": "Exchange the portal's token for our cookie",
+            "responses": {
+                "200": {
+                    "description": "Who is logged in, and until when",
+                    "content": {
+                        "application/json": {
+                            "schema": {
+                                "type": "object",
+                                "required": ["user", "admin", "expires_at", "page"],
+                                "properties": {
+                                    "user": _TEXT,
+                                    "admin": {"type": "boolean"},
+                                    "expires_at": {**_TEXT, "format": "date-time"},
+                                    "page": _TEXT,
+                                },
+                            }
+                        }
+                    },
+                },
+                "401": _WRONG,
+                "503": _WRONG,
+                "default": _WRONG,
+            },
+        }
+    },
+    "/api/moonlight/logout": {
+        "post": {
+            "summary": "End our login",
+            "responses": {"204": {"description": "It is ended"}, "403": _WRONG, "default": _WRONG},
+        }
+    },
+}
+
+
+def document(base_url: str, portal: bool = False) -> dict[str, Any]:
+    """The description of the API as served below ``base_url``, by a portal's service or by Jupyter."""
+    token: dict[str, Any] = {"type": "apiKey", "in": "header", "name": "Authorization"}
+    if portal:
+        token = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+    paths = _paths() | (_LOGIN if portal else {})
+    if portal:
+        for path, method in _OF_USERS:
+            paths[path][method].setdefault("parameters", []).append(_USER)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -35,11 +92,11 @@ def document(base_url: str) -> dict[str, Any]:
         },
         "servers": [{"url": base_url.rstrip("/") or "/"}],
         "security": [{"token": []}],
-        "paths": _paths(),
+        "paths": paths,
         "components": {
             "schemas": _schemas(),
             "securitySchemes": {
-                "token": {"type": "apiKey", "in": "header", "name": "Authorization"},
+                "token": token,
             },
         },
     }

@@ -9,7 +9,7 @@ from pathlib import Path
 from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import AuthenticatedFileHandler, JupyterHandler
 from moonlight_spawner import __version__
-from tornado.web import HTTPError, authenticated
+from tornado.web import HTTPError, StaticFileHandler, authenticated
 
 from .api import LAST_HANDLERS
 from .base import RESOURCE, ManagerMixin
@@ -22,6 +22,13 @@ class PageHandler(ManagerMixin, JupyterHandler):
     """``/moonlight/`` and ``/moonlight/sessions/<id>/``"""
 
     auth_resource = RESOURCE
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        # The portal has a login page of its own; a Jupyter server's is tornado's to find.
+        send = self.settings.get("moonlight_send_to_login")
+        if send and self.current_user is None and not self._finished:
+            send(self)
 
     @authenticated
     @authorized
@@ -62,6 +69,12 @@ class StaticHandler(AuthenticatedFileHandler):
 
     def check_xsrf_cookie(self) -> None:
         """Nothing in them is secret. Jupyter's check needs a Referer, which many portals suppress."""
+
+    def validate_absolute_path(self, root: str, absolute_path: str) -> str | None:
+        """Jupyter asks its contents whether hidden files may be served; here none are."""
+        if Path(absolute_path).name.startswith("."):
+            raise HTTPError(404)
+        return StaticFileHandler.validate_absolute_path(self, root, absolute_path)
 
     def set_extra_headers(self, path: str) -> None:
         self.set_header("Cache-Control", "public, max-age=31536000, immutable")

@@ -75,7 +75,7 @@ class StreamHandler(JSONErrors, ManagerMixin, JupyterHandler):
             raise HTTPError(404)
         session_id = self._session_id()
         try:
-            reach = self.manager.reach(self.user, session_id)
+            reach = await self.reach(session_id)
         except NotFound:
             self._page(404, "unknown")
             return
@@ -230,6 +230,7 @@ class StreamHandler(JSONErrors, ManagerMixin, JupyterHandler):
 
     def _away(self, error: Exception) -> None:
         log.warning("%s: %s", self._session_id(), error)
+        self.forget_reach(self._session_id())
         self._close()
         if not self._finished and not self._headers_written:
             self._page(502, "node_away")

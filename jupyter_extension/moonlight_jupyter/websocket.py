@@ -18,6 +18,8 @@ from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
 
 log = logging.getLogger(__name__)
 
+_open: set[asyncio.Task[None]] = set()
+
 
 async def relay_websocket(
     target: Target, path: bytes, headers: h.Headers, detach: Callable[[], IOStream]
@@ -42,12 +44,29 @@ async def relay_websocket(
         head = b"HTTP/1.1 101 Switching Protocols\r\n"
         for name, value in h.websocket_response(response.headers):
             head += name + b": " + value + b"\r\n"
+        joined = asyncio.ensure_future(_join(detach(), upstream, head + b"\r\n" + early))
+        _open.add(joined)
+        joined.add_done_callback(_open.discard)
         try:
-            await _join(detach(), upstream, head + b"\r\n" + early)
+            await joined
         except (UpstreamError, StreamClosedError, WireClosed) as e:
             log.info("a stream ended: %s", e)
     finally:
         exchange.close()
+
+
+def count() -> int:
+    """How many streams are open."""
+    return len(_open)
+
+
+async def all_ended(seconds: float) -> None:
+    """Wait until no stream is open, for so long at most; then end them."""
+    if _open:
+        await asyncio.wait(set(_open), timeout=seconds)
+    for task in list(_open):
+        task.cancel()
+    await asyncio.gather(*_open, return_exceptions=True)
 
 
 async def _join(stream: IOStream, upstream: asyncio.Transport, head: bytes) -> None:

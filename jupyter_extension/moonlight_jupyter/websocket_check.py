@@ -34,7 +34,7 @@ class WebSocketCheck(StreamHandler):
             return
         await self._admit()
         try:
-            self.manager.reach(self.user, self._session_id())
+            await self.reach(self._session_id())
         except NotFound:
             self._page(404, "unknown")
             return

@@ -40,7 +40,9 @@ def page(
 
 @pytest.fixture
 def watcher(jp_serverapp: ServerApp) -> Watcher:
-    found: Watcher = jp_serverapp.web_app.settings["moonlight_watcher"]
+    found: Watcher = jp_serverapp.web_app.settings["moonlight_watchers"].of(
+        jp_serverapp.web_app.settings["moonlight_user"]
+    )
     return found
 
 

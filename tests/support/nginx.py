@@ -38,15 +38,19 @@ http {{
       proxy_set_header Connection $connection_upgrade;
       proxy_read_timeout 1h;
     }}
+    {more}
   }}
 }}
 """
 
 
 class Nginx:
-    """``https://127.0.0.1:PORT{prefix}`` leads to ``upstream``, an address without a path."""
+    """``https://127.0.0.1:PORT{prefix}`` leads to ``upstream``, an address without a path; ``more`` are
+    other places of the site, as nginx is told them."""
 
-    def __init__(self, directory: Path, port: int, upstream: str, prefix: str = "/"):
+    def __init__(
+        self, directory: Path, port: int, upstream: str, prefix: str = "/", more: str = ""
+    ):
         self.origin = f"https://127.0.0.1:{port}"
         self._directory = directory
         self._port = port
@@ -55,7 +59,9 @@ class Nginx:
         argv += ["-addext", "subjectAltName=IP:127.0.0.1"]
         argv += ["-out", str(directory / "cert.pem"), "-keyout", str(directory / "key.pem")]
         subprocess.run(argv, check=True, capture_output=True)
-        text = _CONFIG.format(directory=directory, port=port, upstream=upstream, prefix=prefix)
+        text = _CONFIG.format(
+            directory=directory, port=port, upstream=upstream, prefix=prefix, more=more
+        )
         (directory / "nginx.conf").write_text(text)
 
     def __enter__(self) -> Nginx:

@@ -24,14 +24,14 @@ from traitlets import (
     default,
     validate,
 )
-from traitlets.config import LoggingConfigurable
 
 from .machine import gpu_count, python, scratch, scratch_or_home
+from .portal_options import PortalSettings
 
 _LAYOUTS = "us gb de fr es it pt br ch be nl dk no se fi pl cz hu tr gr ru ua il jp kr cn tw latam"
 
 
-class MoonlightSite(LoggingConfigurable):
+class MoonlightSite(PortalSettings):
     """Settings of Moonlight HPC at this site.
 
     ``unknown_settings``: a sentence for each name in the settings that is none of a setting.

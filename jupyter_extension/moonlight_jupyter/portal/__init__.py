@@ -1,0 +1,1 @@
+"""The portal's door: the same API and page for many users, who come with the portal's tokens."""

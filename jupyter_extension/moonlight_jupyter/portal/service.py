@@ -1,0 +1,178 @@
+"""``moonlight-hpc serve``: our handlers on jupyter-server's base, and nothing else.
+
+jupyter-server's own application always has kernels, contents and its login page; what is served here
+is listed here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import signal
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader
+from jupyter_server.auth import AllowAllAuthorizer
+from jupyter_server.log import log_request
+from moonlight_spawner import __version__
+from moonlight_spawner.portal.user_side import UserSideManager
+from moonlight_spawner.site.options import MoonlightSite
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+from tornado.web import Application, RequestHandler
+
+from .. import api, events, node, page, stream, websocket, websocket_check
+from ..base import MOST_BODY_BYTES
+from . import login
+from .identity import PortalIdentity
+
+log = logging.getLogger(__name__)
+
+_BUSY_SECONDS, _CALM_SECONDS = 2.0, 5.0  # each look is a process of the user's
+_MOST_HEADER_BYTES = 32 * 1024
+_HEADER_SECONDS = 600.0
+
+
+class NoSuchPath(RequestHandler):
+    """Any other path."""
+
+    SUPPORTED_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+    def prepare(self) -> None:
+        self.set_status(404)
+        self.set_header("Content-Type", "text/plain")
+        self.finish("There is nothing at this address.\n")
+
+    def check_xsrf_cookie(self) -> None:
+        """Nothing is done."""
+
+
+class Portal:
+    """The applications of one service over a manager of many users' sessions.
+
+    ``manager`` has the methods of :class:`moonlight_spawner.sessions.manager.SessionManager`, each
+    with the user first; ``reach`` may be a coroutine.
+    """
+
+    def __init__(self, site: MoonlightSite, manager: Any):
+        self.manager = manager
+        self.watchers = events.Watchers(manager, _BUSY_SECONDS, _CALM_SECONDS)
+        identity = PortalIdentity(site)
+        base = site.portal_base_url
+        templates = FileSystemLoader(Path(__file__).parent)
+        settings = {
+            "base_url": base,
+            # The page sends on from there. A query keeps tornado from adding one.
+            "login_url": f"{base}moonlight/?",
+            "identity_provider": identity,
+            "authorizer": AllowAllAuthorizer(identity_provider=identity),
+            "jinja2_env": Environment(loader=templates, autoescape=True),
+            "log_function": log_request_without_metrics,
+            "xsrf_cookies": True,
+            "xsrf_cookie_kwargs": {"path": base, "samesite": "Lax"},
+            # Behind the site's proxy every name is right; who asks is known by other means.
+            "allow_remote_access": True,
+            # Each handler says itself who may, as in JupyterLab.
+            "allow_unauthenticated_access": True,
+            "cookie_secret": hashlib.sha256(Path(site.portal_key_file).read_bytes()).digest(),
+            "headers": {"Referrer-Policy": "same-origin"},
+            "moonlight_manager": manager,
+            "moonlight_watchers": self.watchers,
+            "moonlight_door": "portal",
+            "moonlight_send_to_login": login.send_to_login,
+        }
+        self.application = Application(_below(base, HANDLERS), **settings)
+        self.signaling = Application(_below(base, SIGNALING), **settings)
+
+    async def close(self) -> None:
+        await self.watchers.close()
+        await self.manager.close()
+
+
+HANDLERS: list[tuple[Any, ...]] = [
+    *login.HANDLERS,
+    *api.HANDLERS,
+    *node.HANDLERS,
+    *events.HANDLERS,
+    *websocket_check.HANDLERS,  # before what passes all other paths below a desktop's
+    *stream.HANDLERS,
+    *page.HANDLERS,
+]
+SIGNALING: list[tuple[Any, ...]] = [("/moonlight/signaling", stream.SignalingHandler)]
+
+
+def log_request_without_metrics(handler: Any) -> None:
+    log_request(handler, record_prometheus_metrics=False)
+
+
+async def serve(site: MoonlightSite) -> int:
+    """Serve until told to end; gives the exit status.
+
+    Raises
+    ------
+    ValueError
+        The settings do not do.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    portal = Portal(site, UserSideManager(site))
+    servers = []
+    try:
+        for application, port in (
+            (portal.application, site.portal_port),
+            (portal.signaling, site.portal_signaling_port),
+        ):
+            if port:
+                servers.append(listen(application, site.portal_address, port))
+        ended = asyncio.Event()
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(signum, ended.set)
+        log.info(
+            "Moonlight HPC %s: http://%s:%d%smoonlight/",
+            __version__,
+            site.portal_address,
+            site.portal_port,
+            site.portal_base_url,
+        )
+        await ended.wait()
+        log.info(
+            "ending: no new requests, and %d streams go on for %g s at most",
+            websocket.count(),
+            site.portal_stream_seconds,
+        )
+    finally:
+        for server in servers:
+            server.stop()
+        await portal.watchers.close()  # pages find the next service at once
+        await websocket.all_ended(site.portal_stream_seconds)
+        for server in servers:
+            await server.close_all_connections()
+        await portal.close()
+    return 0
+
+
+def listen(application: Application, address: str, port: int) -> HTTPServer:
+    """
+    Raises
+    ------
+    ValueError
+        The port cannot be had.
+    """
+    server = HTTPServer(
+        application,
+        xheaders=True,
+        max_header_size=_MOST_HEADER_BYTES,
+        max_body_size=MOST_BODY_BYTES,  # what streams are sent has a limit of its own
+        idle_connection_timeout=_HEADER_SECONDS,
+    )
+    try:
+        server.add_sockets(bind_sockets(port, address))
+    except OSError as e:
+        raise ValueError(f"{address}:{port} cannot be listened on: {e.strerror}.") from e
+    return server
+
+
+def _below(base: str, handlers: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    below = [(base.rstrip("/") + pattern, *rest) for pattern, *rest in handlers]
+    return [*below, (r".*", NoSuchPath)]

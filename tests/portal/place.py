@@ -1,0 +1,150 @@
+"""A whole portal: issuer, `moonlight-hpc serve` under its own account, users, nginx with TLS."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.cluster.users import TestUser, as_user
+from tests.support.nginx import Nginx
+from tests.support.waiting import GRACE, PATIENCE, wait_for
+from tests.user_side.portal import Portal as UserSide
+
+from .issuer import AUDIENCE, ISSUER, Issuer
+
+_SETTINGS = """
+c.MoonlightSite.user_side_command = {command}
+c.MoonlightSite.portal_port = {port}
+c.MoonlightSite.portal_signaling_port = {signaling}
+c.MoonlightSite.portal_key_file = {key!r}
+c.MoonlightSite.portal_jwks_url = {jwks!r}
+c.MoonlightSite.portal_revocation_url = {check!r}
+c.MoonlightSite.portal_revocation_seconds = 0.0
+c.MoonlightSite.portal_issuer = {issuer!r}
+c.MoonlightSite.portal_audience = {audience!r}
+c.MoonlightSite.portal_admin_claims = {{"groups": ["hpc-admins"]}}
+c.MoonlightSite.portal_url = {url!r}
+c.MoonlightSite.portal_login_url = {login!r}
+c.MoonlightSite.portal_stream_seconds = 3.0
+c.MoonlightSite.portal_token_cookie = "portal_token"
+"""
+
+
+@dataclass
+class Place:
+    issuer: Issuer
+    side: UserSide
+    config: Path
+    port: int
+    signaling: int
+    origin: str
+    log: Path
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def alice(self) -> TestUser:
+        return self.side.users[0]
+
+    @property
+    def bob(self) -> TestUser:
+        return self.side.users[1]
+
+    def token(self, user: TestUser | str, **claims: Any) -> str:
+        return self.issuer.token(str(user), **claims)
+
+    def admin_token(self) -> str:
+        return self.token(self.side.other, groups=["hpc-admins"])
+
+    def start(self) -> None:
+        program = str(Path(sys.prefix, "bin/moonlight-hpc"))
+        argv = [program, "serve", "--config", str(self.config)]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **as_user(self.side.service)
+            )
+        wait_for(self._answers)
+
+    def stop(self) -> int:
+        assert self.process
+        self.process.terminate()
+        try:
+            return self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+
+    def _answers(self) -> bool:
+        assert self.process and self.process.poll() is None, self.log.read_text()
+        with socket.socket() as s:
+            return s.connect_ex(("127.0.0.1", self.port)) == 0
+
+    @contextlib.contextmanager
+    def client(self, token: str | None = None, **more: Any) -> Iterator[httpx.Client]:
+        """Through nginx; a browser's if there is no token."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        # The time-outs are the service's to keep.
+        with httpx.Client(
+            base_url=self.origin, verify=False, headers=headers, timeout=PATIENCE, **more
+        ) as client:
+            yield client
+
+
+@contextlib.contextmanager
+def portal_place(side: UserSide, directory: Path) -> Iterator[Place]:
+    port, signaling, https = _free_ports(3)
+    (directory / "nginx").mkdir()
+    with contextlib.ExitStack() as stack:
+        issuer = stack.enter_context(Issuer())
+        login = f"location /portal-login {{ proxy_pass {issuer.origin}; }}"
+        nginx = Nginx(directory / "nginx", https, f"http://127.0.0.1:{port}", more=login)
+        stack.enter_context(nginx)
+        keys = side.config.parent / "service"
+        keys.mkdir(mode=0o700)
+        shutil.chown(keys, side.service.uid, side.service.gid)
+        config = side.config.parent / "serve.py"
+        config.write_text(
+            side.config.read_text()
+            + _SETTINGS.format(
+                command=side.command,
+                port=port,
+                signaling=signaling,
+                key=str(keys / "portal.key"),
+                jwks=issuer.origin + "/keys",
+                check=issuer.origin + "/check",
+                issuer=ISSUER,
+                audience=AUDIENCE,
+                url=nginx.origin,
+                login="/portal-login?next={next}",
+            )
+        )
+        config.chmod(0o644)
+        place = Place(issuer, side, config, port, signaling, nginx.origin, directory / "serve.log")
+        place.start()
+        try:
+            yield place
+        finally:
+            if place.process and place.process.poll() is None:
+                place.process.terminate()
+                try:
+                    place.process.wait(GRACE)
+                except subprocess.TimeoutExpired:
+                    place.process.kill()
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports

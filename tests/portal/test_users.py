@@ -1,0 +1,136 @@
+"""Two users and an admin, through nginx: each sees and touches only what is theirs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.waiting import wait_for
+
+from .place import Place
+
+SESSIONS = "/api/moonlight/sessions"
+
+
+@pytest.fixture(scope="module")
+def session(place: Place) -> Iterator[dict[str, Any]]:
+    """A session of alice's."""
+    with place.client(place.token(place.alice)) as client:
+        made = client.post(SESSIONS, json={})
+        assert made.status_code == 201, made.text
+        assert made.json()["door"] == "api" and made.json()["user"] == str(place.alice)
+        assert made.headers["location"] == f"{SESSIONS}/{made.json()['session_id']}"
+        yield made.json()
+        client.delete(f"{SESSIONS}/{made.json()['session_id']}")
+        wait_for(lambda: not _live(client))
+
+
+def _live(client: httpx.Client) -> list[Any]:
+    found = client.get(SESSIONS).json()["sessions"]
+    return [s for s in found if s["status"] in ("pending", "starting", "running", "stopping")]
+
+
+def _paths(session: dict[str, Any]) -> list[tuple[str, str]]:
+    api, page = f"{SESSIONS}/{session['session_id']}", session["web_url"]
+    return [
+        ("GET", api),
+        ("DELETE", api),
+        ("GET", f"{api}/logs"),
+        ("GET", f"{api}/native"),
+        ("POST", f"{api}/native/pin"),
+        ("GET", f"{api}/clipboard"),
+        ("PUT", f"{api}/clipboard"),
+        ("GET", f"{page}desktop/"),
+        ("GET", f"{page}desktop/websocket-check"),
+        ("POST", f"{page}desktop/upload"),
+        ("GET", f"/moonlight/signaling?session={session['session_id']}"),
+    ]
+
+
+def test_a_session_of_somebody_else_is_not_there(place: Place, session: dict[str, Any]) -> None:
+    with place.client(place.token(place.bob)) as client:
+        assert client.get(SESSIONS).json() == {"sessions": []}
+        for method, path in _paths(session):
+            for query in ("", f"?user={place.alice}"):
+                joined = path + (query.replace("?", "&") if "?" in path else query)
+                answer = client.request(method, joined)
+                assert answer.status_code == 404, (method, joined, answer.text)
+        assert client.get(SESSIONS, params={"user": str(place.alice)}).status_code == 404
+    with place.client(place.token(place.alice)) as client:
+        assert [s["session_id"] for s in _live(client)] == [session["session_id"]]
+
+
+def test_an_admin_sees_a_users_sessions_and_not_their_desktops(
+    place: Place, session: dict[str, Any]
+) -> None:
+    whose = {"user": str(place.alice)}
+    with place.client(place.admin_token()) as client:
+        found = client.get(SESSIONS, params=whose).json()["sessions"]
+        assert [s["session_id"] for s in found] == [session["session_id"]]
+        one = f"{SESSIONS}/{session['session_id']}"
+        assert client.get(one, params=whose).json()["user"] == str(place.alice)
+        assert client.get(f"{one}/logs", params=whose).json()["logs"]
+        assert client.get(one).status_code == 404, "nobody is anybody by default"
+        for method, path in _paths(session)[3:]:
+            joined = f"{path}{'&' if '?' in path else '?'}user={place.alice}"
+            assert client.request(method, joined).status_code == 404, joined
+    told = place.log.read_text()
+    assert f"list admin={place.side.other} user={place.alice}" in told
+    assert f"logs session={session['session_id']} admin={place.side.other}" in told
+
+
+def test_who_is_an_admin_by_his_own_word_is_none(place: Place, session: dict[str, Any]) -> None:
+    with place.client(place.token(place.bob, groups=["hpc-users"], admin=True)) as client:
+        answer = client.get(
+            SESSIONS, params={"user": str(place.alice)}, headers={"X-Groups": "hpc-admins"}
+        )
+        assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("name", ["root", "no-such-user", "#0", ""])
+def test_an_admin_reaches_users_and_no_other_account(place: Place, name: str) -> None:
+    with place.client(place.admin_token()) as client:
+        answer = client.get(SESSIONS, params={"user": name})
+        assert answer.status_code in (404, 503) and "sessions" not in answer.json()
+
+
+def test_what_a_user_launches_and_ends_by_the_page(place: Place) -> None:
+    with place.client() as client:
+        token = place.token(place.bob)
+        client.post("/api/moonlight/login", headers={"Authorization": f"Bearer {token}"})
+        proof = {"X-XSRFToken": client.cookies["_xsrf"]}
+        made = client.post(SESSIONS, json={}, headers=proof)
+        assert (made.status_code, made.json()["door"]) == (201, "portal"), made.text
+        one = f"{SESSIONS}/{made.json()['session_id']}"
+        with client.stream("GET", "/api/moonlight/events") as events:
+            lines = events.iter_lines()
+            first = next(line for line in lines if line.startswith("data:"))
+            assert made.json()["session_id"] in first and str(place.alice) not in first
+        assert client.delete(one).status_code == 403
+        assert client.delete(one, headers=proof).status_code in (200, 202)
+        wait_for(lambda: not _live(client))
+
+
+def test_an_admin_ends_a_users_session(place: Place, session: dict[str, Any]) -> None:
+    one = f"{SESSIONS}/{session['session_id']}"
+    with place.client(place.admin_token()) as client:
+        assert client.delete(one).status_code == 404
+        assert client.delete(one, params={"user": str(place.alice)}).status_code in (200, 202)
+    with place.client(place.token(place.alice)) as client:
+        wait_for(lambda: not _live(client))
+    told = place.log.read_text()
+    assert (
+        f"stop session={session['session_id']} admin={place.side.other} user={place.alice}" in told
+    )
+
+
+def test_events_end_with_the_login(place: Place) -> None:
+    token = place.token(place.bob, exp=int(time.time()) + 2)
+    with place.client(token) as client, client.stream("GET", "/api/moonlight/events") as events:
+        assert events.status_code == 200
+        lines = list(events.iter_lines())  # until the service ends it
+    assert lines[0].startswith("retry")
