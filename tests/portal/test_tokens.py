@@ -283,6 +283,10 @@ def test_unknown_names_of_keys_do_not_hammer_the_issuer(issuer: Issuer) -> None:
         assert isinstance(answers[-1], Claims)
         assert all(isinstance(a, LoginRefused) for a in answers[:-1])
         assert len(issuer.asked) == 1
+        for stranger in strangers[:3]:  # one after the other as well
+            with pytest.raises(LoginRefused):
+                await verifier.claims(stranger)
+        assert len(issuer.asked) == 1
         clock.now += 11
         await asyncio.gather(*(verifier.claims(t) for t in strangers), return_exceptions=True)
         assert len(issuer.asked) == 2
