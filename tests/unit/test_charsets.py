@@ -111,3 +111,20 @@ def test_a_place_whose_name_is_no_utf8_is_used_all_the_same(
         there["MOONLIGHT_HPC_SANDBOXES_DIR"] = f"{home}/sandboxes"
         done = run(there, "session", "create", "--wait")
         assert b"its log ends with:" in done.stdout, done.stderr + done.stdout
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        [str(Path(sys.executable).with_name("moonlight-hpc"))],
+        [sys.executable, "-m", "moonlight_spawner"],
+    ],
+    ids=["script", "module"],
+)
+def test_another_pydantic_of_the_callers_is_not_taken(tmp_path: Path, command: list[str]) -> None:
+    """As a module of the site's or the user's own PYTHONPATH brings it; what was typed arrives."""
+    (tmp_path / "pydantic.py").write_text("raise RuntimeError('another one')")
+    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    typed = [*command, "session", "stop", "ml-nobody-abcdefghij"]
+    done = subprocess.run(typed, env=env, capture_output=True, text=True)
+    assert done.returncode == 1 and "no session ml-nobody-abcdefghij of" in done.stderr, done.stderr

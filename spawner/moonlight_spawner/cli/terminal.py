@@ -6,8 +6,11 @@ import codecs
 import io
 import locale
 import os
+import site
 import sys
 from pathlib import Path
+
+from ..site.machine import python
 
 _PLAIN = {
     "✓": "+",
@@ -24,18 +27,30 @@ _ERRORS = "moonlight-plain"
 
 
 def prepare() -> None:
-    """Make this program's output fit for its terminal, and its files and names UTF-8.
+    """Make this program's output fit for its terminal, its files and names UTF-8, its modules its own.
 
-    Python reads files and names in the charset of the terminal. Records are UTF-8 on every machine,
-    so with another charset the program is begun again in Python's UTF-8 mode (PEP 540).
+    Python reads files and names in the charset of the terminal, and takes modules from wherever the
+    user's or a module's PYTHONPATH says. Records are UTF-8 on every machine, and another pydantic
+    is the end of every command, so the program is begun again where one of them would count.
     """
-    if codecs.lookup(sys.getfilesystemencoding()).name != "utf-8" and not sys.flags.utf8_mode:
+    by_charset = codecs.lookup(sys.getfilesystemencoding()).name != "utf-8"
+    command = python("moonlight_spawner")
+    isolated = "-I" in command or "-E" in command
+    if (by_charset and not sys.flags.utf8_mode) or (isolated and _others_modules()):
         sys.stdout.flush()
         # As bytes from the kernel: Python's own copy may not go back to what was typed.
-        typed = Path("/proc/self/cmdline").read_bytes().split(b"\0")[1:-1]
-        argv = [os.fsencode(sys.executable), b"-X", b"utf8", *typed]
+        typed = Path("/proc/self/cmdline").read_bytes().split(b"\0")[:-1]
+        argv = [os.fsencode(word) for word in command] + typed[len(typed) - len(sys.argv) + 1 :]
         os.execv(argv[0], argv)
     fit()
+
+
+def _others_modules() -> bool:
+    """Whether modules may come from elsewhere than this installation."""
+    if sys.flags.isolated or sys.flags.ignore_environment:
+        return False
+    by_user = bool(site.ENABLE_USER_SITE) and os.path.isdir(site.getusersitepackages())
+    return bool(os.environ.get("PYTHONPATH")) or by_user
 
 
 def fit() -> None:
