@@ -61,7 +61,9 @@ def log_in(page: Page, hub: Hub, user: TestUser) -> None:
 
 
 def processes_of(user: TestUser) -> list[str]:
-    return [p.name() for p in psutil.process_iter() if p.uids().real == user.uid]
+    # Asked for beforehand, by which one that ends meanwhile is left out.
+    found = psutil.process_iter(["name", "uids"])
+    return [p.info["name"] for p in found if p.info["uids"].real == user.uid]
 
 
 def test_from_the_hubs_form_to_typed_text_and_to_the_end(
@@ -137,10 +139,10 @@ def _by_page(user: HubUser) -> dict[str, str]:
 def token_is_nowhere(hub: Hub, user: HubUser, cluster: SlurmCluster, job: str) -> None:
     """The server's token of the Hub: in the environment of the server itself, and nowhere else."""
     tokens = set()
-    for process in psutil.process_iter():
-        if process.uids().real == user.user.uid:
-            found = process.environ().get("JUPYTERHUB_API_TOKEN")
-            assert not found or "xfce" not in process.name(), "the desktop has the server's token"
+    for process in psutil.process_iter(["name", "uids", "environ"]):
+        if process.info["uids"].real == user.user.uid:
+            found = (process.info["environ"] or {}).get("JUPYTERHUB_API_TOKEN")
+            assert not found or "xfce" not in process.info["name"], "the desktop has the token"
             tokens |= {found} if found else set()
     (token,) = tokens
     assert token not in hub.log()
@@ -194,9 +196,9 @@ def test_a_server_may_tell_the_hub_its_port_and_nothing_else(hub: Hub, alice: Hu
     alice.start({"desktop": False})
     token = next(
         token
-        for process in psutil.process_iter()
-        if process.uids().real == alice.user.uid
-        if (token := process.environ().get("JUPYTERHUB_API_TOKEN"))
+        for process in psutil.process_iter(["uids", "environ"])
+        if process.info["uids"].real == alice.user.uid
+        if (token := (process.info["environ"] or {}).get("JUPYTERHUB_API_TOKEN"))
     )
     with httpx.Client(base_url=hub.origin, trust_env=False) as server:
         header = {"Authorization": f"token {token}"}
