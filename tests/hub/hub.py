@@ -120,26 +120,34 @@ class Hub:
 
     def stop(self) -> None:
         """The Hub ends its proxy and servers; what it leaves is ended here."""
-        children = psutil.Process(self._process.pid).children(recursive=True)
+        children = self._children()
         self._process.send_signal(signal.SIGTERM)
         try:
             self._process.wait(GRACE)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        for child in children:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                child.kill()
+        _kill(children)
         shutil.rmtree(self.directory / "homes", ignore_errors=True)
 
     def kill(self) -> None:
         """As a machine that fails; its proxy is ended, too."""
-        children = psutil.Process(self._process.pid).children(recursive=True)
+        children = self._children()
         self._process.kill()
         self._process.wait()
-        for child in children:
+        _kill(children)
+
+    def _children(self) -> list[psutil.Process]:
+        """Its servers and its proxy, which a Hub that could not start has left."""
+        pids = [self._process.pid]
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            pids.append(int((self.directory / "proxy.pid").read_text()))
+        found = []
+        for pid in pids:
             with contextlib.suppress(psutil.NoSuchProcess):
-                child.kill()
+                process = psutil.Process(pid)
+                found += [process, *process.children(recursive=True)]
+        return [process for process in found if process.pid != self._process.pid]
 
     def log(self) -> str:
         return (self.directory / "hub.log").read_text("utf-8", "replace")
@@ -177,6 +185,12 @@ class Hub:
         traceback: TracebackType | None,
     ) -> None:
         self.stop()
+
+
+def _kill(processes: list[psutil.Process]) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def api_token(browser: httpx.Client, user: str) -> str:

@@ -31,7 +31,10 @@ def command() -> list[str]:
             _install(directory)
             complete.touch()
     program = directory / "node_modules" / "configurable-http-proxy" / "bin"
-    return [str(BIN / "node"), str(program / "configurable-http-proxy")]
+    argv = [str(BIN / "node"), str(program / "configurable-http-proxy")]
+    # A Hub gives its proxy 10 s and then ends. So long it takes to read node from a busy disk alone.
+    subprocess.run([*argv, "--version"], check=True, stdout=subprocess.DEVNULL, timeout=PATIENCE)
+    return argv
 
 
 def _install(directory: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -14,7 +15,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.users import TestUser, as_user, ensure_users, remove_users, unique_names
+from tests.cluster.users import (
+    TestUser,
+    as_user,
+    ensure_users,
+    remove_users,
+    run_as,
+    unique_names,
+)
 from tests.support.waiting import GRACE, wait_for
 
 TOKEN = "token-of-the-server"
@@ -38,6 +46,7 @@ class ToldHub(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Told)
         self.told: list[tuple[str, int, bool]] = []
+        self.status = 201
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
 
@@ -49,7 +58,7 @@ class _Told(BaseHTTPRequestHandler):
         with socket.socket() as tried:
             there = tried.connect_ex(("127.0.0.1", port)) == 0
         self.server.told.append((self.headers["Authorization"], port, there))
-        self.send_response(201)
+        self.send_response(self.server.status)
         self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:
@@ -125,3 +134,33 @@ def test_a_port_that_somebody_else_has_taken_is_not_told(
     assert f"Port {port} was taken by uid {os.geteuid()} before the server listened" in said
     assert "Address already in use" in said and TOKEN not in said
     assert hub.told == []
+
+
+def test_a_server_that_the_hub_does_not_know_ends(
+    server: subprocess.Popen[str], hub: ToldHub, alice: TestUser
+) -> None:
+    """Else it would have its job, which nobody sees, to the end of its time."""
+    hub.status = 403
+    port_of(server, alice.home)
+    (alice.home / "go").touch()
+    _, said = server.communicate(timeout=GRACE)
+    assert server.returncode == -signal.SIGTERM and "status 403" in said and "it is ended" in said
+
+
+def test_a_hub_that_is_busy_is_told_again(
+    server: subprocess.Popen[str], hub: ToldHub, alice: TestUser
+) -> None:
+    hub.status = 503
+    port_of(server, alice.home)
+    (alice.home / "go").touch()
+    wait_for(lambda: hub.told)
+    hub.status = 201
+    wait_for(lambda: len(hub.told) == 2)
+    assert server.poll() is None
+
+
+def test_a_server_is_found_beside_its_python_where_the_path_is_a_services(alice: TestUser) -> None:
+    env = {"JUPYTERHUB_SERVICE_URL": "http://0.0.0.0:0", "PATH": "/usr/bin:/bin"}
+    argv = [sys.executable, "-I", "-m", "moonlight_spawner.hub.server"]
+    done = run_as(alice, [*argv, "jupyterhub-singleuser", "--version"], env=env)
+    assert done.returncode == 0 and done.stdout.strip(), done.stderr

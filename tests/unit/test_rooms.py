@@ -24,7 +24,7 @@ _KNOWS = {
     # Doors. The agent has its only entry among the commands.
     "proxied": {"model", "relay", "sessions", "site"},
     "ood": {"doctor", "model", "relay", "sessions", "site"},
-    "hub": {"model", "relay", "scheduler", "site"},
+    "hub": {"model", "processes", "relay", "scheduler", "site"},
     "cli": {
         "agent",
         "doctor",

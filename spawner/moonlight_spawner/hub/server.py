@@ -11,6 +11,8 @@ import contextlib
 import errno
 import json
 import os
+import shutil
+import signal
 import socket
 import ssl
 import sys
@@ -20,6 +22,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
 
+from ..processes.mark import mark_of, runs
 from ..relay.upstream import listening_uids
 
 _LOOK_SECONDS = 0.1
@@ -34,14 +37,20 @@ def main(command: list[str]) -> None:
     where = urlsplit(os.environ["JUPYTERHUB_SERVICE_URL"])
     where = where._replace(netloc=f"{where.hostname}:{port}")
     os.environ["JUPYTERHUB_SERVICE_URL"] = where.geturl()
-    server = os.getpid()
+    server, began = os.getpid(), mark_of(os.getpid()).ticks
     if (child := os.fork()) == 0:
         # A process of nobody's: the server would not collect a child that it does not know of.
         if os.fork() == 0:
-            _tell_when_it_listens(server, port)
+            _tell_when_it_listens(server, began, port)
         os._exit(0)
     os.waitpid(child, 0)
-    os.execvp(command[0], command)
+    os.execvp(_program(command[0]), command)
+
+
+def _program(name: str) -> str:
+    """Of this Python's environment if the job's PATH does not have it: a Hub's service has a short one."""
+    beside = Path(sys.executable).parent / name
+    return str(beside) if not shutil.which(name) and beside.exists() else name
 
 
 def _free_port() -> int:
@@ -72,27 +81,31 @@ def _listening(port: int) -> set[int]:
     return {uid for table in tables for uid in listening_uids(port, table)}
 
 
-def _tell_when_it_listens(server: int, port: int) -> None:
-    """Tell the Hub, unless the server ends before it listens, or somebody else does so."""
-    while _runs(server):
+def _tell_when_it_listens(server: int, began: int, port: int) -> None:
+    """Tell the Hub, unless the server ends before it listens, or somebody else does so.
+
+    A server that the Hub does not know is nobody's, and would have its job to the end of its time: the
+    Hub was killed while the job waited, or had no answer when it submitted it.
+    """
+    while True:
+        running = runs(server, began)
         listening = _listening(port)
         if others := listening - {os.geteuid()}:
             _say(f"Port {port} was taken by uid {min(others)} before the server listened there.")
             return
-        if listening and _tell(port):
+        if not running:
+            return
+        if listening and (answer := _tell(port)):
+            if 400 <= answer < 500:
+                _say("So nobody would find this server: it is ended.")
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(server, signal.SIGTERM)
             return
         time.sleep(_AGAIN_SECONDS if listening else _LOOK_SECONDS)
 
 
-def _runs(pid: int) -> bool:
-    with contextlib.suppress(OSError):
-        os.kill(pid, 0)
-        return True
-    return False
-
-
-def _tell(port: int) -> bool:
-    """Whether the Hub has answered, yes or no; if not, it is asked again."""
+def _tell(port: int) -> int:
+    """The status of the Hub's answer; 0 if it has none, and is to be asked again."""
     request = Request(  # noqa: S310  # the address is the Hub's own word
         os.environ["JUPYTERHUB_API_URL"].rstrip("/") + "/batchspawner",
         data=json.dumps({"port": port}).encode(),
@@ -105,14 +118,14 @@ def _tell(port: int) -> bool:
     # Never by a proxy of the site's, which would be shown the token.
     opener = build_opener(ProxyHandler({}), HTTPSHandler(context=_context()))
     try:
-        opener.open(request, timeout=_ANSWER_SECONDS).close()
+        with opener.open(request, timeout=_ANSWER_SECONDS) as answer:
+            return int(answer.status)
     except HTTPError as e:
         _say(f"The Hub does not take the server's port: status {e.code}.")
-        return e.code < 500
+        return e.code if e.code < 500 else 0
     except (URLError, OSError) as e:
         _say(f"The Hub cannot be told the server's port: {e}. It is tried again.")
-        return False
-    return True
+        return 0
 
 
 def _context() -> ssl.SSLContext:

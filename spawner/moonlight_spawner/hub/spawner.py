@@ -14,6 +14,7 @@ from typing import Any
 import jinja2
 from batchspawner import SlurmSpawner
 from batchspawner.batchspawner import format_template
+from sqlalchemy.orm import object_session
 from tornado import web
 from traitlets import Bool, Dict, Instance, Integer, List, Unicode, default
 
@@ -31,6 +32,8 @@ replace_handler()
 _LOOK_SECONDS = 0.5
 _CONNECT_SECONDS = 2.0
 _STOP_SECONDS = 40.0  # Slurm kills what does not go after KillWait, 30 s
+_CANCEL_SECONDS = 600.0
+_AGAIN_SECONDS = 2.0
 _STATUS = {"not_found": 404, "scheduler_unavailable": 503}
 
 
@@ -95,6 +98,10 @@ class MoonlightSpawner(SlurmSpawner):  # type: ignore[misc]  # batchspawner has 
     def _default_options_from_form(self) -> Any:
         return self._from_form
 
+    @default("apply_user_options")
+    def _default_apply_user_options(self) -> Any:
+        return lambda spawner, options: None  # start() does: JupyterHub has this since 5.3
+
     def _from_form(self, data: dict[str, list[str]]) -> dict[str, Any]:
         chosen = choice.from_form(data)
         self._checked(chosen)
@@ -115,42 +122,51 @@ class MoonlightSpawner(SlurmSpawner):  # type: ignore[misc]  # batchspawner has 
         except MoonlightError as e:
             raise _told(e) from e
         self.log.info("job %s of %s was submitted", self.job_id, self._log_name)
+        self._starting = True
+        self._remember()
         while not await self._there():
             await self._follow()
             await asyncio.sleep(_LOOK_SECONDS)
-        self.db.commit()
+        self._starting = False
         return self.ip, self.port
 
     async def poll(self) -> int | None:
         """None while the job is there, or nobody can tell; else the server has ended."""
         if not self.job_id:
             return 0
-        info, snapshot = await self._slurm().look(self.job_id)
-        if info is None:
-            ended = snapshot.complete and snapshot.stale_since is None
-        else:
-            self._learn(info)
-            ended = info.state.ended
-        if not ended:
+        if self._abandoned:
+            self.log.warning("%s: its start ended with the Hub; so does its job", self._log_name)
+            await self.stop()
+        elif not await self._gone():
             return None
         self.clear_state()
         return 1
 
     async def stop(self, now: bool = False) -> None:
-        """End the job: the server, the desktop, and all that they started."""
+        """End the job: the server, the desktop, and all that they started.
+
+        The Hub forgets the job when this returns, and when it fails: while Slurm does not answer it
+        is asked again.
+        """
         if not self.job_id:
             return
-        slurm, job_id = self._slurm(), self.job_id
-        try:
-            await slurm.cancel(job_id)
-        except SchedulerUnavailable as e:
-            self.log.error("%s: %s", self._log_name, e)
-            raise
-        deadline = asyncio.get_running_loop().time() + _STOP_SECONDS
-        while not now and asyncio.get_running_loop().time() < deadline:
-            slurm.expire()
-            info, snapshot = await slurm.look(job_id)
-            if info.state.ended if info else snapshot.complete and snapshot.stale_since is None:
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + _CANCEL_SECONDS
+        while True:
+            try:
+                await self._slurm().cancel(self.job_id)
+                break
+            except SchedulerUnavailable as e:
+                self.log.error("%s: %s", self._log_name, e)
+                if await self._gone_now():
+                    return
+                if now or clock() > deadline:
+                    raise
+            await asyncio.sleep(_AGAIN_SECONDS)
+        deadline = clock() + _STOP_SECONDS
+        while not (now or await self._gone_now()):
+            if clock() > deadline:
+                self.log.warning("%s: job %s does not end yet", self._log_name, self.job_id)
                 return
             await asyncio.sleep(_LOOK_SECONDS / 2)
 
@@ -163,12 +179,47 @@ class MoonlightSpawner(SlurmSpawner):  # type: ignore[misc]  # batchspawner has 
                 yield {"message": told, "progress": 60 if self._node else 20}
             await asyncio.sleep(_LOOK_SECONDS)
 
+    def get_state(self) -> dict[str, Any]:
+        state: dict[str, Any] = super().get_state()
+        return {**state, "starting": True} if self._starting else state
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        super().load_state(state)
+        self._abandoned = bool(state.get("starting"))
+
     def clear_state(self) -> None:
         super().clear_state()
         self._node = ""
+        self._starting = self._abandoned = False
 
     _news = ""
     _node = ""
+    _starting = False
+    # Of a Hub that ended meanwhile: nobody waits for this server, and nobody knows its token.
+    _abandoned = False
+
+    def _remember(self) -> None:
+        """Tell the Hub's database of the job; the Hub itself does so when the start is over.
+
+        It may wait for hours in the queue, and without that the Hub's end would leave it to nobody.
+        """
+        known = self.user.spawners.get(self.name, self)  # where we are wrapped: who wraps us
+        known.orm_spawner.state = known.get_state()
+        if session := object_session(known.orm_spawner):  # Spawner.db is on its way out
+            session.commit()
+
+    async def _gone(self) -> bool:
+        """Whether Slurm says for certain that the job has ended, or does not know it."""
+        info, snapshot = await self._slurm().look(self.job_id)
+        if info is not None:
+            self._learn(info)
+            return info.state.ended
+        doubtful = self.job_id in snapshot.doubts or snapshot.stale_since is not None
+        return snapshot.complete and not doubtful
+
+    async def _gone_now(self) -> bool:
+        self._slurm().expire()
+        return await self._gone()
 
     async def _follow(self) -> None:
         """Look at the job while its server is awaited; one that has ended ends the waiting."""
