@@ -23,7 +23,7 @@ _KNOWS = {
     "portal": {"model", "processes", "scheduler", "sessions", "site"},
     # Doors. The agent has its only entry among the commands.
     "proxied": {"model", "relay", "sessions", "site"},
-    "ood": {"doctor", "model", "relay", "sessions", "site"},
+    "ood": {"doctor", "model", "processes", "relay", "sessions", "site"},
     "hub": {"model", "processes", "relay", "scheduler", "site"},
     "cli": {
         "agent",

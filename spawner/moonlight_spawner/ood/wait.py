@@ -17,9 +17,11 @@ from typing import Any
 from ..model.errors import MoonlightError
 from ..model.files import read_shared, write_private
 from ..model.session import Session, State
+from ..processes.mark import runs
 from ..relay.upstream import Target, UpstreamError, call
 from ..sessions.control import control
 from ..sessions.manager import SessionManager
+from ..sessions.reach import token_of
 
 _LOOK_SECONDS = 0.3
 # A session that runs has its gateway; this is for an agent that has just been killed, say.
@@ -66,7 +68,7 @@ async def wait_until_open(
     told = ""
     silent = 0.0
     while True:
-        runs = _runs(pid)  # before the look: what it says last it says before it ends
+        running = runs(pid)  # before the look: what it says last it says before it ends
         session = await manager.get(user, session_id)
         text = session.model_dump_json()
         if text != told:
@@ -80,8 +82,8 @@ async def wait_until_open(
             target = manager.reach(user, session_id).target
             why = await _answers(target) if target else why
             if target and not why:
-                return await _opening(manager, session, target, host)
-        if session.status is State.RUNNING or not runs:
+                return await _opening(session, target, host)
+        if session.status is State.RUNNING or not running:
             silent += _LOOK_SECONDS
         if silent > _ANSWER_SECONDS:
             raise NotOpened(
@@ -93,13 +95,13 @@ async def wait_until_open(
 async def _begun(directory: Path, pid: int) -> str:
     """The session's id, once it is on record."""
     while True:
-        runs = _runs(pid)
+        running = runs(pid)
         said = _read(directory / "session.json")
         if isinstance(said.get("session_id"), str):
             return str(said["session_id"])
         if said.get("message"):
             raise NotOpened(str(said["message"]))
-        if not runs:
+        if not running:
             raise NotOpened("The desktop's program ended before it began. The lines above say why.")
         await asyncio.sleep(_LOOK_SECONDS)
 
@@ -115,15 +117,6 @@ def _read(path: Path) -> dict[str, Any]:
     return said if isinstance(said, dict) else {}
 
 
-def _runs(pid: int) -> bool:
-    """Whether it still does something: its parent is a shell that is not waiting for it yet."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text("ascii", "replace")
-    except OSError:
-        return False
-    return stat.rpartition(")")[2].split()[0] not in ("Z", "X")
-
-
 async def _answers(target: Target) -> str:
     """Why the gateway does not answer as it will to a browser; empty if it does."""
     try:
@@ -134,8 +127,7 @@ async def _answers(target: Target) -> str:
     return "" if state == "ok" else f"its stream is not ready ({state})"
 
 
-async def _opening(manager: SessionManager, session: Session, target: Target, host: str) -> Opening:
-    token = (read_shared(manager.store.directory(session.session_id) / "token") or b"").strip()
+async def _opening(session: Session, target: Target, host: str) -> Opening:
     native = None
     if session.host == "sunshine":
         try:
@@ -145,7 +137,7 @@ async def _opening(manager: SessionManager, session: Session, target: Target, ho
         except (UpstreamError, ValueError, KeyError, AttributeError, TypeError):
             pass  # the browser's way is there all the same
     notes = () if await _reached(host, target.port) else (_unreached(host, target),)
-    return Opening(target.port, token.decode(), session.session_id, native, notes)
+    return Opening(target.port, token_of(target), session.session_id, native, notes)
 
 
 async def _reached(host: str, port: int) -> bool:
