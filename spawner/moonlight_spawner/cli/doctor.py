@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import Any
 
 from ..doctor import examine, examine_node
 from ..site.settings import load_site
 from .command import add_command
+from .findings import tell_findings
 
 
 def add_commands(groups: Any) -> None:
@@ -23,10 +23,4 @@ def add_commands(groups: Any) -> None:
 async def _doctor(options: argparse.Namespace) -> int:
     site = load_site()
     findings = await (examine_node(site) if options.node else examine(site))
-    if options.json:
-        print(json.dumps([vars(finding) for finding in findings], indent=2))
-    for finding in findings if not options.json else ():
-        print(f"{finding.mark} {finding.name}: {finding.text}")
-        if finding.fix and (finding.odd or not finding.good):
-            print(f"    → {finding.fix}")
-    return 0 if all(finding.good for finding in findings) else 1
+    return tell_findings(findings, options.json)

@@ -13,6 +13,7 @@ from ..ood.install import install
 from ..ood.portal import CONFIG, read_portal
 from ..ood.wait import wait_until_open
 from ..sessions.manager import SessionManager
+from .findings import tell_findings
 
 
 def add_commands(groups: Any) -> None:
@@ -65,13 +66,7 @@ async def _check(manager: SessionManager, user: str, options: argparse.Namespace
     site = manager.site
     hosts = options.host or hosts_here(site)
     findings = check(options.directory.absolute(), site, read_portal(options.config), hosts)
-    if options.json:
-        print(json.dumps([vars(finding) for finding in findings], indent=2))
-    for finding in findings if not options.json else ():
-        print(f"{finding.mark} {finding.name}: {finding.text}")
-        if finding.fix and (finding.odd or not finding.good):
-            print(f"    → {finding.fix}")
-    return 0 if all(finding.good for finding in findings) else 1
+    return tell_findings(findings, options.json)
 
 
 async def _wait(manager: SessionManager, user: str, options: argparse.Namespace) -> int:
