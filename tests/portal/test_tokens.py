@@ -7,6 +7,7 @@ import base64
 import hashlib
 import hmac
 import json
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -229,6 +230,19 @@ def test_a_weak_secret_or_one_that_others_can_read_is_none(tmp_path: Path, key: 
     (tmp_path / "secret").chmod(0o640)
     with pytest.raises(ValueError, match="0600"):
         Verifier(_site(portal_algorithm="HS256", portal_secret_file=str(tmp_path / "secret")))
+
+
+@pytest.mark.parametrize("kind", ["secret", "public"])
+def test_a_key_that_somebody_else_could_exchange_is_none(key: Key, kind: str) -> None:
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as name:  # not below what is closed to others
+        Path(name).chmod(0o755)
+        place = Path(name) / "of-all"
+        place.mkdir()
+        place.chmod(0o777)
+        with pytest.raises(ValueError, match="of-all"):
+            _by_secret(place) if kind == "secret" else _by_file(place, key)
+        place.chmod(0o755)
+        assert _by_secret(place) if kind == "secret" else _by_file(place, key)
 
 
 def test_a_key_of_another_kind_is_none(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from moonlight_spawner.model.trust import exchangeable
 from moonlight_spawner.site.options import MoonlightSite
 
 from .ask import Unanswered, ask
@@ -201,6 +202,7 @@ def _public_key(path: Path, algorithm: str) -> Any:
         raise ValueError(f"The public key {path} cannot be read: {e.strerror}.") from e
     if info.st_mode & 0o022 or info.st_uid not in (0, os.geteuid()):
         raise ValueError(f"Others may write to the public key {path}: chown root, chmod go-w.")
+    _check_place(path)
     try:
         key = load_pem_public_key(data)
         _check_kind(key, algorithm)
@@ -229,4 +231,11 @@ def private_file(path: Path) -> bytes:
                 f"{path} has to be of the service's own account with mode 0600; it is of uid "
                 f"{info.st_uid} with mode {stat.S_IMODE(info.st_mode):04o}."
             )
+        _check_place(path)
         return file.read(_MOST_FILE_BYTES)
+
+
+def _check_place(path: Path) -> None:
+    """With a key of his own in this one's place somebody would be whoever he likes."""
+    if why := exchangeable(path):
+        raise ValueError(f"The key {path} is not read: {why}.")
