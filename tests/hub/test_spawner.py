@@ -294,7 +294,7 @@ def test_where_jobs_are_private_their_user_is_asked(
 ) -> None:
     monkeypatch.setenv("SLURM_CONF", str(slurm_cluster.slurm_conf))
     job = slurm_cluster.submit(slurm_users.alice, "#!/bin/sh\nexec sleep 600\n", "--hold")
-    as_alice = ["sudo", "-n", "-u", slurm_users.alice.name]
+    as_alice = ["sudo", "-n", "-E", "-u", slurm_users.alice.name]
     as_alice += ["env", f"SLURM_CONF={slurm_cluster.slurm_conf}"]
     slurm = ToldOfNobodys(load_site(), as_alice)
 

@@ -116,7 +116,7 @@ class MoonlightSpawner(SlurmSpawner):  # type: ignore[misc]  # batchspawner has 
         resources, desktop, chosen = self._checked(self.user_options or {})
         script = self._script(resources, desktop)
         try:
-            self.job_id = await self._slurm(chosen).submit(
+            self.job_id = await self._slurm().submit(
                 script, resources, self._job_options(chosen), self.get_env()
             )
         except MoonlightError as e:
@@ -268,7 +268,7 @@ class MoonlightSpawner(SlurmSpawner):  # type: ignore[misc]  # batchspawner has 
             desktop = self.desktop
         return resources, desktop, chosen
 
-    def _slurm(self, chosen: dict[str, str] | None = None) -> HubSlurm:
+    def _slurm(self) -> HubSlurm:
         if self.user.name.startswith(("#", "-")):  # to sudo `#0` is a number: root
             raise _http(400, f"{self.user.name} is no login name on the cluster.")
         return HubSlurm(self.site, words_of(self.exec_prefix, **self._variables()))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import re
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -45,7 +46,7 @@ class SlurmQueue:
     whose
         An option of squeue that says of which users; None: of all whose jobs may be seen.
     prefix
-        By what a command becomes another user's, e.g. ``sudo -n -u alice``.
+        By what a command becomes another user's and keeps its environment, e.g. ``sudo -E -u alice``.
     """
 
     def __init__(
@@ -260,11 +261,9 @@ class SlurmQueue:
         return result
 
     async def _run(self, argv: list[str], limit: int) -> Result:
-        command = [self._command(argv[0]), *argv[1:]]
-        if self._prefix:  # sudo hands no environment on
-            env = command_environment(argv[0], {})
-            command = [*self._prefix, "env", *(f"{k}={v}" for k, v in env.items()), *command]
-        return await run(command, _COMMAND_SECONDS, limit=limit)
+        command = [*self._prefix, self._command(argv[0]), *argv[1:]]
+        env = command_environment(argv[0], os.environ)  # of the command, whatever runs it
+        return await run(command, _COMMAND_SECONDS, limit=limit, env=env)
 
 
 class _NoAnswer(Exception):
