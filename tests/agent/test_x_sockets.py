@@ -58,8 +58,7 @@ def start_x(
     """Start an X server as ``user`` where root has run ``prepare``, in a mount name space of its own."""
     home = "/root" if user.uid == 0 else str(user.home)
     become = f"exec setpriv --reuid={user.uid} --regid={user.gid} --clear-groups --"
-    argv = ["unshare", "--mount", "--propagation=private", "sh", "-c"]
-    argv += [f'set -e; {prepare}; cd /; {become} "$@"', "sh"]
+    argv = in_place_of_tmp(f'{prepare}; cd /; {become} "$@"')
     argv += [sys.executable, "-c", START, str(display), home, *options]
     env = CLEAN_ENVIRONMENT | {"HOME": home}
     done = subprocess.run(
@@ -67,6 +66,18 @@ def start_x(
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)  # type: ignore[no-any-return]
+
+
+def in_place_of_tmp(script: str) -> list[str]:
+    """A command by which root runs ``script`` in a mount name space, with more words for its ``$@``.
+
+    A Python below /tmp is out of sight for whoever has another /tmp: it is put back there.
+    """
+    here = sys.prefix
+    if Path(here).is_relative_to("/tmp"):
+        seen = script.replace("; cd /;", f"; mkdir -p {here}; mount --bind /mnt {here}; cd /;", 1)
+        script = f"mount --bind {here} /mnt; {seen}"
+    return ["unshare", "--mount", "--propagation=private", "sh", "-c", f"set -e; {script}", "sh"]
 
 
 def own_tmp(options: str) -> str:
@@ -186,8 +197,7 @@ print(found.good, found.text, found.fix, sep="\\n")
     done = run_as(user, [sys.executable, "-c", script], check=True)
     assert done.stdout.splitlines()[0] == "True"
     prepare, said = UNSAFE["of another user"]
-    argv = ["unshare", "--mount", "--propagation=private", "sh", "-c"]
-    argv += [f'{prepare.format(stranger=stranger.uid)}; exec "$@"', "sh"]
+    argv = in_place_of_tmp(f'{prepare.format(stranger=stranger.uid)}; cd /; exec "$@"')
     argv += ["setpriv", f"--reuid={user.uid}", f"--regid={user.gid}", "--clear-groups", "--"]
     argv += [sys.executable, "-c", script]
     told = subprocess.run(argv, cwd="/", capture_output=True, text=True, check=True).stdout

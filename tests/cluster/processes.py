@@ -103,3 +103,15 @@ def mentioning(text: str) -> dict[int, str]:
             if wanted in command or wanted in Path("/proc", entry, "environ").read_bytes():
                 found[int(entry)] = command.replace(b"\0", b" ").decode(errors="replace").strip()
     return found
+
+
+def of_user(uid: int) -> dict[int, str]:
+    """What runs of a user: pid to command line. One that ends while it is looked at is left out."""
+    found: dict[int, str] = {}
+    for folder in Path("/proc").iterdir():
+        with contextlib.suppress(OSError, ValueError):
+            pid = int(folder.name)
+            if folder.stat().st_uid == uid and stat_fields(pid)[0] != "Z":
+                command = (folder / "cmdline").read_bytes()
+                found[pid] = command.replace(b"\0", b" ").decode(errors="replace").strip()
+    return found

@@ -17,9 +17,8 @@ from typing import Any
 
 from tests.cluster.daemon import CLEAN_ENVIRONMENT
 from tests.cluster.errors import ClusterError, CommandFailed
-from tests.cluster.keeper import stat_fields
 from tests.cluster.packages import find_program
-from tests.cluster.processes import Process, end_all
+from tests.cluster.processes import Process, end_all, of_user
 from tests.support.waiting import PATIENCE
 
 # In the account's comment: whose it is, so that nothing but our own users is ever removed, and
@@ -131,20 +130,11 @@ def _remove_left_over() -> None:
 
 
 def _remove(entry: pwd.struct_passwd) -> None:
-    end_all(lambda: _processes_of(entry.pw_uid))
+    end_all(lambda: list(of_user(entry.pw_uid)))
     _run([find_program("userdel"), "--force", entry.pw_name])
     shutil.rmtree(entry.pw_dir, ignore_errors=True)
     # Of the product's queue where there is no batch system: it stays for its user's next session.
     shutil.rmtree(f"/tmp/.moonlight-hpc-{entry.pw_uid}", ignore_errors=True)
-
-
-def _processes_of(uid: int) -> list[int]:
-    pids = []
-    for folder in Path("/proc").iterdir():
-        with contextlib.suppress(OSError, ValueError):
-            if folder.stat().st_uid == uid and stat_fields(int(folder.name))[0] != "Z":
-                pids.append(int(folder.name))
-    return pids
 
 
 def _run(argv: list[str]) -> None:

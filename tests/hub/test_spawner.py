@@ -27,6 +27,7 @@ from tornado import web
 
 from tests.browser.desktop import connect, open_page, session_card, type_command, wait_running
 from tests.cluster.fixtures import SlurmUsers
+from tests.cluster.processes import of_user
 from tests.cluster.slurm import SlurmCluster
 from tests.cluster.users import TestUser
 from tests.support.chromium import chromium, keep, person
@@ -60,12 +61,6 @@ def log_in(page: Page, hub: Hub, user: TestUser) -> None:
     page.fill("#password_input", PASSWORD)
     page.click("#login_submit")
     page.wait_for_url("**/hub/home")
-
-
-def processes_of(user: TestUser) -> list[str]:
-    # Asked for beforehand, by which one that ends meanwhile is left out.
-    found = psutil.process_iter(["name", "uids"])
-    return [p.info["name"] for p in found if p.info["uids"].real == user.uid]
 
 
 def test_from_the_hubs_form_to_typed_text_and_to_the_end(
@@ -128,7 +123,7 @@ def test_a_server_with_its_desktop_outlives_the_hub_and_ends_without_a_trace(
     assert alice.api("DELETE", alice.servers).status_code in (202, 204)
     wait_for(lambda: alice.server() is None, interval=0.2)
     assert alice.jobs(slurm_cluster) == []
-    wait_for(lambda: not processes_of(alice.user))
+    wait_for(lambda: not of_user(alice.user.uid))
     # Both have heard of it and were not just killed.
     log = (alice.user.home / f".jupyterhub-{job}.log").read_text("utf-8", "replace")
     assert "received signal 15" in log.lower(), log

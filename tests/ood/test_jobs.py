@@ -19,6 +19,7 @@ from playwright.sync_api import BrowserContext, Page
 
 from tests.browser.desktop import DESKTOP_COLOURS, type_command
 from tests.cluster.fixtures import SlurmUsers
+from tests.cluster.processes import of_user
 from tests.cluster.slurm import SlurmCluster
 from tests.support.apache import Apache
 from tests.support.chromium import chromium, colours, keep, person
@@ -69,11 +70,7 @@ def portal() -> Iterator[Apache]:
 
 def processes(job: Job) -> list[str]:
     """What runs of the job's user."""
-    found = []
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit() and folder.stat().st_uid == job.dashboard.user.uid:
-            found.append(folder.joinpath("cmdline").read_bytes().replace(b"\0", b" ").decode())
-    return [line for line in found if line.strip()]
+    return list(of_user(job.dashboard.user.uid).values())
 
 
 def set_on_nodes(cli: UserCli, **settings: object) -> None:

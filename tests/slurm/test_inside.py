@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shlex
 import subprocess
@@ -79,6 +80,15 @@ def test_an_array_with_an_owning_session_and_a_guest_where_slurm_has_no_commands
     assert "job that the desktop ran in ended" in ended["reason"]
 
 
+@contextlib.contextmanager
+def told_to_end(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """It does not outlive the test, which would wait for it."""
+    try:
+        yield
+    finally:
+        process.terminate()
+
+
 def test_a_guest_of_an_interactive_job_is_stopped_and_the_job_goes_on(
     slurm: SlurmCluster, slurm_users: SlurmUsers, cli: MakeCli
 ) -> None:
@@ -88,9 +98,10 @@ def test_a_guest_of_an_interactive_job_is_stopped_and_the_job_goes_on(
     shell = f"{HERE} --door hub < /dev/null; echo $? > {after}; exec cat"
     argv = ["salloc", "--qos=moonlight", "--gres=gpu:1", "--cpus-per-task=2", "bash", "-c", shell]
     options = as_user(slurm_users.alice, {**alice.env, **slurm.env})
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, **options):  # its end ends the shell
-        found = wait_for(lambda: [s for s in alice.sessions() if s["door"] == "hub"])
-        guest = alice.wait(found[0]["session_id"], "running")
+    known = {s["session_id"] for s in alice.sessions()}  # other tests' of this user
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, **options) as salloc, told_to_end(salloc):
+        found = wait_for(lambda: {s["session_id"] for s in alice.sessions()} - known)
+        guest = alice.wait(found.pop(), "running")
         assert guest["way"] == "guest"
         assert guest["allocation"]["cpus"] == 2
         job = slurm.job(guest["slurm_job_id"])

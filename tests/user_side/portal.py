@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.cluster.keeper import stat_fields
+from tests.cluster.processes import of_user
 from tests.cluster.users import (
     TestUser,
     account_files,
@@ -116,15 +116,8 @@ class Portal:
 
 def sides_of(user: TestUser) -> list[int]:
     """Processes of his that are his side."""
-    found = []
-    for folder in Path("/proc").iterdir():
-        with contextlib.suppress(OSError, ValueError):
-            pid = int(folder.name)
-            if folder.stat().st_uid == user.uid and stat_fields(pid)[0] != "Z":
-                words = (folder / "cmdline").read_bytes()
-                if b"user-side" in words or b"hostile" in words:
-                    found.append(pid)
-    return found
+    running = of_user(user.uid)
+    return [pid for pid, words in running.items() if "user-side" in words or "hostile" in words]
 
 
 def sudos_of(account: TestUser) -> list[int]:
