@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.cluster.keeper import descendants, stat_fields
 from tests.support.waiting import PATIENCE, wait_until
 
-__all__ = ["Process", "descendants", "end_all", "listening", "mentioning"]
+__all__ = ["Process", "descendants", "end_all", "listening", "mentioning", "of_user"]
 
 
 @dataclass(frozen=True)

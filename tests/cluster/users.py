@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import grp
 import os
 import pwd
 import random
@@ -25,6 +26,10 @@ from tests.support.waiting import PATIENCE
 # those of a test run that was killed are known as left over.
 MARK = "moonlight-test-user"
 LOCK = Path("/run/lock/moonlight-test-users.lock")
+# Where everybody writes, and what a user left outlives his account.
+COMMON = (Path("/tmp"), Path("/tmp/.X11-unix"), Path("/var/tmp"), Path("/dev/shm"))
+# useradd gives the first uid that is free: that of the last test's user, with what it left.
+UIDS = range(20_000, 60_000)
 
 
 @dataclass(frozen=True)
@@ -98,12 +103,14 @@ def _exists(name: str) -> bool:
 
 def _add(name: str, home: Path) -> None:
     owner = Process.of(os.getpid())
+    uid = _unused_uid()
     _run(
         [
             find_program("useradd"),
             "--create-home",
             f"--home-dir={home}",
             "--shell=/bin/bash",
+            f"--uid={uid}",
             "--user-group",
             "--no-log-init",
             "--badname",  # directory services have names that useradd would not make
@@ -112,6 +119,21 @@ def _add(name: str, home: Path) -> None:
         ]
     )
     home.chmod(0o700)
+
+
+def _unused_uid() -> int:
+    """One that nobody has and that owns nothing: neither a process nor a file that all can see."""
+    taken = {entry.pw_uid for entry in pwd.getpwall()} | {entry.gr_gid for entry in grp.getgrall()}
+    for place in (Path("/proc"), *COMMON):
+        taken |= {uid for uid, _ in _owners(place)}
+    return random.choice([uid for uid in UIDS if uid not in taken])
+
+
+def _owners(place: Path) -> Iterator[tuple[int, Path]]:
+    with contextlib.suppress(FileNotFoundError):
+        for path in place.iterdir():
+            with contextlib.suppress(OSError):
+                yield path.lstat().st_uid, path
 
 
 def _owner(entry: pwd.struct_passwd) -> Process | None:
@@ -133,8 +155,18 @@ def _remove(entry: pwd.struct_passwd) -> None:
     end_all(lambda: list(of_user(entry.pw_uid)))
     _run([find_program("userdel"), "--force", entry.pw_name])
     shutil.rmtree(entry.pw_dir, ignore_errors=True)
-    # Of the product's queue where there is no batch system: it stays for its user's next session.
-    shutil.rmtree(f"/tmp/.moonlight-hpc-{entry.pw_uid}", ignore_errors=True)
+    for place in COMMON:
+        for uid, path in _owners(place):
+            if uid == entry.pw_uid:
+                _remove_path(path)
+
+
+def _remove_path(path: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink()
 
 
 def _run(argv: list[str]) -> None:

@@ -107,6 +107,7 @@ def test_from_the_hubs_form_to_typed_text_and_to_the_end(
 def test_a_server_with_its_desktop_outlives_the_hub_and_ends_without_a_trace(
     hub: Hub, alice: HubUser, slurm_cluster: SlurmCluster
 ) -> None:
+    before = of_user(alice.user.uid)  # such as her JupyterLab of other tests
     alice.start()
     (job,) = alice.jobs(slurm_cluster)
     (session,) = live(alice)
@@ -123,7 +124,7 @@ def test_a_server_with_its_desktop_outlives_the_hub_and_ends_without_a_trace(
     assert alice.api("DELETE", alice.servers).status_code in (202, 204)
     wait_for(lambda: alice.server() is None, interval=0.2)
     assert alice.jobs(slurm_cluster) == []
-    wait_for(lambda: not of_user(alice.user.uid))
+    wait_for(lambda: not of_user(alice.user.uid).keys() - before.keys())
     # Both have heard of it and were not just killed.
     log = (alice.user.home / f".jupyterhub-{job}.log").read_text("utf-8", "replace")
     assert "received signal 15" in log.lower(), log

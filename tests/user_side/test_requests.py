@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+from tests.cluster.processes import of_user
 from tests.cluster.users import TestUser, run_as
 from tests.support.waiting import PATIENCE, wait_for
 
@@ -197,3 +198,4 @@ def test_a_launch_that_has_begun_is_finished(place: Portal, alice: TestUser, how
         return (await manager.stop(args[0], session.session_id)).reason_code
     """
     assert place.serve(body, alice) != "SubmitLost"
+    wait_for(lambda: not of_user(alice.uid))
