@@ -6,20 +6,18 @@ A file that was edited, cut off by a full disk, or restored half, must not hide 
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 from ..model.records import AgentStatus, Facts, Spec
-from ..model.session import Model, Resources, from_epoch, now
-from ..store import FileStore
+from ..model.session import Model, Resources, now
+from ..store import Store
 from ..store.base import Damaged, Part
-from ..store.files import read_record
 from .ends import heard_of
 
 M = TypeVar("M", bound=Model)
 
 # Any of these is written after the facts: without them there was a session, and is no record of it.
-_LATER = ("job.json", "status.json", "stop.json", "end.json")
+_LATER = {"job", "status", "stop", "end"}
 _NOBODY_KNOWS = Resources(
     image="", hours=0, cpus=0, memory_gb=0, gpus=0, resolution="0x0", fps=0, bitrate_kbps=0
 )
@@ -28,7 +26,7 @@ _NOBODY_KNOWS = Resources(
 class Record:
     """What can be read of one session's record; ``damaged`` has what cannot."""
 
-    def __init__(self, store: FileStore, user: str, session_id: str, scheduler: str):
+    def __init__(self, store: Store, user: str, session_id: str, scheduler: str):
         self._store = store
         self._user, self._session_id = user, session_id
         self.damaged: dict[str, Damaged] = {}
@@ -39,10 +37,9 @@ class Record:
 
     def agent(self) -> AgentStatus | None:
         """What the agent says. Words that cannot be read and are new tell at least that it lives."""
-        path = self._store.directory(self._session_id) / "status.json"
-        agent = self._kept("status", read_record(path, AgentStatus))
+        agent = self.part("status", AgentStatus)
         if agent is None and "status" in self.damaged:
-            spoke = _written_at(path)
+            spoke = self._written_at("status")
             if heard_of(silent := AgentStatus(started_at=spoke, beat=spoke), now()):
                 return silent
         return agent
@@ -50,7 +47,7 @@ class Record:
     def notes(self) -> list[str]:
         """A sentence for each damaged part."""
         return [
-            f"A part of the session's record cannot be read: {damaged.path} ({damaged.why}). What else "
+            f"A part of the session's record cannot be read: {damaged.where} ({damaged.why}). What else "
             "is known of it is shown, and it can be stopped."
             for damaged in self.damaged.values()
         ]
@@ -65,18 +62,19 @@ class Record:
         facts = self.part("facts", Facts)
         if facts and (facts.session_id, facts.user) == (self._session_id, self._user):
             return facts
-        path = self._store.directory(self._session_id) / "facts.json"
+        where = f"the facts of {self._session_id}"
         if facts:
-            self.damaged["facts"] = Damaged(path, f"it is that of session {facts.session_id[:80]}")
+            why = f"it is that of session {facts.session_id[:80]}"
+            self.damaged["facts"] = Damaged(where, why)
         elif "facts" not in self.damaged:
-            if not any((path.parent / name).exists() for name in _LATER):
+            if _LATER.isdisjoint(self._store.parts(self._user, self._session_id)):
                 return None
-            self.damaged["facts"] = Damaged(path, "it does not exist any more")
-        return self._rebuilt(path, scheduler)
+            self.damaged["facts"] = Damaged(where, "it does not exist any more")
+        return self._rebuilt(scheduler)
 
-    def _rebuilt(self, path: Path, scheduler: str) -> Facts:
+    def _rebuilt(self, scheduler: str) -> Facts:
         """Facts from what the agent was told, else from nothing but the session's id."""
-        spec = read_record(path.with_name("spec.json"), Spec)
+        spec = self._store.look(self._user, self._session_id, "spec", Spec)
         spec = spec if isinstance(spec, Spec) and spec.session_id == self._session_id else None
         return Facts(
             session_id=self._session_id,
@@ -86,14 +84,10 @@ class Record:
             host=spec.host if spec else "auto",
             scheduler=spec.scheduler if spec else scheduler,
             request=spec.request if spec else _NOBODY_KNOWS,
-            created_at=_written_at(path),
+            created_at=self._written_at("facts", "spec", *get_args(Part)),
         )
 
-
-def _written_at(path: Path) -> datetime:
-    for file in (path, path.with_name("spec.json"), path.parent):
-        try:
-            return from_epoch(file.lstat().st_mtime)
-        except (OSError, OverflowError, ValueError):
-            continue
-    return now()
+    def _written_at(self, *parts: Part) -> datetime:
+        """When the first of these was written that there is."""
+        found = (self._store.written_at(self._user, self._session_id, part) for part in parts)
+        return next((moment for moment in found if moment), now())

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from ..model.errors import MoonlightError, SchedulerRefused, SchedulerUnavailable, SubmitUnconfirmed
 from ..model.files import private_directory, write_private
 from ..model.records import Facts, ImageOptions, Job, Missed, Spec, Stop, SunshineOptions
-from ..model.session import End, State, Way, now
+from ..model.session import End, Session, State, Way, now
 from ..scheduler import JobRequest, Scheduler
 from ..scheduler.base import same_place
 from ..site.options import MoonlightSite
@@ -21,6 +21,7 @@ from ..store.base import Damaged, M, Part
 from .damage import Record
 from .ends import heard_of
 from .job import job_script
+from .last_words import last_words
 from .turn import turn_credentials
 
 log = logging.getLogger(__name__)
@@ -246,6 +247,12 @@ class Launcher:
         if asyncio.get_running_loop().time() - last > _CANCEL_AGAIN_SECONDS:
             self._cancelled[facts.session_id] = asyncio.get_running_loop().time()
             self._keep(asyncio.ensure_future(self.cancel(facts)))
+
+    def last_words(self, session: Session) -> tuple[str, str]:
+        """What the log of a job says whose agent never spoke, or that there is none."""
+        directory = self.store.directory(session.session_id)
+        of_job = self.log_directory(session.session_id) / "agent.log"
+        return last_words(of_job, directory, self.site.agent_command, session.node)
 
     async def settle(self) -> None:
         """Wait until no background work is left."""

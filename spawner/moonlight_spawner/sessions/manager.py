@@ -17,7 +17,7 @@ from ..model.errors import (
     SchedulerUnavailable,
 )
 from ..model.files import read_shared, tail, write_private
-from ..model.records import Stop
+from ..model.records import AgentStatus, Stop
 from ..model.session import End, Session, Way, job_named, now
 from ..scheduler import Scheduler, make_scheduler
 from ..site.options import MoonlightSite
@@ -263,7 +263,7 @@ class SessionManager:
         if self._reader.facts(user, session_id) is None:
             raise NotFound(f"There is no session {session_id[:80]} of {user}.")
         end = self.store.get(user, session_id, "end", End)
-        agent = self._reader.agent_status(session_id)
+        agent = self.store.get(user, session_id, "status", AgentStatus)
         end = end or (agent.end if agent else None)
         if end or agent is None or agent.gateway is None:
             return Reach(None, end)

@@ -8,17 +8,15 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from ..model.job import JobInfo, JobState
-from ..model.records import AgentStatus, Facts, Job, Missed, Seen, Stop
+from ..model.records import Facts, Job, Missed, Seen, Stop
 from ..model.session import End, Model, Session, State, now
 from ..scheduler import Scheduler, Snapshot
-from ..store import FileStore
+from ..store import Store
 from ..store.base import Part
-from ..store.files import read_record
 from .damage import Record
 from .derive import derive, not_from_here
 from .ends import Since
-from .last_words import last_words
-from .launch import Launcher
+from .hands import Hands
 
 log = logging.getLogger(__name__)
 
@@ -30,10 +28,10 @@ class SessionReader:
     that cannot be read spoils that of its own session only, which says so.
     """
 
-    def __init__(self, store: FileStore, scheduler: Scheduler, launcher: Launcher):
+    def __init__(self, store: Store, scheduler: Scheduler, hands: Hands):
         self._store = store
         self._scheduler = scheduler
-        self._launcher = launcher
+        self._hands = hands
         self._told: set[str] = set()
 
     async def read(self, user: str, ids: Iterable[str]) -> list[Session]:
@@ -52,7 +50,7 @@ class SessionReader:
             snapshot, place = await asyncio.gather(
                 self._scheduler.query(known), self._scheduler.place()
             )
-            away = {i for i in live if self._launcher.elsewhere(facts[i], place)}
+            away = {i for i in live if self._hands.elsewhere(facts[i], place)}
             unconfirmed = [facts[i] for i in live if jobs[i] is None and i not in away]
             # Who does not answer one question is not asked the next.
             if snapshot.stale_since is None:
@@ -73,21 +71,12 @@ class SessionReader:
         """What was asked for, as far as it can be read; None if there is no such session."""
         return self._record(user, session_id).facts
 
-    def agent_status(self, session_id: str) -> AgentStatus | None:
-        """What the session's agent says, None if it says nothing that can be read."""
-        path = self._store.directory(session_id) / "status.json"
-        found = read_record(path, AgentStatus)
-        if found is None or isinstance(found, AgentStatus):
-            return found
-        log.error("%s cannot be read and is passed over: %s", path, found.why)
-        return None
-
     def _record(self, user: str, session_id: str) -> Record:
         return Record(self._store, user, session_id, self._scheduler.name)
 
     async def _confirm(self, unconfirmed: list[Facts]) -> dict[str, Job]:
         try:
-            return await self._launcher.confirm(unconfirmed)
+            return await self._hands.confirm(unconfirmed)
         except OSError as e:
             log.error("jobs cannot be put on record: %s", e)
             return {}
@@ -156,16 +145,14 @@ class SessionReader:
             )
             self._keep(record, facts, "end", reason)
         elif stop and session.live:
-            self._launcher.cancel_again(facts)
+            self._hands.cancel_again(facts)
         return session
 
     def _with_last_words(self, session: Session) -> Session:
         """One whose agent never spoke: its log did, or there is none."""
-        directory = self._store.directory(session.session_id)
-        of_job = self._launcher.log_directory(session.session_id) / "agent.log"
-        command = self._launcher.site.agent_command
-        reason, code = last_words(of_job, directory, command, session.node)
-        return session.model_copy(update={"reason": reason, "reason_code": code})
+        if words := self._hands.last_words(session):
+            session = session.model_copy(update={"reason": words[0], "reason_code": words[1]})
+        return session
 
     def _last_seen(self, record: Record, facts: Facts, info: JobInfo | None) -> Seen | None:
         """Remember the batch system's answer; without one, the remembered answer."""

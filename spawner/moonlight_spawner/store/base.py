@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import datetime
 from typing import Literal, TypeVar
 
 from ..model.session import Model
 
 log = logging.getLogger(__name__)
 
-Part = Literal["facts", "job", "stop", "end", "seen", "missed"]
+Part = Literal["facts", "job", "stop", "end", "seen", "missed", "status", "spec"]
 M = TypeVar("M", bound=Model)
 
 
@@ -21,7 +22,7 @@ M = TypeVar("M", bound=Model)
 class Damaged:
     """A part that is there and cannot be read: where, and why in a few words."""
 
-    path: Path
+    where: str
     why: str
 
 
@@ -62,7 +63,7 @@ class Store(ABC):
         """A part, or None if there is none that can be read."""
         found = self.look(user, session_id, part, model)
         if isinstance(found, Damaged):
-            log.error("%s cannot be read and is passed over: %s", found.path, found.why)
+            log.error("%s cannot be read and is passed over: %s", found.where, found.why)
             return None
         return found
 
@@ -73,6 +74,14 @@ class Store(ABC):
     @abstractmethod
     def drop(self, user: str, session_id: str, part: Part) -> None:
         """Forget a part."""
+
+    @abstractmethod
+    def parts(self, user: str, session_id: str) -> Collection[str]:
+        """Which parts there are, also such as cannot be read."""
+
+    @abstractmethod
+    def written_at(self, user: str, session_id: str, part: Part) -> datetime | None:
+        """When a part was last written, None if there is none."""
 
     @abstractmethod
     def ids(self, user: str) -> list[str]:

@@ -14,7 +14,8 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
+from datetime import datetime
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -28,7 +29,7 @@ from ..model.files import (
     write_private,
     write_private_once,
 )
-from ..model.session import SESSION_ID, Model
+from ..model.session import SESSION_ID, Model, from_epoch
 from ..model.trust import make_directories
 from .base import Damaged, M, Part, Store
 
@@ -143,7 +144,7 @@ class FileStore(Store):
     def look(self, user: str, session_id: str, part: Part, model: type[M]) -> M | Damaged | None:
         if user != self.user:
             return None
-        return read_record(self.directory(session_id) / f"{part}.json", model)
+        return _read(self.directory(session_id) / f"{part}.json", model)
 
     def mend(self, user: str, session_id: str, part: Part, data: Model) -> None:
         self._own(user)
@@ -155,6 +156,23 @@ class FileStore(Store):
     def drop(self, user: str, session_id: str, part: Part) -> None:
         self._own(user)
         (self.directory(session_id) / f"{part}.json").unlink(missing_ok=True)
+
+    def parts(self, user: str, session_id: str) -> Collection[str]:
+        if user != self.user:
+            return ()
+        try:
+            names = os.listdir(self.directory(session_id))
+        except OSError:
+            return ()
+        return {name.removesuffix(".json") for name in names if name.endswith(".json")}
+
+    def written_at(self, user: str, session_id: str, part: Part) -> datetime | None:
+        if user != self.user:
+            return None
+        try:
+            return from_epoch((self.directory(session_id) / f"{part}.json").lstat().st_mtime)
+        except (OSError, OverflowError, ValueError):
+            return None
 
     def ids(self, user: str) -> list[str]:
         if user != self.user:
@@ -180,24 +198,26 @@ class FileStore(Store):
             raise NotFound(f"This store keeps the sessions of {self.user} only, not of {user}.")
 
 
-def read_record(path: Path, model: type[M]) -> M | Damaged | None:
-    """A record, None if there is none, or what is wrong with it. Nothing that lies there raises."""
+def _read(path: Path, model: type[M]) -> M | Damaged | None:
+    """A part, None if there is none, or what is wrong with it. Nothing that lies there raises."""
     try:
         data = read_shared(path, _MOST_BYTES + 1)
         if data is None:
             return None
         if len(data) > _MOST_BYTES:
-            return Damaged(path, f"it has more than {_MOST_BYTES} bytes")
+            return Damaged(str(path), f"it has more than {_MOST_BYTES} bytes")
         return model.model_validate_json(data)
     except OSError as e:
         plain = path.is_file() and not path.is_symlink()
-        return Damaged(path, (e.strerror or type(e).__name__) if plain else "it is no plain file")
+        return Damaged(
+            str(path), (e.strerror or type(e).__name__) if plain else "it is no plain file"
+        )
     except ValidationError as e:
         wrong = e.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(str(part) for part in wrong["loc"])
-        return Damaged(path, f"{where}: {wrong['msg']}" if where else wrong["msg"])
+        return Damaged(str(path), f"{where}: {wrong['msg']}" if where else wrong["msg"])
     except ValueError as e:  # what a validator has not thought of
-        return Damaged(path, str(e)[:200])
+        return Damaged(str(path), str(e)[:200])
 
 
 def _locked(fd: int) -> bool:
