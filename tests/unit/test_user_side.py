@@ -18,7 +18,7 @@ from moonlight_spawner.model.errors import (
 from moonlight_spawner.model.session import Gateway, may_be_of, new_session_id
 from moonlight_spawner.portal import protocol
 from moonlight_spawner.portal.places import Places
-from moonlight_spawner.portal.user_side import UserSideManager, _wrong_gateway
+from moonlight_spawner.portal.user_side import UserSideManager, wrong_gateway
 from moonlight_spawner.sessions.reach import gateway_target, token_of
 from moonlight_spawner.site.options import MoonlightSite
 from moonlight_spawner.site.settings import load_site_alone
@@ -33,7 +33,7 @@ def gateway(*hosts: str, port: int = 40000, certificate: str = PEM) -> Gateway:
 
 @pytest.mark.parametrize("host", ["n1", "n1.cluster.example", "10.1.0.7", "fd00:10::7", "gpu-3a"])
 def test_a_node_is_gone_to(host: str) -> None:
-    assert not _wrong_gateway(gateway(host), local=False)
+    assert not wrong_gateway(gateway(host), local=False)
 
 
 @pytest.mark.parametrize(
@@ -47,12 +47,12 @@ def test_a_node_is_gone_to(host: str) -> None:
     ],
 )
 def test_the_portals_own_machine_and_what_is_no_host_are_not(host: str) -> None:
-    assert _wrong_gateway(gateway(host), local=False)
-    assert _wrong_gateway(gateway("n1", host), local=False)
+    assert wrong_gateway(gateway(host), local=False)
+    assert wrong_gateway(gateway("n1", host), local=False)
 
 
 def test_where_nodes_are_this_machine_its_loopback_is_the_node() -> None:
-    assert not _wrong_gateway(gateway("127.0.0.1", "localhost"), local=True)
+    assert not wrong_gateway(gateway("127.0.0.1", "localhost"), local=True)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_where_nodes_are_this_machine_its_loopback_is_the_node() -> None:
 )
 def test_a_gateway_without_port_certificate_or_address_is_not_gone_to(wrong: Gateway) -> None:
     """Without a certificate the hop would be plain HTTP: a word of the user's choice to any port."""
-    assert _wrong_gateway(wrong, local=True)
+    assert wrong_gateway(wrong, local=True)
 
 
 def test_the_token_passes_and_is_one_word_of_a_header() -> None:

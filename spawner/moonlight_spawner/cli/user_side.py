@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from ..model.account import account
-from ..model.errors import FieldError, InvalidRequest, MoonlightError, UserSideFailed
+from ..model.errors import FieldError, InvalidRequest, MoonlightError, NotFound, UserSideFailed
+from ..model.records import SessionRecord
 from ..model.session import Session
 from ..portal import protocol
 from ..sessions.manager import SessionManager
@@ -94,13 +95,16 @@ async def _answer(manager: SessionManager, request: protocol.Request) -> dict[st
     user = manager.store.user
     if isinstance(request, protocol.Create):
         session, created = await manager.create(user, request.body, request.key, request.door)
-        return {"session": _as_json(session), "created": created}
+        record = _record(manager, user, session.session_id)
+        return {"session": _as_json(session), "created": created, "record": record}
     if isinstance(request, protocol.Look):
         if request.session_id is not None:
             return {"session": _as_json(await manager.get(user, request.session_id))}
         return {"sessions": [_as_json(session) for session in await manager.sessions(user)]}
     if isinstance(request, protocol.Stop):
-        return {"session": _as_json(await manager.stop(user, request.session_id))}
+        session = await manager.stop(user, request.session_id)
+        record = _record(manager, user, session.session_id)
+        return {"session": _as_json(session), "record": record}
     if isinstance(request, protocol.Logs):
         logs = await manager.logs(user, request.session_id, request.tail)
         return {"logs": [vars(log) for log in logs]}
@@ -108,7 +112,29 @@ async def _answer(manager: SessionManager, request: protocol.Request) -> dict[st
         return _reached(manager, user, request.session_id)
     if isinstance(request, protocol.Images):
         return {"images": [image.model_dump() for image in manager.images.all()]}
+    if isinstance(request, protocol.Records):
+        return {"records": await _records(manager, user, request.session_id)}
     return {"session_ids": await manager.reap(user)}
+
+
+async def _records(
+    manager: SessionManager, user: str, session_id: str | None
+) -> list[dict[str, Any]]:
+    """Brought up to date by a look at them; as many as an answer holds, the live ones first."""
+    if session_id is not None:
+        sessions = [await manager.get(user, session_id)]
+    else:
+        sessions = sorted(await manager.sessions(user), key=lambda session: not session.live)
+    records: list[dict[str, Any]] = []
+    size = 0
+    for session in sessions[: protocol.MOST_RECORDS]:
+        if record := _record(manager, user, session.session_id):
+            records.append(record)
+            size += len(protocol.as_line(record))
+        if size > protocol.MOST_RECORDS_BYTES:
+            records.pop()
+            break
+    return records
 
 
 def _reached(manager: SessionManager, user: str, session_id: str) -> dict[str, Any]:
@@ -122,8 +148,15 @@ def _reached(manager: SessionManager, user: str, session_id: str) -> dict[str, A
     return found
 
 
-def _as_json(session: Session) -> dict[str, Any]:
-    data: dict[str, Any] = json.loads(session.model_dump_json())
+def _record(manager: SessionManager, user: str, session_id: str) -> dict[str, Any] | None:
+    try:
+        return _as_json(manager.record(user, session_id))
+    except NotFound:  # forgotten meanwhile
+        return None
+
+
+def _as_json(said: Session | SessionRecord) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads(said.model_dump_json())
     return data
 
 

@@ -18,6 +18,8 @@ from .texts import PathText, Words
 #: How long before its job's limit a session ends itself: it takes up to 5 s, the clocks of a
 #: controller and a node differ a little, and Slurm may have to be asked once more.
 END_RESERVE = timedelta(seconds=20)
+#: What opens a gateway: one word of a header.
+OPENING_WORD = r"^[A-Za-z0-9_-]{22,128}$"
 
 
 class Facts(Model):
@@ -84,6 +86,20 @@ class AgentStatus(Model):
     ends_at: datetime | None = None
     ending: End | None = None  # decided, while its parts are being ended
     end: End | None = None
+
+
+class SessionRecord(Model):
+    """All of one session's parts that a look at it needs, for who keeps a copy of them. ``token`` opens
+    the gateway of a live one."""
+
+    facts: Facts
+    job: Job | None = None
+    stop: Stop | None = None
+    end: End | None = None
+    seen: Seen | None = None
+    missed: Missed | None = None
+    status: AgentStatus | None = None
+    token: str | None = Field(default=None, pattern=OPENING_WORD, repr=False)
 
 
 class SunshineOptions(Model):

@@ -27,6 +27,7 @@ from ..model.errors import (
     as_json,
     shorten,
 )
+from ..model.records import OPENING_WORD, SessionRecord
 from ..model.session import End, Gateway, Session
 from ..site.images import Image
 
@@ -36,6 +37,10 @@ MOST_REQUEST_BYTES = 512 << 10
 MOST_TAIL_BYTES = 256 << 10
 _MOST_ANSWER_BYTES = 4 << 20
 _MOST_LOGS = 8
+#: Sessions of one user that the service keeps; the live ones and the latest of the others.
+MOST_RECORDS = 200
+# Of all of them, with room for the rest of an answer.
+MOST_RECORDS_BYTES = _MOST_ANSWER_BYTES - (256 << 10)
 
 
 class _Message(BaseModel):
@@ -85,23 +90,33 @@ class Images(_Message):
     operation: Literal["images"] = "images"
 
 
+class Records(_Message):
+    """What is on record of all sessions, live and lately ended, or of one; with the tokens of their
+    gateways: for the service alone."""
+
+    operation: Literal["records"] = "records"
+    session_id: SessionId | None = None
+
+
 class Reap(_Message):
     """Forget what ended longer ago than the site keeps it."""
 
     operation: Literal["reap"] = "reap"
 
 
-Request = Create | Look | Stop | Logs | ReachFor | Images | Reap
+Request = Create | Look | Stop | Logs | ReachFor | Images | Records | Reap
 _REQUEST: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="operation")])
 
 
 class Created(BaseModel):
     session: Session
+    record: SessionRecord | None = None
     created: bool
 
 
 class One(BaseModel):
     session: Session
+    record: SessionRecord | None = None
 
 
 class All(BaseModel):
@@ -125,12 +140,16 @@ class Reached(BaseModel):
     """``gateway`` and ``token``, or nothing while it cannot be reached, or how it ended."""
 
     gateway: Gateway | None = None
-    token: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{22,128}$")
+    token: str | None = Field(default=None, pattern=OPENING_WORD)
     end: End | None = None
 
 
 class Offered(BaseModel):
     images: list[Image] = Field(max_length=1000)
+
+
+class Recorded(BaseModel):
+    records: list[SessionRecord] = Field(max_length=MOST_RECORDS)
 
 
 class Forgotten(BaseModel):

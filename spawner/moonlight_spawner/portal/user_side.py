@@ -12,7 +12,8 @@ from typing import Any, TypeVar, cast
 from pydantic import BaseModel, ValidationError
 
 from ..model.errors import NotFound, UserSideFailed, UserSideUnavailable, shorten
-from ..model.session import Gateway, Session, may_be_of
+from ..model.records import AgentStatus, SessionRecord
+from ..model.session import Gateway, Model, Session, may_be_of, now
 from ..scheduler import make_scheduler
 from ..sessions.inside import JobHere
 from ..sessions.manager import Log
@@ -28,6 +29,8 @@ T = TypeVar("T")
 
 _REACH_SECONDS = 10.0
 _MOST_ADDRESSES = 16
+# The largest part has the steps of a start and a certificate: a few kilobytes.
+_MOST_PART_BYTES = 64 << 10
 _MOST_CERTIFICATE = 16384
 _PEM = re.compile(
     r"-----BEGIN CERTIFICATE-----\s[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----\s*", re.ASCII
@@ -97,7 +100,9 @@ class UserSideManager:
             answer = await self._ask(user, request, protocol.Created)
         finally:
             self._changed(user)
-        return _own(user, answer.session), answer.created
+        session = _own(user, answer.session)
+        await self._learned(user, session.session_id, answer.record)
+        return session, answer.created
 
     async def sessions(self, user: str) -> list[Session]:
         """The user's sessions, newest first."""
@@ -128,7 +133,9 @@ class UserSideManager:
             answer = await self._ask(user, request, protocol.One)
         finally:
             self._changed(user)
-        return _own(user, answer.session, session_id)
+        session = _own(user, answer.session, session_id)
+        await self._learned(user, session_id, answer.record)
+        return session
 
     async def logs(self, user: str, session_id: str, limit: int = 65536) -> list[Log]:
         """The ends of the session's logs, at most ``limit`` bytes each, and at most 256 KiB.
@@ -165,6 +172,22 @@ class UserSideManager:
         """What this user can launch."""
         return (await self._ask(user, {"operation": "images"}, protocol.Offered)).images
 
+    async def records(self, user: str, session_id: str | None = None) -> list[SessionRecord]:
+        """What is on record of the user's sessions, or of one of them."""
+        if session_id is not None:
+            _check_id(user, session_id)
+        request = {"operation": "records", "session_id": session_id}
+        answer = await self._ask(user, request, protocol.Recorded)
+        local = self.site.batch_system == "local"
+        records = [own_record(user, record, local) for record in answer.records]
+        ids = {record.facts.session_id for record in records}
+        if len(ids) < len(records) or (session_id is not None and ids != {session_id}):
+            raise _not_believed(user, "it has other sessions than were asked for")
+        return records
+
+    async def _learned(self, user: str, session_id: str, record: SessionRecord | None) -> None:
+        """What a change has left on record: for who keeps it."""
+
     async def reap(self, user: str) -> list[str]:
         """Forget sessions that ended longer ago than the site keeps them; gives their ids."""
         answer = await self._ask(user, {"operation": "reap"}, protocol.Forgotten)
@@ -193,7 +216,7 @@ class UserSideManager:
         if answer.gateway is None or answer.token is None:
             return Reach(None, answer.end)
         local = self.site.batch_system == "local"
-        if wrong := _wrong_gateway(answer.gateway, local):
+        if wrong := wrong_gateway(answer.gateway, local):
             raise _not_believed(user, f"the session's gateway {wrong}")
         reach = Reach(gateway_target(answer.gateway, answer.token.encode()), None)
         now = asyncio.get_running_loop().time()
@@ -279,7 +302,39 @@ def _own(user: str, session: Session, session_id: str | None = None) -> Session:
     return session
 
 
-def _wrong_gateway(gateway: Gateway, local: bool) -> str:
+def own_record(user: str, record: SessionRecord, local: bool) -> SessionRecord:
+    """A record that the user's side has sent, as far as it can be his: of a session of his, with no
+    gateway that the service would not go to, and with no word from the future, which would be the
+    newest for good.
+
+    Raises
+    ------
+    UserSideFailed
+    """
+    facts, status = record.facts, record.status
+    if facts.user != user or not may_be_of(user, facts.session_id):
+        raise _not_believed(user, "it has a session of somebody else")
+    if record.job is not None and not _JOB_ID.fullmatch(record.job.job_id):
+        raise _not_believed(user, "a session's job has no id of a job")
+    for _, part in record:
+        if isinstance(part, Model) and len(part.model_dump_json()) > _MOST_PART_BYTES:
+            raise _not_believed(user, f"a part of a record has over {_MOST_PART_BYTES} bytes")
+    if record.seen and (record.job is None or record.seen.job.job_id != record.job.job_id):
+        record.seen = None
+    if status:
+        own_status(status, local)
+    facts.created_at = min(facts.created_at, now())
+    return record
+
+
+def own_status(status: AgentStatus, local: bool) -> None:
+    """Leave out of an agent's words what nobody may have the service believe."""
+    if status.gateway and wrong_gateway(status.gateway, local):
+        status.gateway = None
+    status.started_at, status.beat = min(status.started_at, now()), min(status.beat, now())
+
+
+def wrong_gateway(gateway: Gateway, local: bool) -> str:
     """Why the service does not go there; empty if it does. A user must not have it knock at others'
     doors: those of the portal's own machine above all. What is there hears a TLS greeting at most."""
     if not 1024 <= gateway.port < 65536:

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 
 from ..model.job import JobInfo
 from ..model.session import Resources, StaleCode
@@ -29,6 +30,7 @@ class Snapshot:
     ``doubts``: jobs of which this answer says nothing certain, while it counts for the others.
     ``unlisted``: jobs that only the accounting takes for alive; the batch system itself has none such.
     ``strangers``: jobs of another machine that has the same name as this one.
+    ``owners``: whose jobs they are, where those of several users were asked for.
     """
 
     jobs: dict[str, JobInfo] = field(default_factory=dict)
@@ -40,6 +42,7 @@ class Snapshot:
     doubts: dict[str, Doubt] = field(default_factory=dict)
     unlisted: frozenset[str] = frozenset()
     strangers: frozenset[str] = frozenset()
+    owners: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,17 @@ class JobRequest:
     directory: Path
     log: Path
     resources: Resources
+
+
+class Asks(Protocol):
+    """What a reader of sessions asks of a batch system: see :class:`Scheduler`."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def query(self, job_ids: Collection[str]) -> Snapshot: ...
+
+    async def place(self) -> str: ...
 
 
 class Scheduler(ABC):

@@ -17,6 +17,8 @@ from .slurm_words import STATES, Asked, ended, pending
 # The reason comes last: it is free text. Job name and comment may hold any character, so they
 # are never asked for.
 SQUEUE_FORMAT = "%i|%T|%P|%Q|%B|%S|%e|%r"
+#: Before it, where jobs of several users are asked for: whose each is.
+OWNER_FORMAT = "%u|"
 # As squeue's %i: 100_3 in an array, whose last task has the array's own number as its raw one.
 SACCT_FORMAT = "JobID,State,NodeList,Start,End"
 
@@ -36,10 +38,11 @@ class Jobs:
     known: dict[str, JobInfo] = field(default_factory=dict)
     unclear: dict[str, str] = field(default_factory=dict)
     waiting: dict[str, str] = field(default_factory=dict)
+    owners: dict[str, str] = field(default_factory=dict)
 
 
-def parse_squeue(text: str, asked: Asked) -> Jobs:
-    """squeue's lines in :data:`SQUEUE_FORMAT`.
+def parse_squeue(text: str, asked: Asked, owners: bool = False) -> Jobs:
+    """squeue's lines in :data:`SQUEUE_FORMAT`, with ``owners`` behind :data:`OWNER_FORMAT`.
 
     Raises
     ------
@@ -47,7 +50,10 @@ def parse_squeue(text: str, asked: Asked) -> Jobs:
     """
     jobs = Jobs()
     for line in text.splitlines():
+        owner, line = line.split("|", 1) if owners and "|" in line else ("", line)
         job_id, word, partition, _, node, start, end, reason = _fields(line, 8, free_text=True)
+        if owners:
+            jobs.owners[job_id] = owner
         known = STATES.get(word)
         if known is None:
             jobs.unclear[job_id] = word

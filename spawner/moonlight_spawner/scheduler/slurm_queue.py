@@ -22,7 +22,15 @@ from ..model.session import StaleCode, now
 from ..processes.caller import command_environment
 from .base import Doubt, Snapshot
 from .command import MOST_BYTES, CommandMissing, CommandTimeout, Result, run
-from .slurm_output import SACCT_FORMAT, SQUEUE_FORMAT, Jobs, Unreadable, parse_sacct, parse_squeue
+from .slurm_output import (
+    OWNER_FORMAT,
+    SACCT_FORMAT,
+    SQUEUE_FORMAT,
+    Jobs,
+    Unreadable,
+    parse_sacct,
+    parse_squeue,
+)
 from .slurm_place import Places
 from .slurm_words import Asked
 
@@ -47,6 +55,8 @@ class SlurmQueue:
         An option of squeue that says of which users; None: of all whose jobs may be seen.
     prefix
         By what a command becomes another user's and keeps its environment, e.g. ``sudo -E -u alice``.
+    owners
+        Whether to ask whose each job is, too (:attr:`Snapshot.owners`). The accounting is not asked then.
     """
 
     def __init__(
@@ -57,6 +67,7 @@ class SlurmQueue:
         answer_seconds: float,
         whose: str | None = "--me",
         prefix: Sequence[str] = (),
+        owners: bool = False,
     ):
         self._command = command
         self._prefix = prefix
@@ -64,6 +75,7 @@ class SlurmQueue:
         self._cache_seconds = cache_seconds
         self._answer_seconds = answer_seconds
         self._whose = whose
+        self._owners = owners
         self._places = Places(self._run, cache_seconds)
         self._jobs = Jobs()
         self._warning = ""
@@ -112,11 +124,13 @@ class SlurmQueue:
         if self._trouble:
             code, reason = self._trouble
             since = self._good_at or self._trouble_since
-            return Snapshot(jobs | self._ended(wanted - set(jobs)), False, since, reason, code)
+            known = jobs | self._ended(wanted - set(jobs))
+            owners = {i: self._jobs.owners[i] for i in jobs if i in self._jobs.owners}
+            return Snapshot(known, False, since, reason, code, owners=owners)
         doubts = self._unclear(wanted)
         # The accounting may be behind, and may say for good that a job runs which nobody has.
         missing = wanted - set(jobs) - set(doubts)
-        if missing:
+        if missing and not self._owners:
             doubts |= await self._look_up(missing)
         accounted = {i: self._accounted[i] for i in missing if i in self._accounted}
         waiting = {i: self._jobs.waiting[i] for i in jobs if i in self._jobs.waiting}
@@ -126,7 +140,9 @@ class SlurmQueue:
                 jobs[i] = jobs[i].model_copy(update=vars(place))
         unlisted = frozenset(i for i, job in accounted.items() if not job.state.ended)
         doubtful = self._since(wanted, doubts)
-        return Snapshot(jobs | accounted, doubts=doubtful, unlisted=unlisted - set(doubts))
+        owners = {i: self._jobs.owners[i] for i in wanted if i in self._jobs.owners}
+        unlisted -= set(doubts)
+        return Snapshot(jobs | accounted, doubts=doubtful, unlisted=unlisted, owners=owners)
 
     def _ended(self, job_ids: Collection[str]) -> dict[str, JobInfo]:
         """Those of which the accounting has told the end before."""
@@ -182,11 +198,11 @@ class SlurmQueue:
     async def _ask(self, job_ids: frozenset[str]) -> None:
         argv = ["squeue", "--noheader", "--all", "--states=all"]
         argv += [self._whose] if self._whose else []
-        argv.append(f"--format={SQUEUE_FORMAT}")
+        argv.append(f"--format={OWNER_FORMAT if self._owners else ''}{SQUEUE_FORMAT}")
         argv.append(f"--jobs={','.join(sorted(job_ids))}" if job_ids else f"--name={_NO_NAME}")
         try:
             result = await self._answer(argv)
-            self._jobs = parse_squeue(result.output, self._asked)
+            self._jobs = parse_squeue(result.output, self._asked, self._owners)
             self._warning = result.errors.strip()
             self._good_at = now()
             self._trouble = self._trouble_since = None

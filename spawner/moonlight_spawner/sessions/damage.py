@@ -8,8 +8,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TypeVar, get_args
 
-from ..model.records import AgentStatus, Facts, Spec
-from ..model.session import Model, Resources, now
+from ..model.records import AgentStatus, Facts, Job, Missed, Seen, SessionRecord, Spec, Stop
+from ..model.session import End, Model, Resources, now
 from ..store import Store
 from ..store.base import Damaged, Part
 from .ends import heard_of
@@ -43,6 +43,24 @@ class Record:
             if heard_of(silent := AgentStatus(started_at=spoke, beat=spoke), now()):
                 return silent
         return agent
+
+    def copy(self, facts: Facts, token: str | None) -> SessionRecord:
+        """What can be read, for who keeps a copy of it; what cannot is told in the agent's notes."""
+        record = SessionRecord(
+            facts=facts,
+            job=self.part("job", Job),
+            stop=self.part("stop", Stop),
+            end=self.part("end", End),
+            seen=self.part("seen", Seen),
+            missed=self.part("missed", Missed),
+            status=self.agent(),
+        )
+        if "stop" in self.damaged:  # that it is there is the word itself
+            record.stop = Stop(requested_at=facts.created_at)
+        if record.status:
+            record.status.notes = [*record.status.notes, *self.notes()]
+        record.token = None if record.end else token
+        return record
 
     def notes(self) -> list[str]:
         """A sentence for each damaged part."""

@@ -17,7 +17,7 @@ from ..model.errors import (
     SchedulerUnavailable,
 )
 from ..model.files import read_shared, tail, write_private
-from ..model.records import AgentStatus, Stop
+from ..model.records import AgentStatus, SessionRecord, Stop
 from ..model.session import End, Session, Way, job_named, now
 from ..scheduler import Scheduler, make_scheduler
 from ..site.options import MoonlightSite
@@ -26,9 +26,10 @@ from ..site.request import (
     validate_where,
 )
 from ..store import FileStore
+from .damage import Record
 from .inside import JobHere, as_the_job_has, find_job, start_beside
 from .launch import Launcher
-from .reach import Reach, gateway_target
+from .reach import TOKEN, Reach, gateway_target
 from .reading import SessionReader
 from .recording import Recorder
 
@@ -267,12 +268,29 @@ class SessionManager:
         end = end or (agent.end if agent else None)
         if end or agent is None or agent.gateway is None:
             return Reach(None, end)
+        token = self._token(session_id)
+        return Reach(None if token is None else gateway_target(agent.gateway, token), None)
+
+    def record(self, user: str, session_id: str) -> SessionRecord:
+        """All that is on record of a session, as it was when it was last looked at.
+
+        Raises
+        ------
+        NotFound
+        """
+        record = Record(self.store, user, session_id, self.scheduler.name)
+        if record.facts is None:
+            raise NotFound(f"There is no session {session_id[:80]} of {user}.")
+        token = (self._token(session_id) or b"").decode("ascii", "replace")
+        return record.copy(record.facts, token if TOKEN.fullmatch(token) else None)
+
+    def _token(self, session_id: str) -> bytes | None:
+        """What opens the session's gateway; None if it cannot be read."""
         try:
-            token = (read_shared(self.store.directory(session_id) / "token") or b"").strip()
+            return (read_shared(self.store.directory(session_id) / "token") or b"").strip()
         except OSError as e:
             log.error("%s cannot be reached: %s", session_id, e)
-            return Reach(None, None)
-        return Reach(gateway_target(agent.gateway, token), None)
+            return None
 
     async def reap(self, user: str) -> list[str]:
         """Forget sessions that ended longer ago than the site keeps them; gives their ids."""

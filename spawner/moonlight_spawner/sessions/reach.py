@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
+from ..model.records import OPENING_WORD
 from ..model.session import End, Gateway
 from ..relay.knock import knock
 from ..relay.upstream import Target
 
+TOKEN = re.compile(OPENING_WORD)
 _BEARER = b"Bearer "
 
 

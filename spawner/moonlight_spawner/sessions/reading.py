@@ -10,7 +10,8 @@ from datetime import datetime
 from ..model.job import JobInfo, JobState
 from ..model.records import Facts, Job, Missed, Seen, Stop
 from ..model.session import End, Model, Session, State, now
-from ..scheduler import Scheduler, Snapshot
+from ..scheduler import Snapshot
+from ..scheduler.base import Asks
 from ..store import Store
 from ..store.base import Part
 from .damage import Record
@@ -28,7 +29,7 @@ class SessionReader:
     that cannot be read spoils that of its own session only, which says so.
     """
 
-    def __init__(self, store: Store, scheduler: Scheduler, hands: Hands):
+    def __init__(self, store: Store, scheduler: Asks, hands: Hands):
         self._store = store
         self._scheduler = scheduler
         self._hands = hands

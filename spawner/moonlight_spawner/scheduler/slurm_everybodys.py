@@ -1,0 +1,72 @@
+"""Jobs of all users, for a service that acts for none of them."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+from ..model.session import SESSION_ID
+from ..site.options import MoonlightSite
+from .base import Snapshot
+from .command import CommandMissing, CommandTimeout, run
+from .slurm_queue import SlurmQueue
+from .slurm_words import Asked
+
+log = logging.getLogger(__name__)
+
+_NAMES_SECONDS = 10.0
+_COMMAND_SECONDS = 30.0
+
+
+class EverybodysJobs:
+    """One squeue for all. What it does not list may be hidden from the service (PrivateData), so it
+    says of no job that there is none: that is for its user to find out."""
+
+    def __init__(self, site: MoonlightSite):
+        self._site = site
+        asked = Asked(site.partition, site.qos, site.account, hours=site.max_hours)
+        seconds = site.cache_seconds, site.answer_seconds
+        self._queue = SlurmQueue(self._command, asked, *seconds, whose=None, owners=True)
+        self._names: Mapping[str, str] = {}
+        self._names_at = float("-inf")
+
+    async def snapshot(self, job_ids: Collection[str]) -> Snapshot:
+        """What is known of these jobs; of those that it has nothing of, nothing is known."""
+        return replace(await self._queue.snapshot(job_ids), complete=False)
+
+    async def place(self) -> str:
+        return await self._queue.cluster()
+
+    async def sessions(self) -> Mapping[str, str]:
+        """Sessions that jobs of our QoS or partition are named for, and whose jobs they are, as it was
+        some seconds ago. Anybody can give a job of his such a name; who it is says Slurm."""
+        where = [
+            f"--{option}={value}"
+            for option, value in (("qos", self._site.qos), ("partition", self._site.partition))
+            if value
+        ][:1]
+        if not where or time.monotonic() - self._names_at < _NAMES_SECONDS:
+            return self._names
+        self._names_at = time.monotonic()
+        argv = ["--noheader", "--all", "--states=PENDING,RUNNING", *where, "--format=%u|%j"]
+        try:
+            result = await run([self._command("squeue"), *argv], _COMMAND_SECONDS)
+        except (CommandTimeout, CommandMissing) as e:
+            log.info("jobs of sessions that nobody told of are not looked for: %s", e)
+            return self._names
+        if not result.status:
+            pairs = (line.rstrip().split("|", 1) for line in result.output.splitlines())
+            self._names = {
+                pair[1]: pair[0]
+                for pair in pairs
+                if len(pair) == 2 and SESSION_ID.fullmatch(pair[1])
+            }
+        return self._names
+
+    async def close(self) -> None:
+        await self._queue.close()
+
+    def _command(self, name: str) -> str:
+        return self._site.slurm_command(name) or name
