@@ -17,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from tests.cluster.processes import of_user
 from tests.cluster.slurm import SlurmCluster
 from tests.cluster.users import TestUser, run_as
 from tests.support.waiting import wait_for
@@ -107,8 +108,10 @@ class OnDemand:
     user: TestUser
     app: Path
     env: dict[str, str] = field(default_factory=dict)
+    others: set[int] = field(default_factory=set)  # what ran of the user before
 
     def __post_init__(self) -> None:
+        self.others = set(of_user(self.user.uid))
         self.env = {**self.slurm.env, **self.env}
 
     def launch(self, **context: str) -> Job:

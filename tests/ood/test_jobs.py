@@ -69,8 +69,9 @@ def portal() -> Iterator[Apache]:
 
 
 def processes(job: Job) -> list[str]:
-    """What runs of the job's user."""
-    return list(of_user(job.dashboard.user.uid).values())
+    """What runs of the job's user, and did not before it."""
+    running = of_user(job.dashboard.user.uid)
+    return [words for pid, words in running.items() if pid not in job.dashboard.others]
 
 
 def set_on_nodes(cli: UserCli, **settings: object) -> None:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.cluster.fixtures import SlurmUsers
+from tests.cluster.processes import descendants
 from tests.cluster.slurm import SlurmCluster
 from tests.cluster.users import as_user
 from tests.slurm.conftest import MakeCli
 from tests.support.cli import Session, UserCli
-from tests.support.waiting import wait_for
+from tests.support.waiting import GRACE, wait_for
 
 HERE = f"{sys.executable} -m moonlight_spawner here"
 NO_SLURM = {"MOONLIGHT_HPC_SLURM_BIN": "/var/empty", "MOONLIGHT_HPC_SCHEDULER": "auto"}
@@ -81,12 +85,23 @@ def test_an_array_with_an_owning_session_and_a_guest_where_slurm_has_no_commands
 
 
 @contextlib.contextmanager
-def told_to_end(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """It does not outlive the test, which would wait for it."""
+def salloc(argv: list[str], **options: Any) -> Iterator[None]:
+    """An interactive job; it ends with its shell, which reads from us, at the latest with the test.
+
+    Not by a signal: salloc 22.05 gives the job back then, and waits for its command for ever.
+    """
+    process = subprocess.Popen(argv, stdin=subprocess.PIPE, **options)
+    assert process.stdin
     try:
         yield
     finally:
-        process.terminate()
+        process.stdin.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(GRACE)
+        for pid in (*descendants(process.pid), process.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        process.wait()
 
 
 def test_a_guest_of_an_interactive_job_is_stopped_and_the_job_goes_on(
@@ -99,7 +114,7 @@ def test_a_guest_of_an_interactive_job_is_stopped_and_the_job_goes_on(
     argv = ["salloc", "--qos=moonlight", "--gres=gpu:1", "--cpus-per-task=2", "bash", "-c", shell]
     options = as_user(slurm_users.alice, {**alice.env, **slurm.env})
     known = {s["session_id"] for s in alice.sessions()}  # other tests' of this user
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, **options) as salloc, told_to_end(salloc):
+    with salloc(argv, **options):
         found = wait_for(lambda: {s["session_id"] for s in alice.sessions()} - known)
         guest = alice.wait(found.pop(), "running")
         assert guest["way"] == "guest"

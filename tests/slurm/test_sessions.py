@@ -135,9 +135,8 @@ def test_the_time_limit_ends_a_session_as_such_at_the_time_that_was_shown(
     slurm: SlurmCluster, slurm_users: SlurmUsers, cli: MakeCli
 ) -> None:
     alice = cli(slurm_users.alice)
-    session = alice.wait(alice.create(env=ONE_MINUTE)["session_id"], lambda s: s["started_at"])
+    session = alice.wait(alice.create(env=ONE_MINUTE)["session_id"], lambda s: s["ends_at"])
     limit = datetime.fromisoformat(session["started_at"]) + timedelta(minutes=1)
-    session = alice.wait(session["session_id"], lambda s: s["ends_at"])
     assert session["started_at"] < session["ends_at"] and ends_at(session) < limit
     ended = alice.wait(session["session_id"], "timeout")
     assert ended["reason_code"] == "TimeLimit" and "time limit" in ended["reason"]

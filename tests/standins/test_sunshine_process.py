@@ -22,6 +22,7 @@ from .client import Client, GameStreamError
 from .client_stream import Stream
 from .sunshine_install import install
 from .sunshine_running import PROGRAM, Sunshine, sunshine
+from .sunshine_standin import knobs
 
 
 def _started(client: Client, title: str = "Desktop") -> Stream:
@@ -75,11 +76,14 @@ def test_a_missing_file_means_defaults(tmp_path: Path) -> None:
         assert host.term() == 0
         host.conf = tmp_path / "missing.conf"
         host.log.unlink()
+        # In the place of Sunshine's own, which another test's session may have.
+        host.environment["STANDIN_SUNSHINE_DEFAULT_PORT"] = str(host.base)
         host.start("port=70000", f"log_path={host.log}")
         wait_for(lambda: "Configuration UI available" in host.output)
-        assert host.lines("Configuration UI available at [https://localhost:47990]")
+        assert host.lines(f"Configuration UI available at [https://localhost:{host.base + 1}]")
         assert host.conf.read_text() == ""
         assert (tmp_path / ".config" / "sunshine" / "apps.json").exists()
+    assert knobs.text("DEFAULT_PORT") == "47989"
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,8 @@ STANDIN_SUNSHINE_UINPUT (/dev/uinput), STANDIN_SUNSHINE_UHID (/dev/uhid)
 STANDIN_SUNSHINE_AUDIO (1)
     0: no PulseAudio. 1: looks for PULSE_SERVER or ``$XDG_RUNTIME_DIR/pulse/native``, with
     ``pactl`` and ``parec`` from PATH.
+STANDIN_SUNSHINE_DEFAULT_PORT (47989)
+    what a port that cannot be used stands for: others on this machine may have Sunshine's own
 STANDIN_SUNSHINE_HANG_SECONDS (10)
     After how long a stream whose sound cannot end takes the process with it (SIGTRAP).
 

@@ -10,6 +10,7 @@ import signal
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from . import knobs
 from .log import Log
 
 _KEYS = """qp hevc_mode av1_mode min_threads sw_preset sw_tune nvenc_preset nvenc_vbv_increase
@@ -78,7 +79,7 @@ class Config:
 
     @property
     def port(self) -> int:
-        return self.number("port", 47989, 1019, 65514)
+        return self.number("port", int(knobs.text("DEFAULT_PORT")), 1019, 65514)
 
     @property
     def family(self) -> str:

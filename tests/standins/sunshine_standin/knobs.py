@@ -25,6 +25,7 @@ _DEFAULTS = {
     "UHID": "/dev/uhid",
     "AUDIO": "1",
     "HANG_SECONDS": "10",
+    "DEFAULT_PORT": "47989",
 }
 _FILE = Path(__file__).resolve().parents[1] / "sunshine_knobs.json"
 
