@@ -33,6 +33,7 @@ _KNOWS = {
         "ood",
         "portal",
         "proxied",
+        "scheduler",
         "sessions",
         "site",
     },

@@ -15,7 +15,7 @@ from ..model.errors import InvalidRequest, MoonlightError
 from .terminal import prepare
 
 # In the order of the help. A command's module is loaded when the command is asked for, or the help.
-_COMMANDS = ("session", "images", "doctor", "here", "ood", "user-side", "serve")
+_COMMANDS = ("session", "images", "doctor", "here", "ood", "report", "user-side", "serve")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

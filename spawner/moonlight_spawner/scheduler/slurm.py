@@ -12,6 +12,7 @@ from ..site.options import MoonlightSite
 from . import slurm_words as words
 from .base import JobRequest, Scheduler, Snapshot
 from .command import CommandMissing, CommandTimeout, Result, run
+from .slurm_accounting import comment
 from .slurm_output import Unreadable, parse_names
 from .slurm_queue import SlurmQueue
 
@@ -72,6 +73,7 @@ class SlurmScheduler(Scheduler):
             f"--chdir={request.directory}",
             f"--output={str(request.log).replace('%', '%%')}",
             "--open-mode=append",
+            f"--comment={comment(request.resources.image)}",
         ]
         return argv + resource_options(self._site, request.resources)
 

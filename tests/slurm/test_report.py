@@ -1,0 +1,95 @@
+"""`moonlight-hpc report` over a real slurmdbd: what was run is what it says."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import date
+from typing import Any
+
+from tests.cluster.fixtures import SlurmUsers
+from tests.cluster.slurm import SlurmCluster
+from tests.support.cli import UserCli
+from tests.support.waiting import wait_for
+
+from .conftest import MakeCli
+
+# Of today: the cluster is new, but other tests' jobs of the same users are in its accounting as well.
+SINCE = ("--since", date.today().isoformat())
+_ADDED = ("sessions", "hours", "gpu_hours", "failures")
+
+
+def _groups(cli: UserCli, by: str, *more: str) -> dict[str, dict[str, Any]]:
+    said = cli.json("report", *SINCE, "--by", by, *more)
+    return {row["group"]: row for row in [*said["groups"], said["total"]]}
+
+
+def test_what_two_users_ran_is_what_it_says(
+    slurm: SlurmCluster, slurm_users: SlurmUsers, cli: MakeCli
+) -> None:
+    alice, bob = cli(slurm_users.alice), cli(slurm_users.bob)
+    before = {by: _groups(bob, by, "--all-users") for by in ("user", "image")}
+
+    # A session of the product's, for the image; then jobs of a session's name and of known lengths.
+    # One of them has a name that would read like a job of bob's.
+    session = alice.create("--gpus", "1")
+    alice.stop(session["session_id"])
+    ran = slurm.submit(
+        slurm_users.bob,
+        "#!/bin/sh\nsleep 3\n",
+        *(f"--job-name=ml-{slurm_users.bob}-4k7q2mzj5a", "--gres=gpu:2"),
+        "--comment=moonlight:image=figures",
+    )
+    fails = slurm.submit(
+        slurm_users.alice,
+        "#!/bin/sh\nexit 3\n",
+        f"--job-name=x\n{slurm_users.bob}|FAILED|1|2|3|gres/gpu=9|",
+    )
+    slurm.wait_job(ran, "COMPLETED")
+    slurm.wait_job(fails, "FAILED")
+    slurm.wait_job(alice.get(session["session_id"])["slurm_job_id"], ("CANCELLED", "COMPLETED"))
+
+    def told(user: str) -> dict[str, float]:
+        was, now = before["user"].get(user, {}), _groups(bob, "user", "--all-users").get(user, {})
+        return {key: now[key] - was.get(key, 0) for key in _ADDED} if now else {}
+
+    wait_for(lambda: told(str(slurm_users.bob)).get("hours", 0) > 0)
+    wait_for(lambda: told(str(slurm_users.alice)).get("failures") == 1)
+    of_bob, of_alice = told(str(slurm_users.bob)), told(str(slurm_users.alice))
+    seconds = of_bob["hours"] * 3600
+    job = slurm.job(ran)
+    assert (of_bob["sessions"], of_bob["failures"]) == (1, 0)
+    assert 2.9 <= seconds <= 30, job
+    assert abs(of_bob["gpu_hours"] - 2 * of_bob["hours"]) <= 0.002
+    assert (of_alice["sessions"], of_alice["failures"]) == (2, 1)
+
+    images = _groups(bob, "image", "--all-users")
+    assert images["figures"]["sessions"] == 1
+    mine = session["image_id"]
+    assert images[mine]["sessions"] == before["image"].get(mine, {"sessions": 0})["sessions"] + 1
+    assert "unknown" in images, "the failed job said nothing of an image"
+
+    # One's own, unless all are asked for; by month it is the same sum.
+    assert set(_groups(bob, "user")) == {str(slurm_users.bob), "total"}
+    months = _groups(bob, "month")
+    assert months[date.today().isoformat()[:7]]["sessions"] == months["total"]["sessions"] >= 1
+
+    table = bob.run("report", *SINCE)
+    assert table.returncode == 0, table.stderr
+    head, *rows = table.stdout.splitlines()
+    assert head.split()[:3] == ["user", "sessions", "hours"] and len({len(r) for r in rows}) == 1
+    written = list(csv.DictReader(io.StringIO(bob.run("report", *SINCE, "--csv").stdout)))
+    assert [row["group"] for row in written] == [str(slurm_users.bob), "total"]
+    picture = slurm_users.bob.home / "use.svg"
+    drawn = bob.run("report", *SINCE, "--plot", str(picture))
+    assert drawn.returncode == 0, drawn.stderr
+    assert "<svg" in picture.read_text("utf-8")
+
+
+def test_an_accounting_that_is_away_is_said(
+    slurm: SlurmCluster, slurm_users: SlurmUsers, cli: MakeCli
+) -> None:
+    slurm.stop_slurmdbd()
+    away = cli(slurm_users.alice).run("report", *SINCE)
+    assert away.returncode == 1
+    assert "Slurm's accounting does not answer" in away.stderr and "Traceback" not in away.stderr
