@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
@@ -13,6 +14,7 @@ from moonlight_spawner.site.request import keyboards, limits
 from tornado.web import authenticated
 
 from .base import MoonlightAPIHandler, NothingHere
+from .listing import PARAMETERS, Listing
 from .openapi import document
 
 _MAX_BODY_BYTES = 64 * 1024
@@ -93,11 +95,27 @@ class ImagesHandler(MoonlightAPIHandler):
 class SessionsHandler(MoonlightAPIHandler):
     """``GET`` and ``POST /api/moonlight/sessions``"""
 
+    parameters = {"GET": (*PARAMETERS, "user")}
+
     @authenticated
     @authorized
     async def get(self) -> None:
-        sessions = await self.manager.sessions(self.whose("list"))
-        self.finish({"sessions": [self.as_json(session) for session in sessions]})
+        query = {name: self.get_query_arguments(name, strip=False) for name in PARAMETERS}
+        listing = Listing.read(query)
+        whose = self.whose("list")
+        page = listing.page(await self.manager.sessions(whose))
+        self.set_header("X-Total-Count", str(page.total))
+        if page.next is not None:
+            more = {} if whose == self.user else {"user": whose}
+            there = f"{self.base_url}api/moonlight/sessions?{listing.query(page.next, **more)}"
+            self.set_header("Link", f'<{there}>; rel="next"')
+        self.finish({"sessions": [self.as_json(session) for session in page.sessions]})
+
+    def compute_etag(self) -> str | None:
+        """Of the body and of what is said about the rest of the list."""
+        said = [self._headers.get(name, "").encode() for name in ("X-Total-Count", "Link")]
+        parts = b"\n".join([*said, *self._write_buffer])
+        return f'"{hashlib.sha256(parts).hexdigest()[:40]}"'
 
     @authenticated
     @authorized
@@ -105,17 +123,19 @@ class SessionsHandler(MoonlightAPIHandler):
         # Who sends a token in a header is a program: pages have the login's cookie.
         page = self.settings.get("moonlight_door", "jupyterlab")
         door = "api" if getattr(self, "token_authenticated", False) else page
+        body = self._body()
+        if limits := self.settings.get("moonlight_limits"):
+            limits.launch(self)
         session, created = await self.manager.launch(
-            self.user, self._body(), self.request.headers.get("Idempotency-Key"), door
+            self.user, body, self.request.headers.get("Idempotency-Key"), door
         )
         self.settings["moonlight_watchers"].look(self.user)
         self.set_status(201 if created else 200)
-        body = self.as_json(session)
         self.set_header("Location", f"{self.base_url}api/moonlight/sessions/{session.session_id}")
-        self.finish(body)
+        self.finish(self.as_json(session))
 
     def _body(self) -> Any:
-        data = self.request.body
+        data = self.body
         if len(data) > _MAX_BODY_BYTES:
             raise _wrong(f"The request has {len(data)} bytes; at most {_MAX_BODY_BYTES} are taken.")
         if data.count(b"[") + data.count(b"{") > _MAX_NESTING:
@@ -128,6 +148,8 @@ class SessionsHandler(MoonlightAPIHandler):
 
 class SessionHandler(MoonlightAPIHandler):
     """``GET`` and ``DELETE /api/moonlight/sessions/<id>``"""
+
+    parameters = {"GET": ("user",), "DELETE": ("user",)}
 
     @authenticated
     @authorized
@@ -148,10 +170,12 @@ class SessionHandler(MoonlightAPIHandler):
 class LogsHandler(MoonlightAPIHandler):
     """``GET /api/moonlight/sessions/<id>/logs``"""
 
+    parameters = {"GET": ("tail", "user")}
+
     @authenticated
     @authorized
     async def get(self, session_id: str) -> None:
-        text = self.get_query_argument("tail", "65536")
+        text = " ".join(self.get_query_arguments("tail", strip=False) or ["65536"])
         if not text.isascii() or not text.isdigit() or not 0 < len(text) < 9:
             raise InvalidRequest(
                 [FieldError("tail", shorten(text), "tail must be a number of bytes.")]
@@ -168,7 +192,7 @@ class OpenAPIHandler(MoonlightAPIHandler):
     @authorized
     async def get(self) -> None:
         portal = self.settings.get("moonlight_door") == "portal"
-        self.finish(document(self.base_url, portal))
+        self.finish(document(self.base_url, self.manager.site, portal))
 
 
 def _wrong(message: str) -> InvalidRequest:

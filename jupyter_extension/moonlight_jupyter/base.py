@@ -5,17 +5,25 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+from collections.abc import Collection, Mapping
 from http.client import responses
-from typing import Any
+from typing import Any, ClassVar
 
 from jupyter_server.base.handlers import APIHandler
 from jupyter_server.utils import ensure_async
-from moonlight_spawner.model.errors import MoonlightError, NotFound, as_json, shorten
+from moonlight_spawner.model.errors import (
+    FieldError,
+    InvalidRequest,
+    MoonlightError,
+    NotFound,
+    as_json,
+    shorten,
+)
 from moonlight_spawner.model.limits import MAX_BODY_BYTES
 from moonlight_spawner.model.session import Session
 from moonlight_spawner.sessions.manager import Reach, SessionManager
 from tornado.iostream import StreamClosedError
-from tornado.web import HTTPError, stream_request_body
+from tornado.web import HTTPError, RequestHandler, stream_request_body
 
 log = logging.getLogger(__name__)
 _audit = logging.getLogger("moonlight_hpc.audit")
@@ -24,6 +32,11 @@ RESOURCE = "moonlight"
 # The longest text for a clipboard, and to spare: its call says itself what is too long.
 MOST_BODY_BYTES = 2 * MAX_BODY_BYTES
 _SHORT_BYTES = 64 * 1024
+# Of a body that did not say how long it would be, so much is read to its end, to be refused with an
+# answer; who sends more is cut off.
+_MOST_READ_BYTES = 16 * MOST_BODY_BYTES
+# What Jupyter itself takes from the query of any call: the login, its proof, and how it is counted.
+_JUPYTERS = ("token", "_xsrf", "no_track_activity")
 
 STATUS = {
     "invalid_request": 400,
@@ -41,6 +54,7 @@ STATUS = {
     "unsafe_directory": 500,
     "token_refused": 401,
     "token_unclear": 503,
+    "too_many_requests": 429,
 }
 _CODES = {
     400: "invalid_request",
@@ -93,6 +107,16 @@ class ManagerMixin:
         _audit.info("%s admin=%s user=%s", what, self.user, shorten(names[0]))
         return str(names[0])
 
+    def count(self) -> None:
+        """Count this request, where a user may ask only so often.
+
+        Raises
+        ------
+        TooManyRequests
+        """
+        if limits := self.settings.get("moonlight_limits"):
+            limits.request(self)
+
     async def reach(self, session_id: str) -> Reach:
         """How to reach a session of the user's own: not even an admin's way leads to another's.
 
@@ -118,6 +142,7 @@ class ManagerMixin:
 class JSONErrors:
     """Errors as programs read them. For a :class:`tornado.web.RequestHandler`."""
 
+    request: Any
     set_status: Any
     set_header: Any
     finish: Any
@@ -131,6 +156,8 @@ class JSONErrors:
             status_code = STATUS.get(error.code, 500)
             described = as_json(error)
             body, message = described["error"], described["message"]
+            if error.retry_after is not None:
+                self.set_header("Retry-After", str(error.retry_after))
         elif isinstance(error, HTTPError) and error.log_message and status_code == 400:
             message = error.log_message
         elif status_code == 500:
@@ -138,6 +165,13 @@ class JSONErrors:
         self.set_status(status_code)
         self.set_header("Content-Type", "application/json")
         self.finish(json.dumps({"message": message, "error": body}))
+
+    def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
+        """A refusal is no fault of the program."""
+        if isinstance(value, MoonlightError):
+            log.info("%s %s: %s", self.request.method, self.request.path, value)
+        else:
+            super().log_exception(typ, value, tb)  # type: ignore[misc]
 
 
 @stream_request_body
@@ -150,7 +184,18 @@ class MoonlightAPIHandler(JSONErrors, ManagerMixin, APIHandler):
 
     auth_resource = RESOURCE
 
+    #: What each method takes from the query; the OpenAPI document says the same.
+    parameters: ClassVar[Mapping[str, Collection[str]]] = {}
+
     _prepared_future: Any  # tornado's, for when the body may come
+    #: Bytes of the body that have come; what is over the most is not kept.
+    received = 0
+
+    def set_default_headers(self) -> None:
+        super().set_default_headers()
+        # A browser may keep an answer and asks whether it is still true (ETag); nobody between may.
+        if "Cache-Control" not in self.settings.get("headers", {}):
+            self.set_header("Cache-Control", "private, no-cache")
 
     async def _execute(self, transforms: Any, *args: bytes, **kwargs: bytes) -> None:
         """A short body comes first, as in every handler that does not stream: tornado closes the
@@ -167,11 +212,37 @@ class MoonlightAPIHandler(JSONErrors, ManagerMixin, APIHandler):
         await super().prepare()
         if self._finished:
             return
+        self.count()
         if self.current_user is None and self._declared() > _SHORT_BYTES:
             self.get_login_url()
         if self._declared() > MOST_BODY_BYTES:
             self.refuse_body(self._declared())
-        self.request.connection.set_max_body_size(MOST_BODY_BYTES)
+        unsaid = "Transfer-Encoding" in self.request.headers
+        self.request.connection.set_max_body_size(_MOST_READ_BYTES if unsaid else MOST_BODY_BYTES)
+        if self.current_user is not None:
+            self._check_query()
+
+    def _check_query(self) -> None:
+        """What is passed over in silence misleads: a filter that is misspelt would list everything.
+
+        Raises
+        ------
+        InvalidRequest
+        """
+        method = self.request.method or ""
+        if getattr(type(self), method.lower()) is RequestHandler._unimplemented_method:
+            return
+        taken = self.parameters.get(method, ())
+        errors = []
+        for name, values in self.request.query_arguments.items():
+            # Jupyter's own pages add the time, lest a cache answer.
+            busts = name.isascii() and name.isdigit() and values == [b""]
+            if name not in taken and name not in _JUPYTERS and not busts:
+                told, known = shorten(name), ", ".join(taken) or "none"
+                message = f"There is no parameter {told} here; parameters are: {known}."
+                errors.append(FieldError(told, None, message))
+        if errors:
+            raise InvalidRequest(errors[:20])
 
     def get_login_url(self) -> str:
         """tornado's way to ask for a login: a program is told instead.
@@ -183,8 +254,21 @@ class MoonlightAPIHandler(JSONErrors, ManagerMixin, APIHandler):
         raise getattr(self, "login_refusal", None) or HTTPError(403)
 
     def data_received(self, chunk: bytes) -> None:
-        if not self._finished:
+        self.received += len(chunk)
+        if not self._finished and self.received <= MOST_BODY_BYTES:
             self.request.body += chunk
+
+    @property
+    def body(self) -> bytes:
+        """
+        Raises
+        ------
+        HTTPError
+            It is longer than any may be.
+        """
+        if self.received > MOST_BODY_BYTES:
+            self.refuse_body(self.received)
+        return bytes(self.request.body)
 
     def refuse_body(self, size: int) -> None:
         """Answer a body that is not read, of this many bytes.
@@ -207,15 +291,12 @@ class MoonlightAPIHandler(JSONErrors, ManagerMixin, APIHandler):
             self.set_header("Connection", "close")
         self.write_json_error(status_code, **kwargs)
 
-    def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
-        if isinstance(value, MoonlightError):
-            log.info("%s %s: %s", self.request.method, self.request.path, value)
-        else:
-            super().log_exception(typ, value, tb)
-
 
 class NothingHere(MoonlightAPIHandler):
     """Any other path below the API."""
+
+    def _check_query(self) -> None:
+        """Nothing is here, whatever is asked."""
 
     async def prepare(self) -> None:
         await super().prepare()

@@ -51,7 +51,7 @@ class NodeHandler(MoonlightAPIHandler):
         InvalidRequest
             It is too long, or no JSON.
         """
-        data = self.request.body
+        data = self.body
         try:
             if len(data) > most:
                 raise ValueError(f"it has {len(data)} bytes, at most {most} are taken")
@@ -102,8 +102,8 @@ class ClipboardHandler(NodeHandler):
     async def put(self, session_id: str) -> None:
         # An unknown session is not found, whatever is sent.
         await self.reach(session_id)
-        if len(self.request.body) > MAX_BODY_BYTES:
-            self._refuse_long(len(self.request.body))
+        if self.received > MAX_BODY_BYTES:
+            self._refuse_long(self.received)
             return
         body = self.json_body(MAX_BODY_BYTES)
         text = body.get("text") if isinstance(body, dict) else None

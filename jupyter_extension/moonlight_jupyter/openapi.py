@@ -1,88 +1,64 @@
-"""The OpenAPI document, made from the models that the API really sends."""
+"""The OpenAPI document: the calls that this server takes, and all that they may answer."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from moonlight_spawner import __version__
-from moonlight_spawner.model.session import Session
-from moonlight_spawner.site.images import Image
-from pydantic.json_schema import models_json_schema
+from moonlight_spawner.model.session import SESSION_ID, State
+from moonlight_spawner.site.options import MoonlightSite
+from moonlight_spawner.site.request import DOOR, IMAGE_ID
 
-_NUMBER = {"type": "number"}
-_TEXT = {"type": "string"}
-_WHOLE = {"type": "integer"}
-_RANGE = {
-    "type": "object",
-    "required": ["min", "max"],
-    "properties": {"min": _NUMBER, "max": _NUMBER},
-}
+from .listing import MOST, MOST_OFFSET, MOST_VALUES
+from .openapi_schemas import TEXT, WHOLE, an_object, ref, schemas
 
+Call = dict[str, Any]
+
+_BASE = "/api/moonlight"
+_SESSION = f"{_BASE}/sessions/{{session_id}}"
 _WRONG = {
     "description": "What is wrong and what to do",
-    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+    "content": {"application/json": {"schema": ref("Error")}},
 }
-
-
-_USER = {
-    "name": "user",
-    "in": "query",
-    "required": False,
-    "description": "for admins: whose sessions",
-    "schema": _TEXT,
+_TOO_MANY = {
+    **_WRONG,
+    "description": "The user asks more often than the site lets one",
+    "headers": {"Retry-After": {"description": "seconds", "required": True, "schema": WHOLE}},
 }
-_OF_USERS = [
-    ("/api/moonlight/sessions", "get"),
-    ("/api/moonlight/sessions/{session_id}", "get"),
-    ("/api/moonlight/sessions/{session_id}", "delete"),
-    ("/api/moonlight/sessions/{session_id}/logs", "get"),
-]
-_LOGIN: dict[str, Any] = {
-    "/api/moonlight/login": {
-        "post": {
-            "summary": "Exchange the portal's token for our cookie",
-            "responses": {
-                "200": {
-                    "description": "Who is logged in, and until when",
-                    "content": {
-                        "application/json": {
-                            "schema": {
-                                "type": "object",
-                                "required": ["user", "admin", "expires_at", "page"],
-                                "properties": {
-                                    "user": _TEXT,
-                                    "admin": {"type": "boolean"},
-                                    "expires_at": {**_TEXT, "format": "date-time"},
-                                    "page": _TEXT,
-                                },
-                            }
-                        }
-                    },
-                },
-                "401": _WRONG,
-                "503": _WRONG,
-                "default": _WRONG,
-            },
-        }
+_ETAG = {"ETag": {"description": "for If-None-Match", "schema": TEXT}}
+_PAGE = {
+    "X-Total-Count": {
+        "description": "how many there are, on this page and all others",
+        "required": True,
+        "schema": WHOLE,
     },
-    "/api/moonlight/logout": {
-        "post": {
-            "summary": "End our login",
-            "responses": {"204": {"description": "It is ended"}, "403": _WRONG, "default": _WRONG},
-        }
-    },
+    "Link": {"description": 'the next page, if there is one: <…>; rel="next"', "schema": TEXT},
 }
 
 
-def document(base_url: str, portal: bool = False) -> dict[str, Any]:
+def document(base_url: str, site: MoonlightSite, portal: bool = False) -> dict[str, Any]:
     """The description of the API as served below ``base_url``, by a portal's service or by Jupyter."""
-    token: dict[str, Any] = {"type": "apiKey", "in": "header", "name": "Authorization"}
-    if portal:
-        token = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
-    paths = _paths() | (_LOGIN if portal else {})
+    paths = _paths() | (_login() if portal else {})
+    schemes: dict[str, Any] = {
+        "token": {"type": "apiKey", "in": "header", "name": "Authorization"},
+    }
     if portal:
         for path, method in _OF_USERS:
             paths[path][method].setdefault("parameters", []).append(_USER)
+        for calls in paths.values():
+            for method, call in calls.items():
+                if method != "parameters":
+                    _as_in_a_portal(call)
+        schemes = {
+            "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+            "login": {
+                "type": "apiKey",
+                "in": "cookie",
+                "name": "moonlight-login",
+                "description": "what changes something needs the header X-XSRFToken with the value of "
+                "the cookie _xsrf as well",
+            },
+        }
     return {
         "openapi": "3.1.0",
         "info": {
@@ -91,235 +67,186 @@ def document(base_url: str, portal: bool = False) -> dict[str, Any]:
             "license": {"name": "BSD-3-Clause"},
         },
         "servers": [{"url": base_url.rstrip("/") or "/"}],
-        "security": [{"token": []}],
+        "security": [{name: []} for name in schemes],
         "paths": paths,
-        "components": {
-            "schemas": _schemas(),
-            "securitySchemes": {
-                "token": token,
-            },
+        "components": {"schemas": schemas(site), "securitySchemes": schemes},
+    }
+
+
+_USER = {
+    "name": "user",
+    "in": "query",
+    "required": False,
+    "description": "for admins: whose sessions",
+    "schema": TEXT,
+}
+_OF_USERS = [
+    (f"{_BASE}/sessions", "get"),
+    (_SESSION, "get"),
+    (_SESSION, "delete"),
+    (f"{_SESSION}/logs", "get"),
+]
+
+
+def _as_in_a_portal(call: Call) -> None:
+    """Tokens may not count, users are counted, and what is theirs is done by others."""
+    call["responses"] = {
+        **call["responses"],
+        "401": _WRONG,
+        "429": _TOO_MANY,
+        **{str(status): _WRONG for status in (502, 503, 504)},
+    }
+
+
+def _login() -> dict[str, Any]:
+    who = an_object(
+        {
+            "user": TEXT,
+            "admin": {"type": "boolean"},
+            "expires_at": {**TEXT, "format": "date-time"},
+            "page": TEXT,
+        }
+    )
+    return {
+        f"{_BASE}/login": {
+            "post": {
+                "summary": "Exchange the portal's token for our cookie",
+                "security": [{"token": []}],
+                "responses": {
+                    "200": _answer("Who is logged in, and until when", who),
+                    "default": _WRONG,
+                },
+            }
+        },
+        f"{_BASE}/logout": {
+            "post": {
+                "summary": "End our login",
+                "responses": {
+                    "204": {"description": "It is ended"},
+                    "403": _WRONG,
+                    "default": _WRONG,
+                },
+            }
         },
     }
 
 
 def _paths() -> dict[str, Any]:
-    session_id = _parameter("session_id", "path", _TEXT)
-    key = _parameter("Idempotency-Key", "header", {**_TEXT, "maxLength": 128})
-    tail = _parameter("tail", "query", {**_WHOLE, "default": 65536})
+    session_id = _parameter("session_id", "path", {**TEXT, "pattern": f"^{SESSION_ID.pattern}$"})
+    key = _parameter(
+        "Idempotency-Key", "header", {**TEXT, "pattern": "^[!-~]{1,128}$", "maxLength": 128}
+    )
+    tail = {**WHOLE, "minimum": 0, "maximum": 99_999_999, "default": 65536}
+    sessions = _get("The user's sessions, newest first", "Sessions", 400)
+    sessions["responses"]["200"]["headers"] = {**_ETAG, **_PAGE}
     return {
-        "/api/moonlight/health": {"get": _call("Version, user and batch system", "Health")},
-        "/api/moonlight/site": {"get": _call("Defaults and limits of a launch", "Site")},
-        "/api/moonlight/images": {"get": _call("The image catalogue", "Images")},
-        "/api/moonlight/sessions": {
-            "get": _call("The user's sessions, newest first", "Sessions"),
+        f"{_BASE}/health": {"get": _get("Version, user and batch system", "Health")},
+        f"{_BASE}/site": {"get": _get("Defaults and limits of a launch", "Site")},
+        f"{_BASE}/images": {"get": _get("The image catalogue", "Images")},
+        f"{_BASE}/sessions": {
+            "get": {**sessions, "parameters": [*_filters(), *sessions["parameters"]]},
             "post": {
-                **_call(
-                    "Launch a session",
-                    "Session",
-                    status="201",
-                    errors=(400, 404, 409, 422, 503, 507),
-                ),
+                **_call("Launch a session", "Session", 201, 400, 404, 409, 413, 422, 503, 507),
                 "parameters": [key],
-                "requestBody": {
-                    "required": True,
-                    "content": {"application/json": {"schema": _ref("LaunchRequest")}},
-                },
+                "requestBody": _body("LaunchRequest", required=False),
             },
         },
-        "/api/moonlight/sessions/{session_id}": {
+        _SESSION: {
             "parameters": [session_id],
-            "get": _call("One session", "Session", errors=(404,)),
-            "delete": _call("Stop a session", "Session", status="202", errors=(404,)),
+            "get": _get("One session", "Session", 404),
+            "delete": _call("Stop a session", "Session", 202, 404),
         },
-        "/api/moonlight/sessions/{session_id}/logs": {
+        f"{_SESSION}/logs": {
             "parameters": [session_id],
-            "get": {
-                **_call("The ends of its logs", "Logs", errors=(400, 404)),
-                "parameters": [tail],
-            },
+            "get": _with(
+                _get("The ends of its logs", "Logs", 400, 404), _parameter("tail", "query", tail)
+            ),
         },
-        "/api/moonlight/sessions/{session_id}/native": {
+        f"{_SESSION}/native": {
             "parameters": [session_id],
-            "get": _call("Native Moonlight clients", "Native", errors=(404, 409, 502)),
+            "get": _get("Native Moonlight clients", "Native", 404, 409, 502),
         },
-        "/api/moonlight/sessions/{session_id}/native/pin": {
+        f"{_SESSION}/native/pin": {
             "parameters": [session_id],
             "post": {
-                **_call("Pair a native client", "Paired", errors=(400, 404, 409, 422, 502)),
-                "requestBody": {
-                    "required": True,
-                    "content": {"application/json": {"schema": _ref("Pin")}},
-                },
+                **_call("Pair a native client", "Paired", 200, 400, 404, 409, 413, 422, 502),
+                "requestBody": _body("Pin"),
             },
         },
-        "/api/moonlight/sessions/{session_id}/native/clients/{uuid}": {
-            "parameters": [session_id, _parameter("uuid", "path", _TEXT)],
-            "delete": _call("Remove a paired client", "Removed", errors=(404, 409, 502)),
+        f"{_SESSION}/native/clients/{{uuid}}": {
+            "parameters": [
+                session_id,
+                _parameter("uuid", "path", {**TEXT, "pattern": "^[0-9A-Fa-f-]{1,64}$"}),
+            ],
+            "delete": _call("Remove a paired client", "Removed", 200, 404, 409, 502),
         },
-        "/api/moonlight/sessions/{session_id}/clipboard": {
+        f"{_SESSION}/clipboard": {
             "parameters": [session_id],
-            "get": _call("The desktop's clipboard", "Clipboard", errors=(404, 409, 502)),
+            "get": _get("The desktop's clipboard", "Clipboard", 404, 409, 502),
             "put": {
-                **_call("Set it", "ClipboardSet", errors=(400, 404, 409, 413, 502)),
-                "requestBody": {
-                    "required": True,
-                    "content": {"application/json": {"schema": _ref("ClipboardText")}},
-                },
+                **_call("Set it", "ClipboardSet", 200, 400, 404, 409, 413, 502),
+                "requestBody": _body("ClipboardText"),
             },
         },
-        "/api/moonlight/events": {
+        f"{_BASE}/events": {
             "get": {
                 "summary": "Changes of the user's sessions as server-sent events",
                 "responses": {
                     "200": {
                         "description": "events `sessions`, `session` and `removed`",
-                        "content": {"text/event-stream": {"schema": _TEXT}},
+                        "content": {"text/event-stream": {"schema": TEXT}},
                     },
                     "403": _WRONG,
                     "default": _WRONG,
                 },
             }
         },
-        "/api/moonlight/openapi.json": {"get": _call("This document", "OpenAPI")},
+        f"{_BASE}/openapi.json": {"get": _get("This document", "OpenAPI")},
     }
 
 
-def _schemas() -> dict[str, Any]:
-    _, models = models_json_schema(
-        [(Session, "serialization"), (Image, "serialization")],
-        ref_template="#/components/schemas/{model}",
-    )
-    schemas: dict[str, Any] = models["$defs"]
-    session = schemas["Session"]
-    session["properties"] |= {"web_url": _TEXT, "stream_url": _TEXT}
-    session["required"] = [*session.get("required", []), "web_url", "stream_url"]
-    return {
-        **schemas,
-        "LaunchRequest": _object(
-            {
-                "image": _TEXT,
-                "hours": _NUMBER,
-                "cpus": _WHOLE,
-                "memory_gb": _NUMBER,
-                "gpus": _WHOLE,
-                "resolution": {**_TEXT, "pattern": "^[1-9][0-9]{2,4}x[1-9][0-9]{2,4}$"},
-                "fps": _WHOLE,
-                "bitrate_kbps": _WHOLE,
-                "keyboard": _TEXT,
-                "host": {"enum": ["auto", "selkies", "sunshine"]},
-                "where": {"enum": ["here", "job"]},
-            },
-            required=[],
-        ),
-        "Sessions": _object({"sessions": _list("Session")}),
-        "Images": _object({"images": _list("Image")}),
-        "Logs": _object(
-            {
-                "logs": {
-                    "type": "array",
-                    "items": _object(
-                        {
-                            "name": _TEXT,
-                            "size": _WHOLE,
-                            "truncated": {"type": "boolean"},
-                            "text": _TEXT,
-                        }
-                    ),
-                }
-            }
-        ),
-        "Health": _object(
-            {
-                "status": {"enum": ["ok", "degraded"]},
-                "version": _TEXT,
-                "user": _TEXT,
-                "scheduler": _object(
-                    {
-                        "name": _TEXT,
-                        "available": {"type": "boolean"},
-                        "message": {"type": ["string", "null"]},
-                    }
-                ),
-            }
-        ),
-        "Site": _object(
-            {
-                "scheduler": {"enum": ["slurm", "local"]},
-                "partition": {"type": ["string", "null"]},
-                "qos": {"type": ["string", "null"]},
-                "defaults": _ref("LaunchRequest"),
-                "limits": {"type": "object", "additionalProperties": _RANGE},
-                "keyboards": {"type": "array", "items": _TEXT},
-                "where": {"type": "array", "items": {"enum": ["here", "job"]}},
-                "here": {"oneOf": [_ref("JobHere"), {"type": "null"}]},
-            }
-        ),
-        "JobHere": {
-            **schemas["Allocation"],
-            "properties": {**schemas["Allocation"]["properties"], "job_id": _TEXT},
-        },
-        "OpenAPI": {"type": "object", "required": ["openapi", "paths"]},
-        "Native": _object(
-            {
-                "available": {"type": "boolean"},
-                "address": {"type": ["string", "null"]},
-                "port": _WHOLE,
-                "clients": {
-                    "type": "array",
-                    "items": _object(
-                        {"uuid": _TEXT, "name": _TEXT, "enabled": {"type": "boolean"}}
-                    ),
-                },
-            }
-        ),
-        "Pin": _object(
-            {"pin": {**_TEXT, "pattern": "^[0-9]{4}$"}, "name": _TEXT}, required=["pin"]
-        ),
-        "Paired": _object({"uuid": _TEXT, "name": _TEXT}),
-        "Clipboard": _object({"text": _TEXT, "truncated": {"type": "boolean"}}),
-        "ClipboardText": _object({"text": _TEXT}),
-        "ClipboardSet": _object({"length": _WHOLE}),
-        "Removed": _object({"uuid": _TEXT}),
-        "Error": _object(
-            {
-                "message": _TEXT,
-                "error": _object(
-                    {
-                        "code": _TEXT,
-                        "fields": {
-                            "type": "array",
-                            "items": _object({"field": _TEXT, "value": {}, "message": _TEXT}),
-                        },
-                    },
-                    required=["code"],
-                ),
-            }
-        ),
-    }
+def _filters() -> list[Call]:
+    def any_of(name: str, item: dict[str, Any], what: str) -> Call:
+        values = {"type": "array", "items": item, "minItems": 1, "maxItems": MOST_VALUES}
+        said = f"only {what}; of several values any will do"
+        return {**_parameter(name, "query", values), "description": said}
+
+    return [
+        any_of("state", {"enum": [state.value for state in State]}, "in this state"),
+        any_of("image", {**TEXT, "pattern": f"^{IMAGE_ID.pattern}$"}, "of this image"),
+        any_of("door", {**TEXT, "pattern": f"^{DOOR.pattern}$"}, "started at this door"),
+        _parameter("live", "query", {"type": "boolean"}),
+        _parameter("limit", "query", {**WHOLE, "minimum": 1, "maximum": MOST}),
+        _parameter("offset", "query", {**WHOLE, "minimum": 0, "maximum": MOST_OFFSET}),
+    ]
 
 
-def _call(
-    summary: str, schema: str, status: str = "200", errors: tuple[int, ...] = ()
-) -> dict[str, Any]:
-    answer = {"description": summary, "content": {"application/json": {"schema": _ref(schema)}}}
-    responses = {status: answer, **{str(code): _WRONG for code in (403, *errors)}}
-    responses.setdefault("200", answer)
-    responses["default"] = _WRONG
-    return {"summary": summary, "responses": responses}
+def _get(summary: str, schema: str, *errors: int) -> Call:
+    """It may be asked whether it is still what it was."""
+    call = _call(summary, schema, 200, *errors)
+    call["responses"]["200"]["headers"] = dict(_ETAG)
+    call["responses"]["304"] = {"description": "It is still that of If-None-Match"}
+    return _with(call, _parameter("If-None-Match", "header", TEXT))
 
 
-def _parameter(name: str, place: str, schema: dict[str, Any]) -> dict[str, Any]:
+def _call(summary: str, schema: str, status: int, *errors: int) -> Call:
+    responses = {str(status): _answer(summary, ref(schema))}
+    responses.setdefault("200", _answer(summary, ref(schema)))
+    responses |= {str(code): _WRONG for code in (403, *errors)}
+    return {"summary": summary, "responses": {**responses, "default": _WRONG}}
+
+
+def _with(call: Call, *parameters: Call) -> Call:
+    return {**call, "parameters": [*parameters, *call.get("parameters", [])]}
+
+
+def _answer(description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+def _body(schema: str, required: bool = True) -> dict[str, Any]:
+    return {"required": required, "content": {"application/json": {"schema": ref(schema)}}}
+
+
+def _parameter(name: str, place: str, schema: dict[str, Any]) -> Call:
     return {"name": name, "in": place, "required": place == "path", "schema": schema}
-
-
-def _object(properties: dict[str, Any], required: list[str] | None = None) -> dict[str, Any]:
-    names = list(properties) if required is None else required
-    return {"type": "object", "properties": properties, **({"required": names} if names else {})}
-
-
-def _list(schema: str) -> dict[str, Any]:
-    return {"type": "array", "items": _ref(schema)}
-
-
-def _ref(schema: str) -> dict[str, str]:
-    return {"$ref": f"#/components/schemas/{schema}"}

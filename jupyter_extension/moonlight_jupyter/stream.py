@@ -139,6 +139,8 @@ class StreamHandler(JSONErrors, ManagerMixin, JupyterHandler):
         user = self.current_user
         if user is None:
             raise HTTPError(403)
+        if self._is_stream():
+            self.count()
         method = self.request.method or ""
         action = "execute" if self._is_stream() or method not in _BODYLESS else "read"
         allowed = self.authorizer.is_authorized(self, user, action, RESOURCE)

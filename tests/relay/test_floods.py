@@ -16,8 +16,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from moonlight_spawner.agent.gateway.strangers import Strangers, source
+from moonlight_spawner.agent.gateway.strangers import Strangers
 from moonlight_spawner.agent.node.certificate import make_certificate
+from moonlight_spawner.relay.buckets import source
 from moonlight_spawner.relay.knock import knock
 from moonlight_spawner.relay.upstream import Target, UpstreamError, call
 

@@ -37,6 +37,8 @@ http {{
       proxy_set_header Upgrade $http_upgrade;
       proxy_set_header Connection $connection_upgrade;
       proxy_read_timeout 1h;
+      proxy_request_buffering off;
+      client_max_body_size 0;
     }}
     {more}
   }}

@@ -264,7 +264,13 @@ def test_a_silent_node_is_marked_and_not_ended() -> None:
     session = silent(SILENCE_SECONDS + 1)
     assert session.status is State.RUNNING
     assert session.stale_since == ago(SILENCE_SECONDS + 1)
-    assert session.stale_reason == f"Node n1 has reported nothing for {SILENCE_SECONDS + 1} s."
+    assert (
+        session.stale_reason == f"Node n1 has reported nothing for more than {SILENCE_SECONDS} s."
+    )
+    later = Known(info=RUNS, agent=agent("running", beat=ago(SILENCE_SECONDS + 61))).session()
+    assert later.model_copy(update={"stale_since": session.stale_since}) == session, (
+        "it would be told anew at each look"
+    )
 
 
 def test_the_queue_is_shown_with_place_and_estimate() -> None:

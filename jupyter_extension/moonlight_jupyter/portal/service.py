@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import logging
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,6 @@ from jupyter_server.log import log_request
 from moonlight_spawner import __version__
 from moonlight_spawner.portal.user_side import UserSideManager
 from moonlight_spawner.site.options import MoonlightSite
-from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
@@ -27,6 +27,8 @@ from .. import api, events, node, page, stream, websocket, websocket_check
 from ..base import MOST_BODY_BYTES
 from . import login
 from .identity import PortalIdentity
+from .limits import Limits
+from .proxied import ProxiedServer
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +82,7 @@ class Portal:
             "headers": {"Referrer-Policy": "same-origin"},
             "moonlight_manager": manager,
             "moonlight_watchers": self.watchers,
+            "moonlight_limits": Limits(site),
             "moonlight_door": "portal",
             "moonlight_send_to_login": login.send_to_login,
         }
@@ -124,7 +127,7 @@ async def serve(site: MoonlightSite) -> int:
             (portal.signaling, site.portal_signaling_port),
         ):
             if port:
-                servers.append(listen(application, site.portal_address, port))
+                servers.append(listen(application, site.portal_address, port, site.portal_proxies))
         ended = asyncio.Event()
         for signum in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(signum, ended.set)
@@ -152,16 +155,18 @@ async def serve(site: MoonlightSite) -> int:
     return 0
 
 
-def listen(application: Application, address: str, port: int) -> HTTPServer:
+def listen(
+    application: Application, address: str, port: int, proxies: Sequence[str]
+) -> ProxiedServer:
     """
     Raises
     ------
     ValueError
         The port cannot be had.
     """
-    server = HTTPServer(
+    server = ProxiedServer(
         application,
-        xheaders=True,
+        proxies=proxies,
         max_header_size=_MOST_HEADER_BYTES,
         max_body_size=MOST_BODY_BYTES,  # what streams are sent has a limit of its own
         idle_connection_timeout=_HEADER_SECONDS,

@@ -56,6 +56,12 @@ describe('listening', () => {
     expect(headers).toMatchObject({ 'X-XSRFToken': 'token', Accept: 'text/event-stream' });
   });
 
+  it('says when the server wants to be asked again', async () => {
+    answer('', { status: 429, headers: { 'Retry-After': '3' } });
+    const broken = await new Promise((resolve) => readEvents('/events', {}, vi.fn(), resolve));
+    expect(broken).toBe(3_000);
+  });
+
   it.each([
     ['a refusal', { status: 403 }],
     ['a login page', { headers: { 'Content-Type': 'text/html' } }],

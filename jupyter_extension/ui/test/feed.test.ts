@@ -1,5 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 
+import { ApiError } from '../src/api/errors';
+import { SessionFeed } from '../src/sessions/feed';
 import { emptyFeed, reduceFeed, sessionsOf } from '../src/sessions/reducer';
 import type { FeedAction, FeedState } from '../src/sessions/reducer';
 import { shelve } from '../src/sessions/status';
@@ -68,13 +70,49 @@ describe('the feed', () => {
   });
 
   it('keeps its sessions while the link is lost', () => {
+    const trouble = new ApiError('refused', 507, 'records_unwritable', 'The store is full.');
     const state = after(
       { type: 'list', sessions: [session()], since: 0 },
-      { type: 'link', link: 'lost', trouble: 'The store is full.' },
+      { type: 'link', link: 'lost', trouble },
     );
     expect(state.link).toBe('lost');
-    expect(state.trouble).toBe('The store is full.');
+    expect(state.trouble).toBe(trouble);
+    expect(reduceFeed(state, { type: 'link', link: 'live' }).trouble).toBeNull();
     expect(sessionsOf(state)).toHaveLength(1);
+  });
+});
+
+describe('a feed that asks too often', () => {
+  afterEach(() => vi.useRealTimers());
+
+  it('asks again when the server wants it, not before', async () => {
+    vi.useFakeTimers();
+    const putOff = new ApiError('refused', 429, 'too_many_requests', 'Too often.', [], 7_000);
+    const sessions = vi.fn().mockRejectedValue(putOff);
+    const feed = new SessionFeed({ sessions, events: vi.fn() });
+    feed.reconnect();
+    await vi.advanceTimersByTimeAsync(6_900);
+    expect(sessions).toHaveBeenCalledTimes(1);
+    expect(feed.getState()).toMatchObject({ link: 'lost', trouble: putOff });
+    await vi.advanceTimersByTimeAsync(200);
+    expect(sessions).toHaveBeenCalledTimes(2);
+  });
+
+  it('leaves the server alone also if it was the events that it refused', async () => {
+    vi.useFakeTimers();
+    const sessions = vi.fn().mockResolvedValue([]);
+    const events = vi.fn((_: unknown, broken: (afterMs: number) => void) => {
+      if (events.mock.calls.length === 1) {
+        broken(7_000);
+      }
+      return () => {};
+    });
+    const feed = new SessionFeed({ sessions, events });
+    feed.reconnect();
+    await vi.advanceTimersByTimeAsync(6_900);
+    expect(sessions).toHaveBeenCalledTimes(1);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(sessions).toHaveBeenCalledTimes(2);
   });
 });
 

@@ -1,9 +1,12 @@
 import { describe, expect, it, vi } from 'vitest';
 
 import { xsrfToken } from '../src/api/client';
-import { ApiError, errorFromAnswer } from '../src/api/errors';
+import { ApiError, errorFromAnswer, retryAfterMs } from '../src/api/errors';
 import { Launcher } from '../src/api/launch';
 import { newRequestKey } from '../src/api/requestKey';
+import { en } from '../src/i18n/en';
+import { ko } from '../src/i18n/ko';
+import { problemText, retrying } from '../src/i18n/wording';
 import { request, session } from './sample';
 
 const refused = new ApiError('refused', 503, 'scheduler_unavailable', 'Slurm is away.');
@@ -70,6 +73,28 @@ describe('a launch', () => {
     const { launcher, hooks, keys } = launcherWith(refused);
     await expect(launcher.launch(request, hooks)).rejects.toBe(refused);
     expect(keys).toHaveLength(1);
+  });
+
+  it('waits as long as a server wants that was asked too often, and keeps its key', async () => {
+    const body = { message: 'Too often.', error: { code: 'too_many_requests' } };
+    const putOff = errorFromAnswer(429, body, retryAfterMs('6'));
+    const { launcher, hooks, keys, waits } = launcherWith(broken, putOff, 'ok');
+    await expect(launcher.launch(request, hooks)).resolves.toMatchObject({ status: 'pending' });
+    // The first one may have arrived.
+    expect(keys).toEqual(['key-1', 'key-1', 'key-1']);
+    expect(waits[1]).toBe(6_000);
+    expect(retrying(en, { attempt: 1, why: putOff })).toContain('6 s');
+    expect(retrying(ko, { attempt: 1, why: putOff })).toContain('6초');
+    expect(retrying(en, { attempt: 2, why: broken })).toBe(en.launch.retrying(2));
+    expect(problemText(ko, 'ko', putOff)).toMatch(/잠시 후 다시/);
+    expect(problemText(en, 'en', putOff)).toBe('Too often.');
+  });
+
+  it('takes of Retry-After a number of seconds, and not hours', () => {
+    expect(['0', '2', '99999'].map(retryAfterMs)).toEqual([0, 2_000, 60_000]);
+    for (const odd of [null, '', '-1', '1.5', 'Fri, 31 Dec 2027 23:59:59 GMT']) {
+      expect(retryAfterMs(odd)).toBe(0);
+    }
   });
 
   it('keeps its key for "Try again" after it gave up', async () => {

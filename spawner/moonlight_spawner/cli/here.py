@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import json
 import os
-import re
 import signal
 import sys
 from functools import partial
@@ -17,6 +16,7 @@ from ..model.errors import FieldError, InvalidRequest, NotInJob, as_json, shorte
 from ..model.session import Session, State, Way, job_named
 from ..sessions.inside import become, find_job, go_to_its_node, on_its_node
 from ..sessions.manager import SessionManager
+from ..site.request import DOOR
 
 _MAX_REQUEST_BYTES = 64 * 1024
 _LOOK_SECONDS = 0.5
@@ -107,7 +107,7 @@ def _tell(options: argparse.Namespace, session: Session) -> None:
 
 
 def _door(name: str) -> str:
-    if not re.fullmatch(r"[a-z][a-z0-9-]{0,31}", name):
+    if not DOOR.fullmatch(name):
         message = f"door is {shorten(name)!r}, but must be a word of small letters."
         raise InvalidRequest([FieldError("door", shorten(name), message)])
     return name

@@ -11,6 +11,8 @@ class MoonlightError(Exception):
     """Base of all errors with a sentence for the user; ``code`` is a stable word for programs."""
 
     code = "internal_error"
+    #: After so many seconds the same may be asked again; None: nobody knows.
+    retry_after: int | None = None
 
     @property
     def message(self) -> str:
@@ -52,6 +54,16 @@ class LimitReached(MoonlightError):
     """The user has as many live sessions as the site allows."""
 
     code = "limit_reached"
+
+
+class TooManyRequests(MoonlightError):
+    """Somebody asks more often than the site lets one user."""
+
+    code = "too_many_requests"
+
+    def __init__(self, message: str, retry_after: int):
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class NotInJob(MoonlightError):

@@ -112,7 +112,10 @@ def _live(
         silent = (moment - agent.beat).total_seconds()
         if silent > SILENCE_SECONDS and session.stale_since is None:
             session.stale_since = agent.beat
-            session.stale_reason = f"Node {session.node} has reported nothing for {silent:.0f} s."
+            # No count of the seconds: a session that does not change is not told again.
+            session.stale_reason = (
+                f"Node {session.node} has reported nothing for more than {SILENCE_SECONDS} s."
+            )
             session.stale_code = StaleCode.NODE_SILENT
     elif session.way is not Way.JOB or (info and info.state is not JobState.PENDING):
         session.status = State.STARTING

@@ -100,6 +100,30 @@ class PortalSettings(LoggingConfigurable):
         10.0, min=0, max=300, help="For the portal: how long such an answer serves."
     ).tag(config=True)
 
+    portal_proxies = List(
+        Unicode(),
+        ["127.0.0.1", "::1"],
+        help="For the portal: addresses of its proxies; what others say in X-Forwarded-For counts for "
+        "nothing.",
+    ).tag(config=True)
+    portal_requests_per_minute = Int(
+        600,
+        min=0,
+        help="For the portal: how often a user may call its API in a minute, a sixth of it at once; a "
+        "stream counts once. 0: as often as he likes.",
+    ).tag(config=True)
+    portal_launches_per_minute = Int(
+        10,
+        min=0,
+        help="For the portal: how many sessions a user may launch in a minute. 0: any number.",
+    ).tag(config=True)
+    portal_failures_per_minute = Int(
+        60,
+        min=0,
+        help="For the portal: how many tokens and logins that do not count are answered in a minute "
+        "with why, for each address. 0: all.",
+    ).tag(config=True)
+
     @validate("portal_base_url")
     def _base_url(self, proposal: Mapping[str, str]) -> str:
         if not re.fullmatch(r"/([A-Za-z0-9_.~-]+/)*", proposal["value"]):

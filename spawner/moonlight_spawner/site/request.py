@@ -13,7 +13,8 @@ from .options import MoonlightSite
 
 _RESOLUTION = re.compile(r"([1-9][0-9]{2,4})x([1-9][0-9]{2,4})", re.ASCII)
 _REQUEST_KEY = re.compile(r"[!-~]{1,128}", re.ASCII)
-_IMAGE_ID = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}", re.ASCII)
+IMAGE_ID = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}", re.ASCII)
+DOOR = re.compile(r"[a-z][a-z0-9-]{0,31}", re.ASCII)
 # What no account database can hold: its own separators, and what would end a line of a log.
 _NO_USER = re.compile(r"[:\x00-\x1f\x7f]")
 
@@ -173,7 +174,7 @@ def _integer(name: str, value: Any, limit: dict[str, float]) -> int:
 
 
 def _image(name: str, value: Any) -> str:
-    if not isinstance(value, str) or not _IMAGE_ID.fullmatch(value):
+    if not isinstance(value, str) or not IMAGE_ID.fullmatch(value):
         raise _Wrong(f"{name} is {_shown(value)!r}, but must be the id of an image.")
     return value
 

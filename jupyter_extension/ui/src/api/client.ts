@@ -1,5 +1,5 @@
 import { noteServerDate } from '../time/clock';
-import { ApiError, asApiError, errorFromAnswer } from './errors';
+import { ApiError, asApiError, errorFromAnswer, retryAfterMs } from './errors';
 import { readEvents, type ServerEvent } from './eventStream';
 import type {
   ClipboardText,
@@ -59,7 +59,7 @@ export class ApiClient {
     this.call(this.clipboardPath(id), { method: 'PUT', body: { text } });
 
   /** What changes, as it happens; see {@link readEvents}. */
-  events = (event: ServerEvent, broken: () => void): (() => void) =>
+  events = (event: ServerEvent, broken: (afterMs: number) => void): (() => void) =>
     readEvents(this.url('events'), this.proof(), event, broken);
 
   private sessionPath = (id: string): string => `sessions/${encodeURIComponent(id)}`;
@@ -103,7 +103,8 @@ async function readAnswer<T>(answer: Response): Promise<T> {
   noteServerDate(answer.headers.get('Date'));
   const isJson = (answer.headers.get('Content-Type') ?? '').includes('json');
   if (!answer.ok) {
-    throw errorFromAnswer(answer.status, isJson ? await answer.json().catch(() => null) : null);
+    const body: unknown = isJson ? await answer.json().catch(() => null) : null;
+    throw errorFromAnswer(answer.status, body, retryAfterMs(answer.headers.get('Retry-After')));
   }
   if (!isJson) {
     // JupyterHub and OOD answer an expired login with a redirect to a login page, which is a 200.

@@ -14,6 +14,8 @@ export class ApiError extends Error {
     readonly code: string,
     message: string,
     readonly fields: FieldError[] = [],
+    /** The server wants to be asked again after so long, not before. */
+    readonly retryAfterMs = 0,
   ) {
     super(message);
     this.name = 'ApiError';
@@ -30,7 +32,16 @@ const NO_LOGIN = new Set(['', 'forbidden']);
 
 const GATEWAY_ANSWERS = new Set([502, 503, 504]);
 
-export function errorFromAnswer(status: number, body: unknown): ApiError {
+/** Longer than this nobody waits; a limit that is counted by the minute never asks for more. */
+const LONGEST_WAIT_MS = 60_000;
+
+/** The header `Retry-After` in milliseconds; 0 if it says no number of seconds. */
+export function retryAfterMs(header: string | null): number {
+  const seconds = /^[0-9]{1,6}$/.test(header ?? '') ? Number(header) : 0;
+  return Math.min(seconds * 1_000, LONGEST_WAIT_MS);
+}
+
+export function errorFromAnswer(status: number, body: unknown, waitMs = 0): ApiError {
   const { message, error } = (typeof body === 'object' && body ? body : {}) as ErrorBody;
   const text = typeof message === 'string' ? message : '';
   const code = typeof error?.code === 'string' ? error.code : '';
@@ -39,12 +50,12 @@ export function errorFromAnswer(status: number, body: unknown): ApiError {
   }
   if (code) {
     const fields = Array.isArray(error?.fields) ? (error.fields as FieldError[]) : [];
-    return new ApiError('refused', status, code, text, fields);
+    return new ApiError('refused', status, code, text, fields, waitMs);
   }
   if (GATEWAY_ANSWERS.has(status)) {
-    return new ApiError('gateway', status, '', text);
+    return new ApiError('gateway', status, '', text, [], waitMs);
   }
-  return new ApiError(text ? 'refused' : 'bad_answer', status, '', text);
+  return new ApiError(text ? 'refused' : 'bad_answer', status, '', text, [], waitMs);
 }
 
 export function asApiError(cause: unknown): ApiError {

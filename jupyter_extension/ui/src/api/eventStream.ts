@@ -1,3 +1,5 @@
+import { retryAfterMs } from './errors';
+
 /** One server-sent event: its name and its data. */
 export type ServerEvent = (name: string, data: string) => void;
 
@@ -6,15 +8,17 @@ export type ServerEvent = (name: string, data: string) => void;
  * no GET of a page without the XSRF token in one.
  *
  * `broken` is called once, unless the returned function was called before: when the stream ends, is
- * refused, or is answered with something else, such as a login page. It is not opened again here.
+ * refused, or is answered with something else, such as a login page; with how long the server wants to
+ * be left alone first. It is not opened again here.
  */
 export function readEvents(
   url: string,
   headers: Record<string, string>,
   event: ServerEvent,
-  broken: () => void,
+  broken: (afterMs: number) => void,
 ): () => void {
   const abort = new AbortController();
+  let afterMs = 0;
   const read = async (): Promise<void> => {
     const answer = await fetch(url, {
       credentials: 'same-origin',
@@ -23,6 +27,7 @@ export function readEvents(
       signal: abort.signal,
     });
     const kind = answer.headers.get('Content-Type') ?? '';
+    afterMs = retryAfterMs(answer.headers.get('Retry-After'));
     if (!answer.ok || !answer.body || !kind.startsWith('text/event-stream')) {
       return;
     }
@@ -38,7 +43,7 @@ export function readEvents(
   const ended = (): void => {
     if (!abort.signal.aborted) {
       abort.abort(); // an answer that was not read on holds a connection
-      broken();
+      broken(afterMs);
     }
   };
   read().then(ended, ended);

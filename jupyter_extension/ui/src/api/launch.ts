@@ -8,7 +8,7 @@ type Send = (request: LaunchRequest, key: string) => Promise<Session>;
 
 export interface LaunchHooks {
   wait?: (ms: number) => Promise<void>;
-  onRetry?: (attempt: number) => void;
+  onRetry?: (attempt: number, why: ApiError) => void;
 }
 
 /**
@@ -19,6 +19,9 @@ function isUncertain(error: ApiError): boolean {
   const failed = error.status >= 500 && (!error.code || error.code === 'internal_error');
   return error.kind === 'network' || error.kind === 'gateway' || failed;
 }
+
+/** It was not even looked at, so whether an earlier one arrived is not known either. */
+const isPutOff = (error: ApiError): boolean => error.code === 'too_many_requests';
 
 /**
  * Sends one launch until the server gives a definite answer.
@@ -49,16 +52,16 @@ export class Launcher {
         return session;
       } catch (cause) {
         const error = asApiError(cause);
-        const delay = RETRY_AFTER_MS[attempt];
-        if (!isUncertain(error)) {
+        const pause = RETRY_AFTER_MS[attempt];
+        if (!isUncertain(error) && !isPutOff(error)) {
           this.key = '';
           throw error;
         }
-        if (delay === undefined) {
+        if (pause === undefined) {
           throw error;
         }
-        onRetry?.(attempt + 1);
-        await wait(delay);
+        onRetry?.(attempt + 1, error);
+        await wait(Math.max(pause, error.retryAfterMs));
       }
     }
   }

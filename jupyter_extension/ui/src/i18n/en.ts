@@ -27,6 +27,7 @@ export const en = {
 
   link: {
     lost: 'Connection to the portal lost, trying again',
+    again: 'The page tries again',
     polling: 'Live updates do not get through to this browser. The page asks every few seconds.',
     expired: 'Your login has expired. Reload the page to log in.',
   },
@@ -47,6 +48,7 @@ export const en = {
     launch: 'Launch',
     launching: 'Launching…',
     retrying: (attempt: number) => `No answer yet, trying again (${attempt})…`,
+    putOff: (seconds: number) => `Too many launches, going on in ${seconds} s…`,
     options: 'Options',
     queueName: (partition: string, qos: string) =>
       qos ? `Partition ${partition}, QoS ${qos}` : `Partition ${partition}`,

@@ -22,6 +22,7 @@ export const ko: Dictionary = {
 
   link: {
     lost: '포털과 연결이 끊겼습니다. 다시 연결하는 중입니다',
+    again: '다시 시도하는 중입니다',
     polling: '실시간 알림이 이 브라우저에 전달되지 않아 몇 초마다 상태를 확인합니다.',
     expired: '로그인이 만료되었습니다. 페이지를 새로고침하여 다시 로그인하세요.',
   },
@@ -42,6 +43,7 @@ export const ko: Dictionary = {
     launch: '실행',
     launching: '실행 요청 중…',
     retrying: (attempt) => `응답이 없어 다시 시도하는 중입니다 (${attempt}회)…`,
+    putOff: (seconds) => `실행 요청이 너무 많아 ${seconds}초 후에 계속합니다…`,
     options: '옵션',
     queueName: (partition, qos) =>
       qos ? `파티션 ${partition}, QoS ${qos}` : `파티션 ${partition}`,

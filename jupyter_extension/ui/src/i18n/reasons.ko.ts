@@ -84,6 +84,7 @@ export const koreanReasons: Readonly<Record<string, string>> = {
   user_side_busy: '처리 중인 요청이 너무 많습니다. 잠시 후 다시 시도하세요.',
   user_side_timeout:
     '홈 디렉터리가 응답하지 않아 제시간에 처리하지 못했습니다. 요청한 일이 나중에 처리될 수 있으니 잠시 후 다시 확인하세요.',
+  too_many_requests: '요청이 너무 많아 잠시 제한되었습니다. 잠시 후 다시 시도하세요.',
   scheduler_unavailable:
     '배치 시스템이 응답하지 않아 아무것도 제출되지 않았습니다. 잠시 후 다시 시도하세요.',
 };

@@ -1,5 +1,6 @@
 import type { ApiError } from '../api/errors';
 import type { Session, Step } from '../api/types';
+import type { Retry } from '../launch/useLaunch';
 import type { Dictionary } from './en';
 import type { Language } from './Language';
 import { koreanReasons } from './reasons.ko';
@@ -23,7 +24,7 @@ export function staleReason(t: Dictionary, session: Session, moment: string): st
   const { stale } = t.session;
   switch (session.stale_code ?? (why.startsWith('Node ') ? 'NodeSilent' : 'SchedulerAway')) {
     case 'NodeSilent':
-      // The server's sentence counts the seconds, and would be read aloud at each look.
+      // The server's sentence says the same without the time of day; older servers' counts the seconds.
       return stale.node(session.node ?? '', moment);
     case 'SchedulerAway':
       return `${stale.scheduler(moment)} ${why}`.trim();
@@ -46,6 +47,13 @@ export function stepLabel(t: Dictionary, language: Language, step: Step): string
     gateway: t.steps.gateway,
   };
   return (language === 'en' && step.label) || known[step.id] || step.label || step.id;
+}
+
+/** What a launch waits for that is sent again. */
+export function retrying(t: Dictionary, { attempt, why }: Retry): string {
+  return why.code === 'too_many_requests'
+    ? t.launch.putOff(Math.ceil(why.retryAfterMs / 1_000))
+    : t.launch.retrying(attempt);
 }
 
 export function problemText(t: Dictionary, language: Language, error: ApiError): string {

@@ -2,6 +2,7 @@ import { useMemo, useRef, useState, type FormEvent } from 'react';
 
 import type { Image, Site } from '../api/types';
 import { useSpeech } from '../i18n/Language';
+import { retrying } from '../i18n/wording';
 import { Problem } from '../parts/Problem';
 import { useFeed, usePortal } from '../sessions/Portal';
 import { sessionsOf } from '../sessions/reducer';
@@ -31,7 +32,7 @@ export function LaunchForm({ site, images }: { site: Site; images: readonly Imag
   const [where, setWhere] = useState(() => firstWhere(site));
   const [unfolded, setUnfolded] = useState(false);
   const form = useRef<HTMLFormElement>(null);
-  const { launch, busy, error, retries, clear } = useLaunch();
+  const { launch, busy, error, retry, clear } = useLaunch();
 
   const fromServer = error ? messagesFromServer(error.fields) : null;
   const messages = fromServer ?? wrong;
@@ -113,7 +114,7 @@ export function LaunchForm({ site, images }: { site: Site; images: readonly Imag
         data-testid="launch"
         disabled={busy || !image}
       >
-        {busy ? (retries > 0 ? t.launch.retrying(retries) : t.launch.launching) : t.launch.launch}
+        {busy ? (retry ? retrying(t, retry) : t.launch.launching) : t.launch.launch}
       </button>
     </form>
   );

@@ -1,10 +1,11 @@
 import { useSpeech } from '../i18n/Language';
+import { problemText } from '../i18n/wording';
 import { useFeed } from '../sessions/Portal';
 import { Notice } from './Notice';
 
 /** Says when the page no longer hears from the portal, and what it does about it. */
 export function LinkNotice() {
-  const { t } = useSpeech();
+  const { t, language } = useSpeech();
   const { link, loaded, trouble } = useFeed();
   if (link === 'expired') {
     const action = { label: t.reloadPage, run: () => location.reload() };
@@ -18,8 +19,7 @@ export function LinkNotice() {
     return (
       <Notice tone="warning">
         {loaded ? '' : `${t.sessions.couldNotLoad} `}
-        {trouble ? `${trouble} ` : ''}
-        {t.link.lost}…
+        {trouble ? `${problemText(t, language, trouble)} ${t.link.again}` : t.link.lost}…
       </Notice>
     );
   }

@@ -15,7 +15,7 @@ const HIDDEN_POLL_MS = 15_000;
 
 export interface FeedSource {
   /** Listens until the returned function is called or `broken` is; it is not opened again. */
-  events(event: ServerEvent, broken: () => void): () => void;
+  events(event: ServerEvent, broken: (afterMs: number) => void): () => void;
   sessions(): Promise<Session[]>;
 }
 
@@ -74,7 +74,7 @@ export class SessionFeed {
 
   private openEvents(): void {
     this.closeEvents();
-    this.timer = setTimeout(this.broken, FIRST_LIST_WITHIN_MS);
+    this.timer = setTimeout(() => this.broken(), FIRST_LIST_WITHIN_MS);
     this.stopListening = this.source.events(this.heard, this.broken);
   }
 
@@ -103,9 +103,11 @@ export class SessionFeed {
     this.stopListening = null;
   }
 
-  private broken = (): void => {
+  /** `afterMs`: the server does not want to be asked before. */
+  private broken = (afterMs = 0): void => {
     this.closeEvents();
-    const delay = BACKOFF_MS[Math.min(this.failures, BACKOFF_MS.length - 1)]!;
+    const pause = BACKOFF_MS[Math.min(this.failures, BACKOFF_MS.length - 1)]!;
+    const delay = Math.max(pause, afterMs);
     this.failures += 1;
     this.timer = setTimeout(() => void this.refetchThen(() => this.openEvents()), delay);
   };
@@ -125,13 +127,13 @@ export class SessionFeed {
       if (turn !== this.turn) {
         return;
       }
-      const { kind, message } = asApiError(cause);
+      const error = asApiError(cause);
       this.dispatch({
         type: 'link',
-        link: kind === 'expired' ? 'expired' : 'lost',
-        trouble: kind === 'refused' ? message : '',
+        link: error.kind === 'expired' ? 'expired' : 'lost',
+        trouble: error.kind === 'refused' ? error : null,
       });
-      this.broken();
+      this.broken(error.retryAfterMs);
       return;
     }
     if (turn !== this.turn) {

@@ -1,3 +1,4 @@
+import type { ApiError } from '../api/errors';
 import type { Session } from '../api/types';
 import { hasEnded } from './status';
 
@@ -16,15 +17,15 @@ interface Entry {
 export interface FeedState {
   link: Link;
   loaded: boolean;
-  /** The server's sentence about why the sessions cannot be listed. */
-  trouble: string;
+  /** Why the server does not list the sessions, if it said so itself. */
+  trouble: ApiError | null;
   tick: number;
   entries: Readonly<Record<string, Entry>>;
   removed: Readonly<Record<string, number>>;
 }
 
 export type FeedAction =
-  | { type: 'link'; link: Link; trouble?: string }
+  | { type: 'link'; link: Link; trouble?: ApiError | null }
   /** All sessions, as the server knew them when it was asked at `since`. */
   | { type: 'list'; sessions: readonly Session[]; since: number }
   /** One session: an event (no `since`), or the answer to a call made at `since`. */
@@ -34,7 +35,7 @@ export type FeedAction =
 export const emptyFeed: FeedState = {
   link: 'connecting',
   loaded: false,
-  trouble: '',
+  trouble: null,
   tick: 0,
   entries: {},
   removed: {},
@@ -44,9 +45,9 @@ export function reduceFeed(state: FeedState, action: FeedAction): FeedState {
   const tick = state.tick + 1;
   switch (action.type) {
     case 'link':
-      return { ...state, link: action.link, trouble: action.trouble ?? '' };
+      return { ...state, link: action.link, trouble: action.trouble ?? null };
     case 'list':
-      return { ...state, tick, loaded: true, trouble: '', entries: mergeList(state, action, tick) };
+      return { ...state, tick, loaded: true, trouble: null, entries: mergeList(state, action, tick) };
     case 'session': {
       const entry = merge(state, action.session, action.since ?? tick, tick);
       return entry

@@ -16,7 +16,8 @@ import socket
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from .strangers import MAX_STRANGERS, MAX_STRANGERS_OF_ONE, Strangers, Visitor, source
+from ...relay.buckets import source
+from .strangers import MAX_STRANGERS, MAX_STRANGERS_OF_ONE, Strangers, Visitor
 
 log = logging.getLogger(__name__)
 

@@ -8,10 +8,10 @@ newest of a flood that are turned away then; and what an owner used up he gets b
 
 from __future__ import annotations
 
-import ipaddress
 import time
-from collections import OrderedDict
 from collections.abc import Callable
+
+from ...relay.buckets import Bucket, Buckets
 
 MAX_STRANGERS = 256
 MAX_STRANGERS_OF_ONE = 64
@@ -20,41 +20,6 @@ _RATE, _BURST = 64.0, 256.0
 _RATE_OF_ALL, _BURST_OF_ALL = 256.0, 512.0
 _SOURCES = 1024
 _GRACE_SECONDS = 2.0
-
-
-def source(address: str) -> str:
-    """Whose an address is taken to be: the machine's own are one, and one network has many of IPv6."""
-    try:
-        ip = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    ip = getattr(ip, "ipv4_mapped", None) or ip
-    if ip.is_loopback:
-        return "loopback"
-    if ip.version == 6:
-        return str(ipaddress.ip_network((ip, 64), strict=False))
-    return str(ip)
-
-
-class Bucket:
-    """So many at once, then so many a second."""
-
-    def __init__(self, rate: float, burst: float):
-        self._rate, self._burst = rate, burst
-        self._left = burst
-        self._at = time.monotonic()
-
-    def take(self) -> bool:
-        now = time.monotonic()
-        self._left = min(self._burst, self._left + (now - self._at) * self._rate)
-        self._at = now
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True
-
-    def give_back(self) -> None:
-        self._left = min(self._burst, self._left + 1)
 
 
 class Visitor:
@@ -90,7 +55,7 @@ class Strangers:
     def __init__(self) -> None:
         self._here: list[Visitor] = []
         self._all = Bucket(_RATE_OF_ALL, _BURST_OF_ALL)
-        self._sources: OrderedDict[str, Bucket] = OrderedDict()
+        self._sources = Buckets(_RATE, _BURST, _SOURCES)
 
     def let_in(self, address: str) -> Visitor | None:
         """A new connection of this source; None if it has to go.
@@ -105,7 +70,7 @@ class Strangers:
             oldest = self._here[0]
         if oldest and time.monotonic() - oldest.came < _GRACE_SECONDS:
             return None
-        bucket = self._bucket(address)
+        bucket = self._sources.of(address)
         if not bucket.take():
             return None
         if not self._all.take():
@@ -118,10 +83,3 @@ class Strangers:
         visitor.buckets = (bucket, self._all)
         self._here.append(visitor)
         return visitor
-
-    def _bucket(self, address: str) -> Bucket:
-        bucket = self._sources.setdefault(address, Bucket(_RATE, _BURST))
-        self._sources.move_to_end(address)
-        while len(self._sources) > _SOURCES:
-            self._sources.popitem(last=False)
-        return bucket

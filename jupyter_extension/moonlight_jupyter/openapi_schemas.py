@@ -1,0 +1,156 @@
+"""The JSON that the API takes and gives, made from the models that it really sends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moonlight_spawner.model.session import Session
+from moonlight_spawner.site.images import Image
+from moonlight_spawner.site.options import MoonlightSite
+from moonlight_spawner.site.request import HOSTS, IMAGE_ID, WHERE, keyboards, limits
+from pydantic.json_schema import models_json_schema
+
+NUMBER: dict[str, Any] = {"type": "number"}
+TEXT: dict[str, Any] = {"type": "string"}
+WHOLE: dict[str, Any] = {"type": "integer"}
+_RANGE = {
+    "type": "object",
+    "required": ["min", "max"],
+    "properties": {"min": NUMBER, "max": NUMBER},
+}
+
+
+def schemas(site: MoonlightSite) -> dict[str, Any]:
+    """All of them by name; of a launch with what this site allows."""
+    _, models = models_json_schema(
+        [(Session, "serialization"), (Image, "serialization")],
+        ref_template="#/components/schemas/{model}",
+    )
+    made: dict[str, Any] = models["$defs"]
+    session = made["Session"]
+    session["properties"] |= {"web_url": TEXT, "stream_url": TEXT}
+    session["required"] = [*session.get("required", []), "web_url", "stream_url"]
+    return {
+        **made,
+        "LaunchRequest": _launch(site),
+        "Sessions": an_object({"sessions": list_of("Session")}),
+        "Images": an_object({"images": list_of("Image")}),
+        "Logs": an_object(
+            {
+                "logs": {
+                    "type": "array",
+                    "items": an_object(
+                        {
+                            "name": TEXT,
+                            "size": WHOLE,
+                            "truncated": {"type": "boolean"},
+                            "text": TEXT,
+                        }
+                    ),
+                }
+            }
+        ),
+        "Health": an_object(
+            {
+                "status": {"enum": ["ok", "degraded"]},
+                "version": TEXT,
+                "user": TEXT,
+                "scheduler": an_object(
+                    {
+                        "name": TEXT,
+                        "available": {"type": "boolean"},
+                        "message": {"type": ["string", "null"]},
+                    }
+                ),
+            }
+        ),
+        "Site": an_object(
+            {
+                "scheduler": {"enum": ["slurm", "local"]},
+                "partition": {"type": ["string", "null"]},
+                "qos": {"type": ["string", "null"]},
+                "defaults": ref("LaunchRequest"),
+                "limits": {"type": "object", "additionalProperties": _RANGE},
+                "keyboards": {"type": "array", "items": TEXT},
+                "where": {"type": "array", "items": {"enum": ["here", "job"]}},
+                "here": {"oneOf": [ref("JobHere"), {"type": "null"}]},
+            }
+        ),
+        "JobHere": {
+            **made["Allocation"],
+            "properties": {**made["Allocation"]["properties"], "job_id": TEXT},
+        },
+        "OpenAPI": {"type": "object", "required": ["openapi", "paths"]},
+        "Native": an_object(
+            {
+                "available": {"type": "boolean"},
+                "address": {"type": ["string", "null"]},
+                "port": WHOLE,
+                "clients": {
+                    "type": "array",
+                    "items": an_object(
+                        {"uuid": TEXT, "name": TEXT, "enabled": {"type": "boolean"}}
+                    ),
+                },
+            }
+        ),
+        "Pin": an_object(
+            {"pin": {**TEXT, "pattern": "^[0-9]{4}$"}, "name": TEXT}, required=["pin"]
+        ),
+        "Paired": an_object({"uuid": TEXT, "name": TEXT}),
+        "Clipboard": an_object({"text": TEXT, "truncated": {"type": "boolean"}}),
+        "ClipboardText": an_object({"text": TEXT}),
+        "ClipboardSet": an_object({"length": WHOLE}),
+        "Removed": an_object({"uuid": TEXT}),
+        "Error": an_object(
+            {
+                "message": TEXT,
+                "error": an_object(
+                    {
+                        "code": TEXT,
+                        "fields": {
+                            "type": "array",
+                            "items": an_object({"field": TEXT, "value": {}, "message": TEXT}),
+                        },
+                    },
+                    required=["code"],
+                ),
+            }
+        ),
+    }
+
+
+def _launch(site: MoonlightSite) -> dict[str, Any]:
+    allowed = limits(site)
+
+    def number(name: str, kind: dict[str, Any]) -> dict[str, Any]:
+        return {**kind, "minimum": allowed[name]["min"], "maximum": allowed[name]["max"]}
+
+    fields = {
+        "image": {**TEXT, "pattern": f"^{IMAGE_ID.pattern}$"},
+        "hours": number("hours", NUMBER),
+        "cpus": number("cpus", WHOLE),
+        "memory_gb": number("memory_gb", NUMBER),
+        "gpus": number("gpus", WHOLE),
+        "resolution": {**TEXT, "pattern": "^[1-9][0-9]{2,4}x[1-9][0-9]{2,4}$"},
+        "fps": number("fps", WHOLE),
+        "bitrate_kbps": number("bitrate_kbps", WHOLE),
+        "keyboard": {"enum": keyboards(site)},
+        "host": {"enum": list(HOSTS)},
+        "where": {"enum": list(WHERE)},
+    }
+    return {**an_object(fields, required=[]), "additionalProperties": False}
+
+
+def an_object(properties: dict[str, Any], required: list[str] | None = None) -> dict[str, Any]:
+    """All its properties are required unless it is said which."""
+    names = list(properties) if required is None else required
+    return {"type": "object", "properties": properties, **({"required": names} if names else {})}
+
+
+def list_of(schema: str) -> dict[str, Any]:
+    return {"type": "array", "items": ref(schema)}
+
+
+def ref(schema: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{schema}"}

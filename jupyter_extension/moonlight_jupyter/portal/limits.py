@@ -1,0 +1,77 @@
+"""How often a user may ask, and how often a stranger may fail to log in.
+
+Each service counts for itself: beside n others a user may ask n times as often. That protects the
+service, which is what it is for; what a user may have of the cluster is counted on his own side.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from moonlight_spawner.model.errors import TooManyRequests
+from moonlight_spawner.relay.buckets import Buckets, source
+from moonlight_spawner.site.options import MoonlightSite
+
+_MOST_KEPT = 10_000
+_AT_ONCE_SECONDS = 10.0  # a page with several sessions opens with some calls at once
+
+
+class Limits:
+    """Counts what handlers are asked; a page of another site cannot use up what is a user's: its
+    requests are refused before they are counted here."""
+
+    def __init__(self, site: MoonlightSite):
+        each, launches = site.portal_requests_per_minute, site.portal_launches_per_minute
+        at_once = max(1.0, each * _AT_ONCE_SECONDS / 60)
+        self._requests = _Limit("You ask more often than {} times a minute.", each, at_once)
+        self._launches = _Limit("You launch more often than {} times a minute.", launches)
+        self._failures = _Limit(
+            "Logins from your address fail more often than {} times a minute.",
+            site.portal_failures_per_minute,
+        )
+
+    def request(self, handler: Any) -> None:
+        """Count a request by whom it is; one of nobody only if it brought a login that does not count.
+
+        A login that counts is let in whatever others at its address do: a token cannot be guessed, and
+        behind one address there may be a whole institute.
+
+        Raises
+        ------
+        TooManyRequests
+        """
+        user, refusal = handler.current_user, getattr(handler, "login_refusal", None)
+        if user is not None:
+            self._requests.take(user.username)
+        elif refusal is not None and refusal.code == "token_refused":
+            self._failures.take(source(handler.request.remote_ip))
+
+    def launch(self, handler: Any) -> None:
+        """
+        Raises
+        ------
+        TooManyRequests
+        """
+        self._launches.take(handler.current_user.username)
+
+
+class _Limit:
+    """``{}`` in ``sentence`` becomes the number. 0 is none."""
+
+    def __init__(self, sentence: str, per_minute: int, at_once: float | None = None):
+        self._sentence = sentence.format(per_minute)
+        self._buckets = None
+        if per_minute:
+            self._buckets = Buckets(per_minute / 60, at_once or per_minute, _MOST_KEPT)
+
+    def take(self, name: str) -> None:
+        if self._buckets is None:
+            return
+        bucket = self._buckets.of(name)
+        if not bucket.take():
+            seconds = max(1, math.ceil(bucket.wait))
+            raise TooManyRequests(f"{self._sentence} Try again in {seconds} s.", seconds)
+
+
+__all__ = ["Limits"]
