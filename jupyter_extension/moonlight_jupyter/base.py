@@ -72,6 +72,13 @@ _MESSAGES = {
 }
 
 
+def takes(handler: type[Any]) -> list[str]:
+    """The methods that this kind of handler has."""
+    none = RequestHandler._unimplemented_method
+    names: Collection[str] = handler.SUPPORTED_METHODS
+    return [name for name in names if getattr(handler, name.lower()) is not none]
+
+
 class ManagerMixin:
     """The server's one manager, and whose sessions it is asked about."""
 
@@ -163,6 +170,8 @@ class JSONErrors:
         elif status_code == 500:
             message = "Something failed in the portal itself; its log says what."
         self.set_status(status_code)
+        if status_code == 405:
+            self.set_header("Allow", ", ".join(takes(type(self))))  # RFC 9110, 15.5.6
         self.set_header("Content-Type", "application/json")
         self.finish(json.dumps({"message": message, "error": body}))
 
@@ -230,8 +239,8 @@ class MoonlightAPIHandler(JSONErrors, ManagerMixin, APIHandler):
         InvalidRequest
         """
         method = self.request.method or ""
-        if getattr(type(self), method.lower()) is RequestHandler._unimplemented_method:
-            return
+        if method not in takes(type(self)):
+            return  # which is answered 405
         taken = self.parameters.get(method, ())
         errors = []
         for name, values in self.request.query_arguments.items():

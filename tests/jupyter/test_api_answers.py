@@ -173,6 +173,9 @@ class TestTheServedDescription:
         for method, path in (("PATCH", "/sessions"), ("PUT", "/health"), ("POST", "/images")):
             answer = await call(method, "/api/moonlight" + path)
             assert (answer.status, answer.code) == (405, "method_not_allowed")
+            assert answer.header("allow").startswith("GET, ") and method not in answer.header(
+                "allow"
+            ).split(", ")
 
 
 class TestTheWrittenDescription:

@@ -77,9 +77,18 @@ async def test_wrong_and_unknown_parameters_are_named(api: Call, records: Record
     assert (await api("GET", f"/sessions/{session_id}")).json["status"] == "running"
 
 
-async def test_what_jupyter_itself_takes_is_not_unknown(call: Call) -> None:
-    for query in ("1732812345678", "no_track_activity=1", "_xsrf=x", "token=x"):
+async def test_what_jupyter_itself_takes_is_not_unknown(
+    call: Call, records: Records, jp_auth_header: dict[str, str]
+) -> None:
+    for _ in range(2):
+        records.add()
+    for query in ("1732812345678", "no_track_activity=1", "_xsrf=x"):
         assert (await call("GET", f"/api/moonlight/images?{query}")).status == 200, query
+    token = jp_auth_header["Authorization"].split()[-1]
+    answer = await call("GET", f"/api/moonlight/images?token={token}", login=False)
+    assert answer.status == 200
+    page = await call("GET", f"/api/moonlight/sessions?token={token}&limit=1", login=False)
+    assert page.header("link") and token not in page.header("link")
 
 
 async def test_ones_own_name_may_be_said_and_no_other(api: Call, records: Records) -> None:

@@ -40,6 +40,8 @@ async def test_one_that_does_not_say_its_length_is_answered(call: Call, path: st
 
 
 async def test_one_without_an_end_is_cut_off(call: Call) -> None:
-    with pytest.raises((ConnectionError, AssertionError)):
+    try:
         answer = await call("POST", PATHS[0], headers=ENDLESS, body=PART * 1040)
-        assert answer.status != 400, "tornado's own answer, where it gets through"
+    except (ConnectionError, AssertionError):  # closed in the middle of it
+        return
+    assert answer.status == 400

@@ -82,6 +82,33 @@ class Place:
             self.process.kill()
             raise
 
+    def end(self) -> None:
+        """End it, however it is."""
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(GRACE)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+    @contextlib.contextmanager
+    def beside(self, **settings: Any) -> Iterator[Place]:
+        """Another service of this portal, with these settings. No nginx leads there."""
+        port, signaling = _free_ports(2)
+        config = self.config.with_name(f"serve-{port}.py")
+        settings |= {"portal_port": port, "portal_signaling_port": signaling}
+        more = "".join(f"c.MoonlightSite.{name} = {value!r}\n" for name, value in settings.items())
+        config.write_text(self.config.read_text() + more)
+        config.chmod(0o644)
+        log, origin = self.log.with_name(f"serve-{port}.log"), f"http://127.0.0.1:{port}"
+        place = Place(self.issuer, self.side, config, port, signaling, origin, log)
+        try:
+            place.start()
+            yield place
+        finally:
+            place.end()
+
     def _answers(self) -> bool:
         assert self.process and self.process.poll() is None, self.log.read_text()
         with socket.socket() as s:
@@ -128,16 +155,11 @@ def portal_place(side: UserSide, directory: Path) -> Iterator[Place]:
         )
         config.chmod(0o644)
         place = Place(issuer, side, config, port, signaling, nginx.origin, directory / "serve.log")
-        place.start()
         try:
+            place.start()
             yield place
         finally:
-            if place.process and place.process.poll() is None:
-                place.process.terminate()
-                try:
-                    place.process.wait(GRACE)
-                except subprocess.TimeoutExpired:
-                    place.process.kill()
+            place.end()
 
 
 def _free_ports(count: int) -> list[int]:

@@ -1,0 +1,116 @@
+"""How much one user may ask of the service, how often, and from which address it says that he came."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.waiting import wait_for
+
+from .place import Place
+
+SESSIONS, EVENTS = "/api/moonlight/sessions", "/api/moonlight/events"
+LOGIN = "/api/moonlight/login"
+NONE = f"{SESSIONS}/none"  # is answered without asking anybody
+WEBSOCKET = {
+    **{"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"},
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
+
+
+@pytest.fixture(scope="module")
+def strict(place: Place) -> Iterator[Place]:
+    """A service that takes five calls at once, two launches, and three failed logins."""
+    with place.beside(
+        portal_requests_per_minute=30,
+        portal_launches_per_minute=2,
+        portal_failures_per_minute=3,
+    ) as strict:
+        yield strict
+
+
+def told_to_wait(answer: httpx.Response) -> None:
+    assert (answer.status_code, answer.json()["error"]) == (429, {"code": "too_many_requests"})
+    seconds = int(answer.headers["retry-after"])
+    assert 1 <= seconds <= 60 and f"Try again in {seconds} s." in answer.json()["message"]
+
+
+def test_a_user_who_asks_too_often_waits_and_nobody_else_does(strict: Place) -> None:
+    with strict.client(strict.token(strict.alice)) as client:
+        answers = [client.get(NONE) for _ in range(8)]
+        assert [answer.status_code for answer in answers[:5]] == [404] * 5
+        told_to_wait(answers[-1])
+        # Streams are requests as well; the page itself, and what it is made of, is not counted.
+        told_to_wait(client.get(EVENTS))
+        signaling = f"/moonlight/signaling?session=ml-{strict.alice}-aaaaaaaaaa"
+        told_to_wait(client.get(signaling, headers=WEBSOCKET))
+        assert client.get("/moonlight/").status_code == 200
+        with strict.client(strict.token(strict.bob)) as other:
+            assert other.get(NONE).status_code == 404
+        wait_for(lambda: client.get(NONE).status_code == 404)
+    assert "Traceback" not in strict.log.read_text(), "a refusal is no fault of the service"
+
+
+def test_launches_are_counted_of_their_own(strict: Place) -> None:
+    with strict.client(strict.token(strict.bob)) as client:
+        launches = [client.post(SESSIONS, json={"image": "none"}) for _ in range(3)]
+        assert [answer.status_code for answer in launches] == [404, 404, 429]
+        told_to_wait(launches[-1])
+        wrong = client.post(SESSIONS, content=b"no JSON")
+        assert wrong.status_code == 400, "what is no launch is not counted"
+
+
+def test_who_fails_to_log_in_is_put_off_and_who_does_not_is_let_in(strict: Place) -> None:
+    with strict.client() as client:
+
+        def login(token: str) -> httpx.Response:
+            return client.post(LOGIN, headers={"Authorization": f"Bearer {token}"})
+
+        bad = [login(f"bad{n}") for n in range(5)]
+        assert [answer.status_code for answer in bad[:4]] == [401, 401, 401, 429]
+        told_to_wait(bad[-1])
+        told_to_wait(client.get(SESSIONS, headers={"Cookie": "moonlight-login=x"}))
+        # From the same address.
+        assert login(strict.token(strict.side.other)).status_code == 200
+        assert strict.client  # and who brings nothing is told to log in
+    with strict.client() as client:
+        assert client.get(SESSIONS).status_code == 403
+
+
+def came_from(place: Place, **headers: str) -> str:
+    with place.client() as client:
+        headers |= {"Authorization": f"Bearer {place.token(place.alice)}"}
+        assert client.post(LOGIN, headers=headers).status_code == 200
+    lines = [line for line in place.log.read_text().splitlines() if "login user=" in line]
+    return lines[-1].rpartition("from=")[2]
+
+
+MADE_UP: dict[str, Any] = {"X-Forwarded-For": "192.0.2.7", "X-Real-IP": "192.0.2.8"}
+
+
+def test_an_address_is_what_the_proxy_saw(place: Place) -> None:
+    assert came_from(place, **MADE_UP) == "127.0.0.1"
+
+
+def test_a_proxys_word_counts_and_nobody_elses(place: Place, strict: Place) -> None:
+    assert came_from(strict, **MADE_UP) == "192.0.2.7"
+    with place.beside(portal_proxies=["192.0.2.1"]) as open_to_all:
+        assert came_from(open_to_all, **MADE_UP) == "127.0.0.1"
+
+
+@pytest.mark.parametrize("through", ["nginx", "nothing"])
+def test_a_body_that_is_too_long_is_refused_in_words(place: Place, through: str) -> None:
+    part = b" " * (1 << 20)
+    origin = place.origin if through == "nginx" else f"http://127.0.0.1:{place.port}"
+    with place.client(place.token(place.alice)) as client:
+        for content in (part * 5, iter([part] * 5)):  # the second does not say its length
+            answer = client.post(origin + SESSIONS, content=content)
+            assert answer.status_code == 413, answer.text
+            assert answer.json() == {
+                "message": "The request is too large.",
+                "error": {"code": "too_large"},
+            }
+        assert client.get(NONE).status_code == 404
