@@ -32,8 +32,8 @@ RESOURCE = "moonlight"
 # The longest text for a clipboard, and to spare: its call says itself what is too long.
 MOST_BODY_BYTES = 2 * MAX_BODY_BYTES
 _SHORT_BYTES = 64 * 1024
-# Of a body that did not say how long it would be, so much is read to its end, to be refused with an
-# answer; who sends more is cut off.
+# So much is read of a user's body that is too long, and not kept: a proxy that is still sending may lose
+# the answer of who does not read on (nginx says 502 then).
 _MOST_READ_BYTES = 16 * MOST_BODY_BYTES
 # What Jupyter itself takes from the query of any call: the login, its proof, and how it is counted.
 _JUPYTERS = ("token", "_xsrf", "no_track_activity")
@@ -224,10 +224,9 @@ class MoonlightAPIHandler(JSONErrors, ManagerMixin, APIHandler):
         self.count()
         if self.current_user is None and self._declared() > _SHORT_BYTES:
             self.get_login_url()
-        if self._declared() > MOST_BODY_BYTES:
+        if self._declared() > _MOST_READ_BYTES:
             self.refuse_body(self._declared())
-        unsaid = "Transfer-Encoding" in self.request.headers
-        self.request.connection.set_max_body_size(_MOST_READ_BYTES if unsaid else MOST_BODY_BYTES)
+        self.request.connection.set_max_body_size(_MOST_READ_BYTES)
         if self.current_user is not None:
             self._check_query()
 

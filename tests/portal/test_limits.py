@@ -82,7 +82,7 @@ def test_who_fails_to_log_in_is_put_off_and_who_does_not_is_let_in(strict: Place
 
 def came_from(place: Place, **headers: str) -> str:
     with place.client() as client:
-        headers |= {"Authorization": f"Bearer {place.token(place.alice)}"}
+        headers |= {"Authorization": f"Bearer {place.admin_token()}"}
         assert client.post(LOGIN, headers=headers).status_code == 200
     lines = [line for line in place.log.read_text().splitlines() if "login user=" in line]
     return lines[-1].rpartition("from=")[2]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from moonlight_jupyter.base import takes
 from moonlight_jupyter.openapi import document
 from moonlight_jupyter.portal import service
 from moonlight_jupyter.portal.login import LoginHandler, LogoutHandler
@@ -87,6 +88,27 @@ def test_long_bodies_of_strangers_are_not_read(place: Place) -> None:
         for path in ("/x", "/moonlight/", "/api/moonlight/login", "/api/moonlight/sessions"):
             answer = client.post(path, content=b"x" * (3 << 20))
             assert answer.status_code in (400, 401, 403, 404, 405, 413, 502), answer.status_code
+
+
+def test_what_is_served_is_described_and_the_reverse() -> None:
+    served = {
+        (method, re.sub(r"\([^)]+\)", "{}", pattern)): set(handler.parameters.get(method, ()))
+        for pattern, handler, *_ in service.HANDLERS
+        if pattern.startswith("/api/moonlight/")
+        for method in takes(handler)
+        if method != "OPTIONS"
+    }
+    described = {
+        (method.upper(), re.sub(r"\{\w+\}", "{}", path)): {
+            parameter["name"]
+            for parameter in [*calls.get("parameters", []), *call.get("parameters", [])]
+            if parameter["in"] == "query"
+        }
+        for path, calls in document("/", MoonlightSite(), portal=True)["paths"].items()
+        for method, call in calls.items()
+        if method != "parameters"
+    }
+    assert served == described
 
 
 def test_the_portals_own_calls_are_described(place: Place) -> None:

@@ -38,6 +38,8 @@ database = "none"
 deterministic = true
 no-shrink = true
 
+[phases.coverage]
+enabled = {all}
 [phases.examples]
 enabled = false
 [phases.stateful]
@@ -54,6 +56,11 @@ expected-statuses = ["2xx", "304", "400", "401", "403", "404", "409", "422"]
 include-path = "/api/moonlight/events"
 [operations.checks.response_schema_conformance]
 enabled = false
+
+[[operations]]
+include-path-regex = "{thoroughly}"
+[operations.phases.coverage]
+enabled = true
 """
 
 
@@ -63,10 +70,13 @@ def fuzz(
     directory: Path,
     parameters: Mapping[str, Any],
     examples: int,
+    thoroughly: str = "",
 ) -> str:
     """What it tells of the server behind the document at ``described``; it fails if something is wrong.
 
     ``parameters`` are values for some parameters, by name; ``examples`` is their number for each call.
+    All that the document's words can mean is gone through besides, of the calls whose paths match
+    ``thoroughly`` (a regular expression; empty: of all).
     """
     settings = directory / "schemathesis.toml"
     settings.touch(0o600)
@@ -80,13 +90,15 @@ def fuzz(
             authorization=json.dumps(authorization),
             parameters=told,
             examples=examples,
+            all=json.dumps(not thoroughly),
+            thoroughly=thoroughly,
         )
     )
     program = str(Path(sys.prefix, "bin/schemathesis"))
     argv = [program, "--config-file", str(settings), "--no-color", "run", described]
     argv += ["--tls-verify", "false"]
     done = subprocess.run(
-        argv, capture_output=True, text=True, timeout=60, check=False, cwd=directory
+        argv, capture_output=True, text=True, timeout=PATIENCE, check=False, cwd=directory
     )
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-2000:]
     return done.stdout

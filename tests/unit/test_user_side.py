@@ -220,3 +220,22 @@ def test_the_command_is_a_whole_path() -> None:
     for wrong in ([], ["moonlight-hpc", "user-side"]):
         with pytest.raises(TraitError, match="absolute path"):
             MoonlightSite(user_side_command=wrong)
+
+
+async def _refusal(body: object, key: str | None = None) -> list[str]:
+    site = MoonlightSite(scheduler="local", user_side_command=["/nothing/is/here"])
+    manager = UserSideManager(site)
+    try:
+        await manager.create("nobody-of-this-name", body, key)
+    except InvalidRequest as e:
+        return [field.field for field in e.fields]
+    finally:
+        await manager.close()
+    return []
+
+
+def test_a_wrong_launch_needs_no_process_to_be_told_so() -> None:
+    wrong = {"hours": 10**6, "resolution": "1x1", "colour": "red"}
+    assert set(asyncio.run(_refusal(wrong))) == {"hours", "resolution", "colour"}
+    assert asyncio.run(_refusal([])) == ["body"]
+    assert asyncio.run(_refusal({}, "a b")) == ["Idempotency-Key"]

@@ -20,13 +20,19 @@ from ..sessions.manager import Log
 from ..sessions.reach import Reach, gateway_target
 from ..site.images import Catalogue, Image
 from ..site.options import MoonlightSite
-from ..site.request import cannot_be, validate_where
+from ..site.request import (
+    cannot_be,
+    validate_request,
+    validate_request_key,
+    validate_where,
+)
 from . import protocol
 from .sides import Sides
 
 A = TypeVar("A", bound=BaseModel)
 T = TypeVar("T")
 
+_ANY_IMAGE = "any"  # stands for the user's default
 _REACH_SECONDS = 10.0
 _MOST_ADDRESSES = 16
 # The largest part has the steps of a start and a certificate: a few kilobytes.
@@ -94,7 +100,13 @@ class UserSideManager:
     async def create(
         self, user: str, body: Any, request_key: str | None = None, door: str = "portal"
     ) -> tuple[Session, bool]:
-        """Launch a session; the second value is False if ``request_key`` had been used before."""
+        """Launch a session; the second value is False if ``request_key`` had been used before.
+
+        What is asked is checked here already: what is wrong needs no process to be told so. That the
+        image is there, and all else that is the user's, his own side finds out.
+        """
+        validate_request_key(request_key)
+        validate_request(body, self.site, _ANY_IMAGE)
         request = {"operation": "create", "door": door, "body": body, "key": request_key}
         try:
             answer = await self._ask(user, request, protocol.Created)
