@@ -47,7 +47,13 @@ export function reduceFeed(state: FeedState, action: FeedAction): FeedState {
     case 'link':
       return { ...state, link: action.link, trouble: action.trouble ?? null };
     case 'list':
-      return { ...state, tick, loaded: true, trouble: null, entries: mergeList(state, action, tick) };
+      return {
+        ...state,
+        tick,
+        loaded: true,
+        trouble: null,
+        entries: mergeList(state, action, tick),
+      };
     case 'session': {
       const entry = merge(state, action.session, action.since ?? tick, tick);
       return entry
