@@ -20,7 +20,7 @@ _KNOWS = {
     # It examines what the others are made of.
     "doctor": {"agent", "model", "processes", "scheduler", "site", "store"},
     # Many users' sessions: what each user's own side is asked.
-    "portal": {"model", "processes", "scheduler", "sessions", "site"},
+    "portal": {"model", "processes", "scheduler", "sessions", "site", "store"},
     # Doors. The agent has its only entry among the commands.
     "proxied": {"model", "relay", "sessions", "site"},
     "ood": {"doctor", "model", "processes", "relay", "sessions", "site"},

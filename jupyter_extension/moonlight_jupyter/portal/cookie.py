@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import secrets
 import time
 import zlib
@@ -18,16 +17,14 @@ from pathlib import Path
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from moonlight_spawner.model.files import write_private_once
+from moonlight_spawner.site.service_files import service_keys
 
-from .keys import private_file
 from .refusals import LoginOver, LoginRefused
 from .tokens import Claims
 
 NAME = "moonlight-login"
 #: Browsers keep 4096 bytes, with the name and what is said about it.
 MOST_BYTES = 3800
-_LEAST_KEY_BYTES = 32
 _MOST_ENDED = 100_000
 
 
@@ -44,7 +41,7 @@ class LoginCookies:
     """Makes them and reads them."""
 
     def __init__(self, key_file: Path):
-        self._fernet = MultiFernet([_fernet(line) for line in _lines(key_file)])
+        self._fernet = MultiFernet([_fernet(line) for line in service_keys(key_file)])
         #: Logins that were ended before their time, until then.
         self._ended: dict[str, float] = {}
 
@@ -94,31 +91,6 @@ class LoginCookies:
         while len(self._ended) >= _MOST_ENDED:
             del self._ended[min(self._ended, key=lambda i: self._ended[i])]
         self._ended[login_id] = until
-
-
-def _lines(path: Path) -> list[bytes]:
-    """The keys in a file, made with one where there is none.
-
-    Raises
-    ------
-    ValueError
-    """
-    try:
-        if not os.path.lexists(path):
-            write_private_once(path, base64.urlsafe_b64encode(secrets.token_bytes(32)) + b"\n")
-    except OSError as e:
-        raise ValueError(
-            f"There is no key in {path} (portal_key_file), and none can be made there: {e.strerror}. "
-            "The directory has to be there and the service's own: install -d -m 0700 -o SERVICE "
-            f"{path.parent}."
-        ) from e
-    lines = [line.strip() for line in private_file(path).splitlines() if line.strip()]
-    if not lines or any(len(line) < _LEAST_KEY_BYTES for line in lines):
-        raise ValueError(
-            f"{path} has to hold keys of at least {_LEAST_KEY_BYTES} bytes, one a line: openssl rand "
-            "-base64 32."
-        )
-    return lines
 
 
 def _fernet(key: bytes) -> Fernet:

@@ -6,7 +6,6 @@ import asyncio
 import json
 import logging
 import os
-import stat
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,8 +14,8 @@ from typing import Any, Protocol
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
-from moonlight_spawner.model.trust import exchangeable
 from moonlight_spawner.site.options import MoonlightSite
+from moonlight_spawner.site.service_files import check_place, private_file
 
 from .ask import Unanswered, ask
 from .refusals import LoginRefused, LoginUnclear
@@ -202,40 +201,10 @@ def _public_key(path: Path, algorithm: str) -> Any:
         raise ValueError(f"The public key {path} cannot be read: {e.strerror}.") from e
     if info.st_mode & 0o022 or info.st_uid not in (0, os.geteuid()):
         raise ValueError(f"Others may write to the public key {path}: chown root, chmod go-w.")
-    _check_place(path)
+    check_place(path)
     try:
         key = load_pem_public_key(data)
         _check_kind(key, algorithm)
     except Exception as e:  # what cryptography raises is not one kind
         raise ValueError(f"{path} holds no public key for {algorithm}: {e}") from e
     return key
-
-
-def private_file(path: Path) -> bytes:
-    """A regular file that is this account's alone.
-
-    Raises
-    ------
-    ValueError
-    """
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError as e:
-        raise ValueError(f"{path} cannot be read: {e.strerror}.") from e
-    with open(fd, "rb") as file:
-        info = os.fstat(fd)
-        if not stat.S_ISREG(info.st_mode):
-            raise ValueError(f"{path} is no file.")
-        if info.st_uid != os.geteuid() or info.st_mode & 0o077:
-            raise ValueError(
-                f"{path} has to be of the service's own account with mode 0600; it is of uid "
-                f"{info.st_uid} with mode {stat.S_IMODE(info.st_mode):04o}."
-            )
-        _check_place(path)
-        return file.read(_MOST_FILE_BYTES)
-
-
-def _check_place(path: Path) -> None:
-    """With a key of his own in this one's place somebody would be whoever he likes."""
-    if why := exchangeable(path):
-        raise ValueError(f"The key {path} is not read: {why}.")

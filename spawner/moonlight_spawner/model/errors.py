@@ -96,6 +96,12 @@ class RecordsUnwritable(MoonlightError):
     code = "records_unwritable"
 
 
+class StoreUnavailable(MoonlightError):
+    """The portal's records cannot be asked for or written: its Redis is away, slow or full."""
+
+    code = "store_unavailable"
+
+
 class UnsafeDirectory(MoonlightError):
     """A directory that has to be the user's alone is not, or cannot be made."""
 

@@ -27,11 +27,12 @@ from traitlets import (
 
 from .machine import gpu_count, python, scratch, scratch_or_home
 from .portal_options import PortalSettings
+from .redis_options import RedisSettings
 
 _LAYOUTS = "us gb de fr es it pt br ch be nl dk no se fi pl cz hu tr gr ru ua il jp kr cn tw latam"
 
 
-class MoonlightSite(PortalSettings):
+class MoonlightSite(PortalSettings, RedisSettings):
     """Settings of Moonlight HPC at this site.
 
     ``unknown_settings``: a sentence for each name in the settings that is none of a setting.

@@ -1,0 +1,154 @@
+-- One change or look at the records of a portal's sessions, as one step of Redis's.
+--
+-- ARGV: what is to be done, the prefix of all keys, the user, the session, seconds that an ended
+-- session is kept, seconds that half a record is kept; then what the step itself needs.
+-- Only keys below the prefix are named here; they are not in KEYS, because a record leads to its key.
+--
+--   session:<id>       a hash: `user`, its parts, `<part>@` with the time of each in microseconds,
+--                      `@` with that of the last change, `key`, `secret:<name>`
+--   user:<user>        ids, sorted by when they are forgotten (`inf`: not yet known)
+--   users              users, sorted by when their last session is forgotten
+--   live               ids of sessions that have not ended
+--   key:<user>:<hash>  the session that a request key stands for
+local step, prefix, user, id = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local keep, half = tonumber(ARGV[5]), tonumber(ARGV[6])
+local given = {unpack(ARGV, 7)}
+
+local time = redis.call('TIME')
+local seconds = tonumber(time[1])
+local moment = time[1] .. string.format('%06d', tonumber(time[2]))
+
+local session = prefix .. 'session:' .. id
+local of_user, users, live = prefix .. 'user:' .. user, prefix .. 'users', prefix .. 'live'
+
+local function has(part) return redis.call('HEXISTS', session, part) == 1 end
+
+local function key_of(digest) return prefix .. 'key:' .. user .. ':' .. digest end
+
+-- Told by nobody that ends it, a record of which the facts never came is no session.
+local function settle(fresh_end)
+  local until_then = 'inf'
+  local digest = redis.call('HGET', session, 'key')
+  if has('end') then
+    if not fresh_end then return end
+    until_then = seconds + keep
+    redis.call('EXPIRE', session, keep)
+    if digest then redis.call('EXPIRE', key_of(digest), keep) end
+    redis.call('ZREM', live, id)
+    for _, name in ipairs(redis.call('HKEYS', session)) do
+      if string.sub(name, 1, 7) == 'secret:' then redis.call('HDEL', session, name) end
+    end
+  elseif has('facts') then
+    redis.call('PERSIST', session)
+    if digest then redis.call('PERSIST', key_of(digest)) end
+    redis.call('ZADD', live, 'NX', seconds, id)
+  else
+    until_then = seconds + half
+    redis.call('EXPIRE', session, half)
+  end
+  redis.call('ZADD', of_user, until_then, id)
+  local last = redis.call('ZREVRANGE', of_user, 0, 0, 'WITHSCORES')
+  redis.call('ZADD', users, last[2], user)
+end
+
+-- Every change has another time: who has read that one has read all before it.
+local function changed()
+  while redis.call('HGET', session, '@') == moment do moment = moment .. '+' end
+  redis.call('HSET', session, '@', moment)
+end
+
+local function write(field, value)
+  redis.call('HSET', session, field, value, field .. '@', moment, 'user', user)
+  changed()
+  settle(field == 'end')
+end
+
+local function current(index)
+  redis.call('ZREMRANGEBYSCORE', index, '-inf', '(' .. time[1])
+  return redis.call('ZRANGE', index, 0, -1)
+end
+
+if step == 'ids' then
+  return current(of_user)
+end
+if step == 'users' then
+  return current(users)
+end
+if step == 'live' then
+  local found = {}
+  for _, one in ipairs(redis.call('ZRANGE', live, 0, -1)) do
+    local owner = redis.call('HGET', prefix .. 'session:' .. one, 'user')
+    if owner then
+      found[#found + 1] = owner
+      found[#found + 1] = one
+    else -- its record was taken by other hands
+      redis.call('ZREM', live, one)
+    end
+  end
+  return found
+end
+if step == 'versions' then
+  local found = {}
+  for _, one in ipairs(user ~= '' and {user} or current(users)) do
+    for _, name in ipairs(current(prefix .. 'user:' .. one)) do
+      local said = redis.call('HMGET', prefix .. 'session:' .. name, 'user', '@')
+      if said[1] == one and said[2] then
+        found[#found + 1] = one
+        found[#found + 1] = name
+        found[#found + 1] = said[2]
+      end
+    end
+  end
+  return found
+end
+if step == 'release' then
+  return redis.call('DEL', key_of(given[1]))
+end
+
+local owner = redis.call('HGET', session, 'user')
+if owner and owner ~= user then return 'not yours' end
+
+if step == 'claim' then
+  local key = key_of(given[1])
+  local first = redis.call('GET', key)
+  if first then return first end
+  redis.call('SET', key, id, 'EX', half)
+  redis.call('HSET', session, 'user', user, 'key', given[1])
+  changed()
+  settle(false)
+  return id
+end
+if step == 'put' then
+  write(given[1], given[2])
+  return 1
+end
+if step == 'put_once' then
+  if has(given[1]) then return 0 end
+  write(given[1], given[2])
+  return 1
+end
+if step == 'mend' then -- unless somebody else has meanwhile
+  if redis.call('HGET', session, given[1]) ~= given[3] then return 0 end
+  write(given[1], given[2])
+  return 1
+end
+if step == 'secret' then -- one that has ended has none
+  if has('end') then return 0 end
+  write('secret:' .. given[1], given[2])
+  return 1
+end
+if step == 'drop' then
+  if redis.call('HDEL', session, given[1], given[1] .. '@') > 0 then changed() end
+  return 1
+end
+if step == 'remove' then
+  local digest = redis.call('HGET', session, 'key')
+  if digest and redis.call('GET', key_of(digest)) == id then redis.call('DEL', key_of(digest)) end
+  redis.call('DEL', session)
+  redis.call('ZREM', live, id)
+  redis.call('ZREM', of_user, id)
+  local last = redis.call('ZREVRANGE', of_user, 0, 0, 'WITHSCORES')
+  if last[2] then redis.call('ZADD', users, last[2], user) else redis.call('ZREM', users, user) end
+  return 1
+end
+return redis.error_reply('ERR there is no step ' .. step)

@@ -1,0 +1,102 @@
+"""Records of one moment, in memory: for who reads many."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
+from typing import Any, NoReturn
+
+from ..model.session import Model
+from .base import Damaged, M, Part, Store
+
+Reader = Callable[[str, str, str, bytes, type[Any]], Any]
+
+
+class Kept:
+    """One record, with what has been made of its parts: they are made once, however often they are
+    looked at while they stay the same. Nobody may change them."""
+
+    def __init__(self, user: str, session_id: str, fields: Mapping[bytes, bytes]):
+        self.user = user
+        self.session_id = session_id
+        self.version = fields.get(b"@", b"")
+        self.fields = {
+            name.decode(): data
+            for name, data in fields.items()
+            if not name.startswith((b"secret:", b"@")) and name not in (b"user", b"key")
+        }
+        self._made: dict[tuple[str, type[Any]], Any] = {}
+
+    @property
+    def parts(self) -> list[str]:
+        return [name for name in self.fields if not name.endswith("@")]
+
+    def look(self, part: str, model: type[Any], read: Reader) -> Any:
+        made = self._made.get((part, model))
+        if made is None and (data := self.fields.get(part)) is not None:
+            made = self._made[part, model] = read(self.user, self.session_id, part, data, model)
+        return made
+
+
+class RecordsThen(Store):
+    """Records as they were when they were read: whoever wants to change one asks the store itself."""
+
+    def __init__(self, records: dict[tuple[str, str], Kept], read: Reader):
+        self._records = records
+        self._read = read
+        self._ids: dict[str, list[str]] = {}
+        for user, session_id in records:
+            self._ids.setdefault(user, []).append(session_id)
+
+    def look(self, user: str, session_id: str, part: Part, model: type[M]) -> M | Damaged | None:
+        kept = self._records.get((user, session_id))
+        found: M | Damaged | None = kept.look(part, model, self._read) if kept else None
+        return found
+
+    def ids(self, user: str) -> list[str]:
+        return list(self._ids.get(user, ()))
+
+    def users(self) -> list[str]:
+        return list(self._ids)
+
+    def parts(self, user: str, session_id: str) -> list[str]:
+        kept = self._records.get((user, session_id))
+        return kept.parts if kept else []
+
+    def written_at(self, user: str, session_id: str, part: Part) -> datetime | None:
+        kept = self._records.get((user, session_id))
+        moment = kept.fields.get(f"{part}@") if kept else None
+        if moment is None:
+            return None
+        seconds = int(moment.decode().rstrip("+")) // 1_000_000
+        return datetime.fromtimestamp(seconds, timezone.utc)
+
+    def _not_here(self, *_: Any, **__: Any) -> NoReturn:
+        raise TypeError(
+            "these records are of a moment that has passed: the store itself has to be told"
+        )
+
+    def claim_key(self, user: str, request_key: str, session_id: str) -> str:
+        self._not_here()
+
+    def release_key(self, user: str, request_key: str) -> None:
+        self._not_here()
+
+    def exclusively(self, user: str) -> contextlib.AbstractAsyncContextManager[None]:
+        self._not_here()
+
+    def put(self, user: str, session_id: str, part: Part, data: Model) -> None:
+        self._not_here()
+
+    def put_once(self, user: str, session_id: str, part: Part, data: Model) -> bool:
+        self._not_here()
+
+    def mend(self, user: str, session_id: str, part: Part, data: Model) -> None:
+        self._not_here()
+
+    def drop(self, user: str, session_id: str, part: Part) -> None:
+        self._not_here()
+
+    def remove(self, user: str, session_id: str) -> None:
+        self._not_here()

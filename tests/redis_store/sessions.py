@@ -1,0 +1,33 @@
+"""Records that tests put into a store."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moonlight_spawner.model.records import Facts
+from moonlight_spawner.model.session import End, Resources, State
+
+ALICE, BOB = "alice", "bob"
+ID = "ml-alice-abcdefghij"
+OTHER = "ml-alice-bbbbbbbbbb"
+OF_BOB = "ml-bob-abcdefghij"
+
+_REQUEST = Resources(
+    image="desktop",
+    hours=2.0,
+    cpus=4,
+    memory_gb=8.0,
+    gpus=1,
+    resolution="1920x1080",
+    fps=60,
+)
+
+
+def facts(session_id: str = ID, user: str = ALICE, **more: Any) -> Facts:
+    named = {"image_id": "desktop", "image_name": "Desktop", "host": "selkies"}
+    values = {**named, "scheduler": "slurm", "request": _REQUEST, **more}
+    return Facts(session_id=session_id, user=user, **values)
+
+
+def end() -> End:
+    return End(state=State.COMPLETED, code="Ended", reason="It ended.")

@@ -1,0 +1,184 @@
+"""A Redis that the site's other services use too: no key of theirs is read or written."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+import redis
+from moonlight_spawner.model.errors import MoonlightError
+from moonlight_spawner.model.records import Job, Stop
+from moonlight_spawner.model.session import now
+from moonlight_spawner.store.redis import RedisStore
+
+from tests.support.redis import RedisServer
+from tests.support.waiting import wait_for
+
+from .conftest import PREFIX, MakeStore
+from .sessions import ALICE, BOB, ID, OF_BOB, OTHER, end, facts
+
+Foreign = dict[bytes, tuple[bytes, int]]
+
+
+@pytest.fixture
+def others(server: RedisServer) -> Callable[[], Foreign]:
+    """What the other services have in the same database; it gives their keys as they are now."""
+    with server.client() as client:
+        client.hset(f"vnc:session:{ID}", mapping={"user": ALICE, "facts": "theirs"})
+        client.set("job:1234", "running")
+        client.zadd("user:alice", {ID: 1})
+        client.sadd("users", "alice", "bob")
+        client.set("auth:token:alice", "secret", ex=100_000)
+        client.set(f"session:{ID}", "x")
+        client.zadd("live", {ID: 1})
+        client.set(f"moonlight2:session:{ID}", "x")
+        client.set(f"moonlight:x:session:{ID}", "x")  # of somebody who began with our name
+
+    def look() -> Foreign:
+        found = {}
+        with server.client() as client:
+            for key in client.keys("*"):
+                if not key.startswith(_OURS):
+                    left = client.expiretime(key)
+                    found[key] = (client.dump(key) or b"", left)
+        assert len(found) == 9
+        return found
+
+    return look
+
+
+_OURS = tuple(
+    PREFIX.encode() + kind
+    for kind in (b"session:", b"user:", b"users", b"live", b"key:", b"adopted", b"lock:")
+)
+
+
+def test_no_step_touches_the_keys_of_others(
+    store: RedisStore,
+    server: RedisServer,
+    make_store: MakeStore,
+    others: Callable[[], Foreign],
+) -> None:
+    before = others()
+
+    def exclusively() -> None:
+        async def enter() -> None:
+            async with store.exclusively(ALICE):
+                store.put(ALICE, OTHER, "stop", Stop())
+
+        asyncio.run(enter())
+
+    shortly = make_store(server, keep=1.0)
+    for step in (
+        lambda: store.claim_key(ALICE, "key", ID),
+        lambda: store.put(ALICE, ID, "facts", facts()),
+        lambda: store.put_once(ALICE, ID, "job", Job(job_id="1234")),
+        lambda: store.mend(ALICE, ID, "stop", Stop()),
+        lambda: store.look(ALICE, ID, "job", Job),
+        lambda: store.put_secret(ALICE, ID, "token", b"x"),
+        lambda: store.secret(ALICE, ID, "token"),
+        lambda: store.drop(ALICE, ID, "stop"),
+        lambda: store.put(BOB, OF_BOB, "facts", facts(OF_BOB, BOB)),
+        lambda: store.ids(ALICE),
+        lambda: store.parts(ALICE, ID),
+        lambda: store.written_at(ALICE, ID, "job"),
+        store.users,
+        store.live,
+        lambda: store.touch_adopted(ALICE),
+        lambda: store.adopted_at(ALICE),
+        lambda: store.snapshot(ALICE),
+        store.snapshot_all,
+        exclusively,
+        lambda: store.put(ALICE, ID, "end", end()),
+        lambda: store.release_key(ALICE, "key"),
+        lambda: store.remove(ALICE, ID),
+        lambda: shortly.put(BOB, OF_BOB, "end", end()),
+        lambda: wait_for(lambda: store.ids(BOB) == []),
+        store.snapshot_all,
+    ):
+        step()
+        assert others() == before
+
+
+def test_nothing_is_ever_looked_for_among_all_keys(store: RedisStore, server: RedisServer) -> None:
+    with server.client() as client:
+        client.config_resetstat()
+    test_steps = (store.users, store.live, store.snapshot_all, lambda: store.ids(ALICE))
+    store.put(ALICE, ID, "facts", facts())
+    for step in test_steps:
+        step()
+    store.remove(ALICE, ID)
+    with server.client() as client:
+        asked = set(client.info("commandstats"))
+    wide = {"keys", "scan", "flushdb", "flushall", "randomkey", "swapdb", "dbsize"}
+    assert not asked & {f"cmdstat_{name}" for name in wide}
+
+
+def test_a_prefix_is_another_portal(server: RedisServer, make_store: MakeStore) -> None:
+    one, other = make_store(server), make_store(server, prefix="desks:")
+    one.put(ALICE, ID, "facts", facts())
+    assert other.ids(ALICE) == [] and other.live() == [] and other.snapshot_all().users() == []
+    other.put(BOB, ID, "facts", facts(ID, BOB))
+    with server.client() as client:
+        assert client.hget(f"desks:session:{ID}", "user") == b"bob"
+        assert client.hget(f"{PREFIX}session:{ID}", "user") == b"alice"
+
+
+#: What the ACL of our service has to allow; docs/portal.md has the same line.
+ACL = (
+    "~moonlight:* resetchannels -@all +@connection +time +hset +hget +hmget +hgetall +hdel +hkeys "
+    "+hexists +set +get +del +expire +pexpire +persist +zadd +zrange +zrevrange +zrem "
+    "+zremrangebyscore +evalsha +script|load"
+)
+
+
+def test_a_user_who_may_no_more_than_is_documented_is_enough(
+    server: RedisServer, make_store: MakeStore
+) -> None:
+    with server.client() as client:
+        client.execute_command("ACL", "SETUSER", "ours", "reset", "on", ">pass", *ACL.split())
+        client.script_flush()
+        store = make_store(server, user="ours", password="pass")
+        try:
+            _everything(store)
+            with pytest.raises(MoonlightError, match="NOPERM"):
+                make_store(server, "vnc:", user="ours", password="pass").ids(ALICE)
+            allowed = redis.Redis(port=server.port, username="ours", password="pass")
+            for theirs in (
+                ("get", "auth:token"),
+                ("keys", "*"),
+                ("flushall",),
+                ("config", "get", "*"),
+            ):
+                with pytest.raises(redis.exceptions.NoPermissionError):
+                    allowed.execute_command(*theirs)
+            allowed.close()
+        finally:
+            client.acl_deluser("ours")
+
+
+def _everything(store: RedisStore) -> None:
+    async def work() -> None:
+        async with store.exclusively(ALICE):
+            store.claim_key(ALICE, "key", ID)
+            store.put(ALICE, ID, "facts", facts())
+
+    asyncio.run(work())
+    lock = store.lock("rounds", 5.0)
+    assert lock.take() and lock.renew() and lock.held
+    lock.give()
+    store.put_once(ALICE, ID, "job", Job(job_id="7"))
+    store.put_secret(ALICE, ID, "token", b"secret")
+    assert store.secret(ALICE, ID, "token") == b"secret"
+    store.mend(ALICE, ID, "stop", Stop())
+    store.touch_adopted(ALICE)
+    found = store.adopted_at(ALICE)
+    assert found and now() - found < timedelta(days=1)
+    assert store.users() == [ALICE] and store.live() == [(ALICE, ID)] and store.ids(ALICE) == [ID]
+    assert store.snapshot_all().ids(ALICE) == [ID] and store.parts(ALICE, ID)
+    store.drop(ALICE, ID, "stop")
+    store.put(ALICE, ID, "end", end())
+    store.release_key(ALICE, "key")
+    store.remove(ALICE, ID)
