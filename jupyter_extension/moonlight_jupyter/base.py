@@ -37,8 +37,6 @@ _SHORT_BYTES = 64 * 1024
 _MOST_READ_BYTES = 16 * MOST_BODY_BYTES
 # What Jupyter itself takes from the query of any call: the login, its proof, and how it is counted.
 _JUPYTERS = ("token", "_xsrf", "no_track_activity")
-# What is away is as a rule back after so long, and nobody is asked for more often.
-_RETRY_SECONDS = 5
 
 STATUS = {
     "invalid_request": 400,
@@ -175,8 +173,6 @@ class JSONErrors:
         self.set_status(status_code)
         if status_code == 405:
             self.set_header("Allow", ", ".join(takes(type(self))))  # RFC 9110, 15.5.6
-        if status_code == 503:
-            self.set_header("Retry-After", str(_RETRY_SECONDS))
         self.set_header("Content-Type", "application/json")
         self.finish(json.dumps({"message": message, "error": body}))
 

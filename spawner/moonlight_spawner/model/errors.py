@@ -100,6 +100,7 @@ class StoreUnavailable(MoonlightError):
     """The portal's records cannot be asked for or written: its Redis is away, slow or full."""
 
     code = "store_unavailable"
+    retry_after = 5
 
 
 class UnsafeDirectory(MoonlightError):
