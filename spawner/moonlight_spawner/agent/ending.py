@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from ..model.files import read_shared
-from ..model.records import AgentStatus, Spec
+from ..model.records import AgentStatus, Spec, Stop
 from ..model.session import End, State, Way, now
 from .deadline import time_limit
 
@@ -30,8 +30,11 @@ def end_on_record(directory: Path) -> End | None:
                 code="Ended",
                 reason="An end of the session is on record, though it cannot be read.",
             )
-    if _read(directory / "stop.json") is not None:
-        return End(state=State.CANCELLED, code="StoppedByUser", reason="You stopped it.")
+    if (data := _read(directory / "stop.json")) is not None:
+        try:
+            return Stop.model_validate_json(data).end()
+        except ValidationError:  # that it is there is the word itself
+            return Stop().end()
     return None
 
 

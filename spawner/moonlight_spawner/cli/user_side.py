@@ -102,7 +102,7 @@ async def _answer(manager: SessionManager, request: protocol.Request) -> dict[st
             return {"session": _as_json(await manager.get(user, request.session_id))}
         return {"sessions": [_as_json(session) for session in await manager.sessions(user)]}
     if isinstance(request, protocol.Stop):
-        session = await manager.stop(user, request.session_id)
+        session = await manager.stop(user, request.session_id, request.why)
         record = _record(manager, user, session.session_id)
         return {"session": _as_json(session), "record": record}
     if isinstance(request, protocol.Logs):

@@ -8,11 +8,12 @@ What a user sees is made of these parts by :mod:`moonlight_spawner.sessions.deri
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from enum import Enum
 
 from pydantic import Field
 
 from .job import JobInfo
-from .session import Allocation, End, Gateway, Model, Resources, Step, Way, now
+from .session import Allocation, End, Gateway, Model, Resources, State, Step, Way, now
 from .texts import PathText, Words
 
 #: How long before its job's limit a session ends itself: it takes up to 5 s, the clocks of a
@@ -47,10 +48,40 @@ class Job(Model):
     submitted_at: datetime = Field(default_factory=now)
 
 
+class StopReason(str, Enum):
+    """Who wants a session to end, and why."""
+
+    USER = "user"
+    START_TIMEOUT = "start_timeout"
+    OVERDUE = "overdue"
+
+
 class Stop(Model):
-    """The user wants it to end."""
+    """It is to end: its user wants that, or the portal for a reason of the site's."""
 
     requested_at: datetime = Field(default_factory=now)
+    why: StopReason = StopReason.USER
+
+    def end(self, moment: datetime | None = None) -> End:
+        """How a session has ended that was told so."""
+        state, code, reason = _STOPPED[self.why]
+        return End(state=state, code=code, reason=reason, ended_at=moment or now())
+
+
+_STOPPED = {
+    StopReason.USER: (State.CANCELLED, "StoppedByUser", "You stopped it."),
+    StopReason.START_TIMEOUT: (
+        State.FAILED,
+        "StartTimeout",
+        "The desktop was not ready in the time that this site gives it, so it was ended. Its log says how "
+        "far it came; start it again.",
+    ),
+    StopReason.OVERDUE: (
+        State.TIMEOUT,
+        "TimeLimit",
+        "The session reached its time limit and did not end by itself, so it was ended.",
+    ),
+}
 
 
 class Missed(Model):

@@ -27,7 +27,7 @@ from ..model.errors import (
     as_json,
     shorten,
 )
-from ..model.records import OPENING_WORD, SessionRecord
+from ..model.records import OPENING_WORD, SessionRecord, StopReason
 from ..model.session import End, Gateway, Session
 from ..site.images import Image
 
@@ -69,6 +69,7 @@ class Look(_Message):
 class Stop(_Message):
     operation: Literal["stop"] = "stop"
     session_id: SessionId
+    why: StopReason = StopReason.USER
 
 
 class Logs(_Message):

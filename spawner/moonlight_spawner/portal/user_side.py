@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 from pydantic import BaseModel, ValidationError
 
 from ..model.errors import NotFound, UserSideFailed, UserSideUnavailable, shorten
-from ..model.records import AgentStatus, SessionRecord
+from ..model.records import AgentStatus, SessionRecord, StopReason
 from ..model.session import Gateway, Model, Session, may_be_of, now
 from ..scheduler import make_scheduler
 from ..sessions.inside import JobHere
@@ -132,7 +132,7 @@ class UserSideManager:
         answer = await self._ask(user, request, protocol.One)
         return _own(user, answer.session, session_id)
 
-    async def stop(self, user: str, session_id: str) -> Session:
+    async def stop(self, user: str, session_id: str, why: StopReason = StopReason.USER) -> Session:
         """End a session.
 
         Raises
@@ -140,7 +140,7 @@ class UserSideManager:
         NotFound
         """
         _check_id(user, session_id)
-        request = {"operation": "stop", "session_id": session_id}
+        request = {"operation": "stop", "session_id": session_id, "why": why.value}
         try:
             answer = await self._ask(user, request, protocol.One)
         finally:

@@ -132,7 +132,7 @@ def end_of(e: Evidence) -> End | None:
     if job.job_id in e.snapshot.jobs or not _unknown_for_long(e, job):
         return None
     if e.stop:
-        return _stopped(e.moment)
+        return e.stop.end(e.moment)
     return End(
         state=State.FAILED,
         code="JobUnknown",
@@ -158,10 +158,10 @@ def _end_of_guest(e: Evidence) -> End | None:
     heard = agent.beat if agent else e.facts.created_at
     silent = (e.moment - heard).total_seconds()
     if e.stop and silent > SILENCE_SECONDS:
-        return _stopped(e.moment)
+        return e.stop.end(e.moment)
     if _job_is_over(e):
         if e.stop:
-            return _stopped(e.moment)
+            return e.stop.end(e.moment)
         if info and info.state in _SCHEDULER_KNOWS:
             return _end_of_job(e, info, None)
         return End(
@@ -199,16 +199,10 @@ def heard_of(agent: AgentStatus, moment: datetime) -> bool:
     return abs((moment - agent.beat).total_seconds()) <= SILENCE_SECONDS
 
 
-def _stopped(moment: datetime) -> End:
-    return End(
-        state=State.CANCELLED, code="StoppedByUser", reason="You stopped it.", ended_at=moment
-    )
-
-
 def _lost(e: Evidence, moment: datetime) -> End:
     """The controller has forgotten the job, and ended what was left of it on its node."""
     if e.stop:
-        return _stopped(moment)
+        return e.stop.end(moment)
     heard = "no node has it"
     if e.agent:
         heard = f"node {e.agent.node} last reported at {e.agent.beat:%H:%M} UTC"
@@ -232,7 +226,7 @@ def _end_elsewhere(e: Evidence) -> End | None:
     if agent and not long_ago(agent.beat):
         return None
     if e.stop and long_ago(e.stop.requested_at):
-        return _stopped(e.moment)
+        return e.stop.end(e.moment)
     length = timedelta(minutes=facts.request.minutes)
     if facts.allocation and not facts.allocation.ends_at:
         return None
@@ -250,12 +244,10 @@ def _end_of_job(e: Evidence, info: JobInfo, said: End | None) -> End:
     state = _JOB_ENDS[info.state]
     reason, code = info.message, info.code or info.state.name
     if info.state is JobState.CANCELLED or (e.stop and info.state is JobState.COMPLETED):
-        state = State.CANCELLED
         if e.stop:
-            code, reason = "StoppedByUser", "You stopped it."
-        else:
-            code = "CancelledOutside"
-            reason = "The job was ended from outside (scancel or an administrator)."
+            return e.stop.end(info.ended_at or e.moment)
+        state, code = State.CANCELLED, "CancelledOutside"
+        reason = "The job was ended from outside (scancel or an administrator)."
     elif info.state is JobState.TIMEOUT:
         if said and said.state is State.TIMEOUT:
             return said

@@ -189,8 +189,8 @@ class Launcher:
                 code="JobUnknown",
                 reason="The batch system knows nothing of this session's job any more.",
             )
-        if self._get(facts, "stop", Stop):
-            end = End(state=State.CANCELLED, code="StoppedByUser", reason="You stopped it.")
+        if stop := self._get(facts, "stop", Stop):
+            end = stop.end()
         # Should it come after all, its agent reads this and ends at once.
         self.store.put_once(user, session_id, "stop", Stop())
         self.store.put_once(user, session_id, "end", end)

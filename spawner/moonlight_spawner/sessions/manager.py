@@ -17,7 +17,7 @@ from ..model.errors import (
     SchedulerUnavailable,
 )
 from ..model.files import read_shared, tail, write_private
-from ..model.records import AgentStatus, SessionRecord, Stop
+from ..model.records import AgentStatus, SessionRecord, Stop, StopReason
 from ..model.session import End, Session, Way, job_named, now
 from ..scheduler import Scheduler, make_scheduler
 from ..site.options import MoonlightSite
@@ -215,7 +215,7 @@ class SessionManager:
             raise NotFound(f"There is no session {session_id[:80]} of {user}.")
         return sessions[0]
 
-    async def stop(self, user: str, session_id: str) -> Session:
+    async def stop(self, user: str, session_id: str, why: StopReason = StopReason.USER) -> Session:
         """End a session. It answers soon: what cannot be done now is done as soon as Slurm answers.
 
         Also one that is shown as ended: a note tells what the batch system still had of it.
@@ -229,7 +229,7 @@ class SessionManager:
         if facts is None:
             raise NotFound(f"There is no session {session_id[:80]} of {user}.")
         try:
-            self.store.put_once(user, session_id, "stop", Stop())
+            self.store.put_once(user, session_id, "stop", Stop(why=why))
         except OSError as e:  # a full home must not keep a session alive
             log.error("%s: the stop cannot be put on record: %s", session_id, e)
         if session.live:

@@ -35,6 +35,7 @@ export const koreanReasons: Readonly<Record<string, string>> = {
   Submitting: '배치 시스템에 작업을 제출하는 중입니다.',
   SubmitUnconfirmed: '제출했지만 배치 시스템의 확인을 아직 받지 못했습니다. 확인하는 중입니다.',
   StoppedByUser: '직접 중지했습니다.',
+  StartTimeout: '정해진 시간 안에 데스크톱이 준비되지 않아 종료했습니다. 로그를 확인하고 다시 시작하세요.',
   LoggedOut: '데스크톱에서 로그아웃했습니다.',
   TimeLimit: '요청한 사용 시간이 끝났습니다.',
   TIMEOUT: '요청한 사용 시간이 끝났습니다.',
