@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from moonlight_spawner.model.records import Stop
+from moonlight_spawner.model.records import Stop, StopReason
 from moonlight_spawner.model.session import End, State, StepState
 
 from tests.cluster.users import TestUser
@@ -18,6 +18,12 @@ LOST = End(state=State.FAILED, code="JobUnknown", reason="Nobody knows the job a
 ON_RECORD = {
     "end": ("end.json", LOST.model_dump_json(), "JobUnknown"),
     "stop": ("stop.json", Stop().model_dump_json(), "StoppedByUser"),
+    "stop of the portal": (
+        "stop.json",
+        Stop(why=StopReason.START_TIMEOUT).model_dump_json(),
+        "StartTimeout",
+    ),
+    "damaged stop": ("stop.json", "{", "StoppedByUser"),
     "damaged end": ("end.json", "{", "Ended"),
 }
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from moonlight_spawner.model.files import write_private
 from moonlight_spawner.model.job import JobInfo, JobState
-from moonlight_spawner.model.records import AgentStatus, Facts, Job, Seen, Spec
+from moonlight_spawner.model.records import AgentStatus, Facts, Job, Seen, Spec, StopReason
 from moonlight_spawner.model.session import Gateway, Resources, Session, new_session_id, now
 from moonlight_spawner.sessions.manager import SessionManager
 from moonlight_spawner.site.options import MoonlightSite
@@ -93,8 +93,8 @@ class Desk:
             json.loads(session.model_dump_json())  # as each door sends it
         return {session.session_id: session for session in found}
 
-    def stop(self, session_id: str) -> Session:
-        stopped: Session = self.do(lambda manager: manager.stop(self.user, session_id))
+    def stop(self, session_id: str, why: StopReason = StopReason.USER) -> Session:
+        stopped: Session = self.do(lambda manager: manager.stop(self.user, session_id, why))
         return stopped
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 from moonlight_spawner.model.job import JobInfo, JobState
-from moonlight_spawner.model.records import END_RESERVE, AgentStatus, Facts, Job, Stop
+from moonlight_spawner.model.records import END_RESERVE, AgentStatus, Facts, Job, Stop, StopReason
 from moonlight_spawner.model.session import (
     Allocation,
     End,
@@ -165,6 +165,13 @@ ENDED = {
     ),
     "cancelled after a stop": (
         Known(info=info(JobState.CANCELLED), stop=STOP), State.CANCELLED, "StoppedByUser",
+    ),
+    "cancelled by the portal, because it did not start": (
+        Known(info=info(JobState.CANCELLED), stop=Stop(why=StopReason.START_TIMEOUT)),
+        State.FAILED, "StartTimeout",
+    ),
+    "job unknown after the portal ended it, which was past its time": (
+        Known(job=OLD, stop=Stop(why=StopReason.OVERDUE), since=GONE), State.TIMEOUT, "TimeLimit",
     ),
     "cancelled from outside": (
         Known(info=info(JobState.CANCELLED)), State.CANCELLED, "CancelledOutside",

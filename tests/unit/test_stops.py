@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from moonlight_spawner.model.records import Job
+from moonlight_spawner.model.records import Job, Stop, StopReason
 from moonlight_spawner.model.session import End, State
 
 from .desk import Desk, running
@@ -47,6 +47,15 @@ def test_a_number_that_is_another_jobs_by_now_is_left_alone(desk: Desk) -> None:
     desk.program("squeue", "case $* in *%j*) exit 0;; esac; echo '7|RUNNING|viz|1|n1|1|2|None'")
     desk.stop(old)
     assert not desk.cancelled.exists()
+
+
+def test_why_the_portal_stops_it_is_on_record_and_a_later_word_changes_nothing(desk: Desk) -> None:
+    session_id = desk.add(**running())
+    desk.has_job(session_id)
+    desk.stop(session_id, StopReason.START_TIMEOUT)
+    desk.stop(session_id)
+    stop = Stop.model_validate_json((desk.directory(session_id) / "stop.json").read_bytes())
+    assert stop.why is StopReason.START_TIMEOUT and stop.end().code == "StartTimeout"
 
 
 @pytest.mark.parametrize("script", ["echo away >&2; exit 1", "echo garbage"])

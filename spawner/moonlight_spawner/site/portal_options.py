@@ -49,6 +49,13 @@ class PortalSettings(LoggingConfigurable):
         help="For the portal: how long running streams go on when its service ends; then they connect "
         "to the next one by themselves.",
     ).tag(config=True)
+    portal_start_minutes = Float(
+        15.0,
+        min=0,
+        max=1440,
+        help="For the portal: how long a desktop may take to be ready once its job runs; then it is ended "
+        "(StartTimeout). 0: as long as it likes.",
+    ).tag(config=True)
     portal_key_file = Unicode(
         "/var/lib/moonlight-hpc/portal.key",
         help="For the portal: its service's own key, made where it is missing. The first line encrypts, "
