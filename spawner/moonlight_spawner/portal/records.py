@@ -10,6 +10,9 @@ from ..store.redis import RedisStore
 from ..store.redis_client import RedisPlace
 
 _DAY_SECONDS = 86400.0
+# What ended long ago is forgotten together with the user's own record of it (:mod:`.rounds`); if he cannot
+# be asked, Redis does it so much later.
+_DAYS_MORE = 1.0
 
 
 def redis_store(site: MoonlightSite) -> RedisStore:
@@ -23,7 +26,7 @@ def redis_store(site: MoonlightSite) -> RedisStore:
         redis_place(site),
         site.portal_redis_prefix,
         service_keys(Path(site.portal_key_file)),
-        site.retention_days * _DAY_SECONDS,
+        (site.retention_days + _DAYS_MORE) * _DAY_SECONDS,
     )
 
 

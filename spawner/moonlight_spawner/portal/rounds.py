@@ -19,9 +19,13 @@ from ..model.errors import MoonlightError, shorten
 from ..model.records import END_RESERVE, StopReason
 from ..model.session import Session, State, now
 from ..site.options import MoonlightSite
+from ..store.lock import RedisLock, work_alone
 
 log = logging.getLogger(__name__)
 
+#: The lock is free so long after its holder was last heard of, and asked for so often: together less
+#: than the 15 s within which another one has to go on.
+LOCK_SECONDS, TRY_SECONDS = 8.0, 2.0
 _ROUND_SECONDS = 10.0
 # Beyond its job's limit, which the agent and Slurm keep themselves (Slurm within a minute or two).
 _OVERDUE = END_RESERVE + timedelta(minutes=3)
@@ -213,4 +217,14 @@ class Rounds:
             known.task = None
 
 
-__all__ = ["Portal", "Rounds"]
+async def keep_rounds(site: MoonlightSite, portal: Portal, lock: RedisLock) -> None:
+    """Make rounds whenever no other service does, until this is cancelled."""
+
+    async def go_on() -> None:
+        log.info("this service makes the portal's rounds")
+        await Rounds(site, portal, lambda: lock.held).go_on()
+
+    await work_alone(lock, go_on, TRY_SECONDS)
+
+
+__all__ = ["LOCK_SECONDS", "Portal", "Rounds", "keep_rounds"]
