@@ -55,6 +55,22 @@ class RedisLock:
         self._lock, self._until = lock, began + self._seconds
         return True
 
+    async def taken(self) -> bool:
+        """:meth:`take`, in a thread; whoever is cancelled meanwhile does not keep it.
+
+        Raises
+        ------
+        StoreUnavailable
+        """
+        taking = asyncio.ensure_future(asyncio.to_thread(self.take))
+        try:
+            return await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            with contextlib.suppress(StoreUnavailable):
+                await taking
+            await asyncio.to_thread(self.give)
+            raise
+
     def renew(self) -> bool:
         """Whether it is still ours. Where Redis does not answer it is until its time is over."""
         began = _clock()
@@ -93,12 +109,15 @@ class RedisLock:
 async def work_alone(lock: RedisLock, work: Callable[[], Awaitable[None]], pause: float) -> None:
     """Do ``work`` whenever ``lock`` can be had, until this is cancelled; asked for every ``pause``
     seconds. Who loses it is cancelled in the middle of its work, so that two never do it."""
+    told = False
     while True:
         try:
-            taken = await asyncio.to_thread(lock.take)
+            taken = await lock.taken()
+            told = False
         except StoreUnavailable as e:
-            log.warning("%s", e)
-            taken = False
+            if not told:
+                log.warning("%s", e)
+            taken, told = False, True
         if taken:
             try:
                 await _work_while_held(lock, work)

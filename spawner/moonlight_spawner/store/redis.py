@@ -76,7 +76,7 @@ class RedisStore(Store):
         lock = self.lock(f"lock:{user}", _LOCK_SECONDS)
         clock = asyncio.get_running_loop().time
         until = clock() + _PATIENCE_SECONDS
-        while not await asyncio.to_thread(lock.take):
+        while not await lock.taken():
             if clock() > until:
                 raise StoreUnavailable(
                     f"Another request of {user}'s has been under way for {_PATIENCE_SECONDS:g} s, and "
