@@ -32,7 +32,6 @@ daemonize no
 save ""
 appendonly yes
 appendfsync no
-enable-debug-command local
 """
 
 

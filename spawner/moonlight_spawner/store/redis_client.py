@@ -21,6 +21,10 @@ from ..model.errors import StoreUnavailable
 # come keeps everybody else from asking for so long.
 _PAUSE_SECONDS = 2.0
 _MOST_CONNECTIONS = 32
+# What is said to a long question of who has not logged in.
+_NOBODY = "unauthenticated"
+# A script of a user who may not do what is in it.
+_MAY_NOT = "The user executing the script can't"
 _LOOK_SECONDS = 30  # whether a connection that was idle for so long is there still
 
 
@@ -139,13 +143,20 @@ class Asking:
                 said = said.replace(secret, "…")
         if isinstance(error, redis.TimeoutError | TimeoutError):
             return f"has not answered within {self._place.seconds:g} s"
-        if isinstance(error, redis.AuthenticationError | redis.exceptions.NoPermissionError):
+        if isinstance(error, redis.AuthenticationError) or _NOBODY in said:
             return (
                 f"does not let its service in ({said}): portal_redis_user and "
                 "portal_redis_password_file have to be those of its ACL"
             )
+        if isinstance(error, redis.exceptions.NoPermissionError) or _MAY_NOT in said:
+            return (
+                f"does not let its service do that ({said}): its ACL has to allow the keys of "
+                "portal_redis_prefix, and the commands that docs/portal.md names"
+            )
         if isinstance(error, redis.exceptions.OutOfMemoryError) or said.startswith("OOM"):
             return "is full: it takes nothing more into its memory (maxmemory)"
+        if "MISCONF" in said or "to persist" in said:
+            return f"takes no changes, because it cannot write its data to disk ({said})"
         if isinstance(error, redis.exceptions.ReadOnlyError):
             return "is a copy that takes no changes (a replica)"
         if isinstance(error, redis.BusyLoadingError):
