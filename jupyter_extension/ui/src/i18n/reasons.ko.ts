@@ -35,7 +35,8 @@ export const koreanReasons: Readonly<Record<string, string>> = {
   Submitting: '배치 시스템에 작업을 제출하는 중입니다.',
   SubmitUnconfirmed: '제출했지만 배치 시스템의 확인을 아직 받지 못했습니다. 확인하는 중입니다.',
   StoppedByUser: '직접 중지했습니다.',
-  StartTimeout: '정해진 시간 안에 데스크톱이 준비되지 않아 종료했습니다. 로그를 확인하고 다시 시작하세요.',
+  StartTimeout:
+    '정해진 시간 안에 데스크톱이 준비되지 않아 종료했습니다. 로그를 확인하고 다시 시작하세요.',
   LoggedOut: '데스크톱에서 로그아웃했습니다.',
   TimeLimit: '요청한 사용 시간이 끝났습니다.',
   TIMEOUT: '요청한 사용 시간이 끝났습니다.',
@@ -82,7 +83,8 @@ export const koreanReasons: Readonly<Record<string, string>> = {
   host_away: '스트리밍 프로그램이 응답하지 않습니다. 잠시 후 다시 시도하세요.',
   token_refused: '포털 로그인이 만료되었거나 유효하지 않습니다. 포털에서 다시 로그인하세요.',
   token_unclear: '지금은 포털 로그인을 확인할 수 없습니다. 잠시 후 다시 시도하세요.',
-  store_unavailable: '포털의 세션 기록 저장소(Redis)를 지금 사용할 수 없습니다. 잠시 후 다시 시도하세요.',
+  store_unavailable:
+    '포털의 세션 기록 저장소(Redis)를 지금 사용할 수 없습니다. 잠시 후 다시 시도하세요.',
   user_side_busy: '처리 중인 요청이 너무 많습니다. 잠시 후 다시 시도하세요.',
   user_side_timeout:
     '홈 디렉터리가 응답하지 않아 제시간에 처리하지 못했습니다. 요청한 일이 나중에 처리될 수 있으니 잠시 후 다시 확인하세요.',
