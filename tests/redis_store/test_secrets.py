@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from moonlight_spawner.model.records import Spec, SunshineOptions
+from moonlight_spawner.model.records import AgentStatus, Spec, SunshineOptions
 from moonlight_spawner.store.base import Damaged
 from moonlight_spawner.store.redis import RedisStore
 
@@ -57,10 +57,13 @@ def test_a_secret_counts_where_it_was_put_and_nowhere_else(
         store.put(user, name, "facts", facts(name, user))
     store.put_secret(ALICE, ID, "token", TOKEN)
     store.put(ALICE, ID, "spec", _spec("x"))
+    store.put(ALICE, ID, "status", AgentStatus())
     with server.client() as client:
-        token, spec = client.hmget(f"{PREFIX}session:{ID}", "secret:token", "spec")
+        kept = client.hgetall(f"{PREFIX}session:{ID}")
+        token = kept[b"secret:token"]
+        moved = {name: kept[name] for name in (b"secret:token", b"spec", b"status")}
         for name in (OTHER, OF_BOB):
-            client.hset(f"{PREFIX}session:{name}", mapping={"secret:token": token, "spec": spec})
+            client.hset(f"{PREFIX}session:{name}", mapping=moved)
         client.hset(f"{PREFIX}session:{ID}", "secret:news", token)
         client.hset(f"{PREFIX}session:{ID}", "secret:short", b"x")
     assert (
@@ -68,6 +71,11 @@ def test_a_secret_counts_where_it_was_put_and_nowhere_else(
     )
     assert store.secret(ALICE, ID, "news") is None and store.secret(ALICE, ID, "short") is None
     assert isinstance(store.look(ALICE, OTHER, "spec", Spec), Damaged)
+    # Where the token is sent: nobody who has no key says that.
+    assert isinstance(store.look(ALICE, OTHER, "status", AgentStatus), Damaged)
+    with server.client() as client:
+        client.hset(f"{PREFIX}session:{OTHER}", "status", AgentStatus().model_dump_json())
+    assert isinstance(store.look(ALICE, OTHER, "status", AgentStatus), Damaged)
     assert store.secret(ALICE, ID, "token") == TOKEN
 
 

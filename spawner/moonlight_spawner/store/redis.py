@@ -36,8 +36,9 @@ _LOCK_SECONDS = 15.0
 _PATIENCE_SECONDS = 60.0
 # As many records are asked for at once as one answer may be long.
 _AT_ONCE = 500
-#: Parts in which the site's passwords may be.
-SEALED = ("spec",)
+#: Parts in which the site's passwords may be, or where a session's token is sent: nobody but a service
+#: with the key reads or makes them.
+SEALED = ("spec", "status")
 
 
 class RedisStore(Store):
