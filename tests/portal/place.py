@@ -33,6 +33,8 @@ c.MoonlightSite.portal_issuer = {issuer!r}
 c.MoonlightSite.portal_audience = {audience!r}
 c.MoonlightSite.portal_admin_claims = {{"groups": ["hpc-admins"]}}
 c.MoonlightSite.portal_url = {url!r}
+c.MoonlightSite.portal_callback_url = {url!r}
+c.MoonlightSite.portal_callback_ca_file = {ca!r}
 c.MoonlightSite.portal_login_url = {login!r}
 c.MoonlightSite.portal_stream_seconds = 3.0
 c.MoonlightSite.portal_token_cookie = "portal_token"
@@ -134,6 +136,9 @@ def portal_place(side: UserSide, directory: Path) -> Iterator[Place]:
         login = f"location /portal-login {{ proxy_pass {issuer.origin}; }}"
         nginx = Nginx(directory / "nginx", https, f"http://127.0.0.1:{port}", more=login)
         stack.enter_context(nginx)
+        ca = side.config.with_name("ca.pem")
+        ca.write_bytes((directory / "nginx/cert.pem").read_bytes())
+        ca.chmod(0o644)
         keys = side.config.parent / "service"
         keys.mkdir(mode=0o700)
         shutil.chown(keys, side.service.uid, side.service.gid)
@@ -150,6 +155,7 @@ def portal_place(side: UserSide, directory: Path) -> Iterator[Place]:
                 issuer=ISSUER,
                 audience=AUDIENCE,
                 url=nginx.origin,
+                ca=str(ca),
                 login="/portal-login?next={next}",
             )
         )

@@ -31,7 +31,7 @@ JUPYTERS = [
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
-def _path(pattern: str) -> str:
+def path_of(pattern: str) -> str:
     """A path that a handler's pattern takes."""
     path = pattern.replace(r"(?:/.*)?", "/none").replace("/?", "/").replace("(/.*)", "/x")
     path = path.replace("([0-9A-Fa-f-]{1,64})", "ab").replace("([^/]+)", "ml-a-0123456789")
@@ -56,7 +56,7 @@ def test_nothing_of_jupyters_is_there(place: Place) -> None:
 
 @pytest.mark.parametrize("handler", service.HANDLERS, ids=lambda h: str(h[0]))
 def test_every_handler_asks_who_it_is(place: Place, handler: tuple[str, type]) -> None:
-    path = _path(handler[0])
+    path = path_of(handler[0])
     own = {LoginHandler: 401, LogoutHandler: 403}.get(handler[1])
     with place.client() as client:
         for method in METHODS:

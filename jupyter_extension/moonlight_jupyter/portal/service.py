@@ -18,14 +18,16 @@ from jinja2 import Environment, FileSystemLoader
 from jupyter_server.auth import AllowAllAuthorizer
 from jupyter_server.log import log_request
 from moonlight_spawner import __version__
+from moonlight_spawner.portal.callback import Callbacks
 from moonlight_spawner.portal.user_side import UserSideManager
 from moonlight_spawner.site.options import MoonlightSite
+from moonlight_spawner.site.service_files import service_keys
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
 from .. import api, events, node, page, stream, websocket, websocket_check
 from ..base import MOST_BODY_BYTES
-from . import login
+from . import callback, login
 from .identity import PortalIdentity
 from .limits import Limits
 from .proxied import ProxiedServer
@@ -58,7 +60,7 @@ class Portal:
     with the user first; ``reach`` may be a coroutine.
     """
 
-    def __init__(self, site: MoonlightSite, manager: Any):
+    def __init__(self, site: MoonlightSite, manager: Any, callbacks: Callbacks):
         self.manager = manager
         self.watchers = events.Watchers(manager, _BUSY_SECONDS, _CALM_SECONDS)
         identity = PortalIdentity(site)
@@ -83,6 +85,7 @@ class Portal:
             "moonlight_manager": manager,
             "moonlight_watchers": self.watchers,
             "moonlight_limits": Limits(site),
+            "moonlight_hearing": callback.Hearing(manager, self.watchers, callbacks),
             "moonlight_door": "portal",
             "moonlight_send_to_login": login.send_to_login,
         }
@@ -96,6 +99,7 @@ class Portal:
 
 HANDLERS: list[tuple[Any, ...]] = [
     *login.HANDLERS,
+    *callback.HANDLERS,
     *api.HANDLERS,
     *node.HANDLERS,
     *events.HANDLERS,
@@ -119,7 +123,8 @@ async def serve(site: MoonlightSite) -> int:
         The settings do not do.
     """
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    portal = Portal(site, UserSideManager(site))
+    callbacks = Callbacks(site, service_keys(Path(site.portal_key_file)))
+    portal = Portal(site, UserSideManager(site, callbacks), callbacks)
     servers = []
     try:
         for application, port in (

@@ -30,6 +30,8 @@ from .status import StatusFile, could_not_start
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
 # The agent ends everything within 5 s; after this it is taken to hang.
 _PATIENCE_SECONDS = 8.0
+# Nothing of the session is left by then but this process and the job's time.
+_LAST_WORD_SECONDS = 3.0
 
 
 def guard(directory: Path) -> int:
@@ -103,14 +105,18 @@ def _never_began(directory: Path, runtime: Path | None, error: OSError | UnsafeD
         # A status that is there already is that of a twin, which may be running.
         if directory.lstat().st_uid == os.geteuid() and not (directory / "status.json").exists():
             end = End(state=State.FAILED, code="StartFailed", reason=why)
-            StatusFile.new(directory).end(end)
+            record = StatusFile.new(directory)
+            record.end(end)
+            _tell_portal(directory, record)
     return 1
 
 
 def _ended_before(directory: Path, end: End) -> int:
     """Nothing is started for a session that has ended: its agent's word is that end."""
     print(f"moonlight-hpc: the session has ended already: {end.reason}", file=sys.stderr)
-    StatusFile.load(directory).end(end)
+    record = StatusFile.load(directory)
+    record.end(end)
+    _tell_portal(directory, record)
     return 0
 
 
@@ -169,4 +175,14 @@ def _clean_up(directory: Path, runtime: Path, agent: int, status: int, told: boo
                 reason=f"The agent on the node was killed ({how}). If memory was short, ask for more.",
             )
         record.end(end)
+    _tell_portal(directory, record)
     return 0 if status == 0 else 1
+
+
+def _tell_portal(directory: Path, record: StatusFile) -> None:
+    """The last word, which the agent had no time to bring, or was not there to say."""
+    from .callback import News
+
+    if news := News.of(directory):
+        news.tell(record.status)
+        news.end(_LAST_WORD_SECONDS)

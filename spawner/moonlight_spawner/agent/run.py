@@ -14,6 +14,7 @@ from ..model.files import read_shared
 from ..model.records import Spec
 from ..model.session import End, State, StepState
 from ..processes.offspring import end_descendants
+from .callback import News
 from .deadline import Deadline, job_began, time_limit
 from .ending import end_on_record, why_told
 from .node.memory import remove_left
@@ -51,6 +52,8 @@ class Agent:
         self._directory = directory
         self._spec = spec
         self._status = StatusFile.new(directory)
+        if news := News.of(directory):
+            self._status.tell = news.tell
         self._parts = Parts(spec, directory, runtime, self._status)
         self._stop = asyncio.Event()
         self._deadline = Deadline(spec, self._status, job_began(), os.environ)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from ..model.files import read_shared, write_private
@@ -28,6 +29,7 @@ class StatusFile:
     def __init__(self, path: Path, status: AgentStatus):
         self.path = path
         self.status = status
+        self.tell: Callable[[AgentStatus], None] | None = None  # who else hears of it
 
     @classmethod
     def new(cls, directory: Path) -> StatusFile:
@@ -46,10 +48,13 @@ class StatusFile:
         """Write it. A full or absent disk must not end the desktop: it is logged and tried again
         at the next change."""
         self.status.beat = now()
+        self.status.sequence += 1
         try:
             write_private(self.path, self.status.model_dump_json())
         except OSError as e:
             log.error("cannot write %s: %s", self.path, e)
+        if self.tell:
+            self.tell(self.status)
 
     def step(self, step_id: str, state: StepState, detail: str = "") -> None:
         """A step began, is done or failed."""

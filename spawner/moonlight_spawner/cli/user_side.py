@@ -13,16 +13,18 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ..model.account import account
 from ..model.errors import FieldError, InvalidRequest, MoonlightError, NotFound, UserSideFailed
-from ..model.records import SessionRecord
+from ..model.records import Callback, SessionRecord
 from ..model.session import Session
 from ..portal import protocol
+from ..portal.callback import token_of
+from ..sessions import reach
 from ..sessions.manager import SessionManager
-from ..sessions.reach import token_of
 from ..site.options import MoonlightSite
 from ..site.settings import load_site_alone
 
@@ -94,7 +96,9 @@ async def _serve(request: protocol.Request, site: MoonlightSite, out: int) -> No
 async def _answer(manager: SessionManager, request: protocol.Request) -> dict[str, Any]:
     user = manager.store.user
     if isinstance(request, protocol.Create):
-        session, created = await manager.create(user, request.body, request.key, request.door)
+        session, created = await manager.create(
+            user, request.body, request.key, request.door, _callback(request.callback)
+        )
         record = _record(manager, user, session.session_id)
         return {"session": _as_json(session), "created": created, "record": record}
     if isinstance(request, protocol.Look):
@@ -115,6 +119,15 @@ async def _answer(manager: SessionManager, request: protocol.Request) -> dict[st
     if isinstance(request, protocol.Records):
         return {"records": await _records(manager, user, request.session_id)}
     return {"session_ids": await manager.reap(user)}
+
+
+def _callback(given: protocol.CallbackFor | None) -> Callable[[str], Callback] | None:
+    """What a new session's agent is told of the service."""
+    if given is None:
+        return None
+    return lambda session_id: Callback(
+        url=given.url + session_id, token=token_of(given.seed, session_id), ca=given.ca
+    )
 
 
 async def _records(
@@ -138,12 +151,14 @@ async def _records(
 
 
 def _reached(manager: SessionManager, user: str, session_id: str) -> dict[str, Any]:
-    reach = manager.reach(user, session_id)
-    answer = protocol.Reached(end=reach.end)
-    if target := reach.target:
+    way = manager.reach(user, session_id)
+    answer = protocol.Reached(end=way.end)
+    if target := way.target:
         gateway = {"hosts": target.addresses, "port": target.port}
         gateway["certificate"] = target.certificate or ""
-        answer = protocol.Reached.model_validate({"gateway": gateway, "token": token_of(target)})
+        answer = protocol.Reached.model_validate(
+            {"gateway": gateway, "token": reach.token_of(target)}
+        )
     found: dict[str, Any] = json.loads(answer.model_dump_json())
     return found
 

@@ -9,3 +9,5 @@ PORT_BLOCK = 32
 MAX_CLIPBOARD_BYTES = 170_000
 #: Of a request's body to a gateway itself: that text, escaped, and to spare.
 MAX_BODY_BYTES = 2 << 20
+#: Of an agent's status where it is sent: the steps, a certificate and some notes are a few KiB.
+MAX_STATUS_BYTES = 64 << 10

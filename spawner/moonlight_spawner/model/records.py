@@ -114,6 +114,7 @@ class AgentStatus(Model):
     notes: list[Words] = []
     started_at: datetime = Field(default_factory=now)
     beat: datetime = Field(default_factory=now)
+    sequence: int = 0  # grows with every word: times are to the second
     ends_at: datetime | None = None
     ending: End | None = None  # decided, while its parts are being ended
     end: End | None = None
@@ -131,6 +132,15 @@ class SessionRecord(Model):
     missed: Missed | None = None
     status: AgentStatus | None = None
     token: str | None = Field(default=None, pattern=OPENING_WORD, repr=False)
+
+
+class Callback(Model):
+    """Where the agent sends its status besides: ``callback.json`` in the session's directory, there
+    if the portal's service launched the session. ``token`` opens nothing else; ``ca`` is PEM."""
+
+    url: str
+    token: str
+    ca: str | None = None
 
 
 class SunshineOptions(Model):

@@ -30,6 +30,7 @@ from ..model.errors import (
 from ..model.records import OPENING_WORD, SessionRecord, StopReason
 from ..model.session import End, Gateway, Session
 from ..site.images import Image
+from .callback import MOST_CA_BYTES, MOST_SEED_SIGNS, SEED
 
 #: A launch of 64 KiB, as the REST API takes it, in ASCII.
 MOST_REQUEST_BYTES = 512 << 10
@@ -50,6 +51,15 @@ class _Message(BaseModel):
 SessionId = Annotated[str, Field(max_length=200)]
 
 
+class CallbackFor(_Message):
+    """Where the session's agent tells the service of itself: below ``url``, with a token that is made
+    of ``seed`` (:mod:`.callback`). ``ca`` is PEM."""
+
+    url: str = Field(max_length=1000, pattern=r"^https?://[A-Za-z0-9._~:\[\]/-]+/$")
+    seed: str = Field(max_length=MOST_SEED_SIGNS, pattern=SEED)
+    ca: str | None = Field(default=None, max_length=MOST_CA_BYTES)
+
+
 class Create(_Message):
     """Launch a session: ``body`` is the REST API's, checked by the manager."""
 
@@ -57,6 +67,7 @@ class Create(_Message):
     door: Literal["portal", "api"] = "portal"
     body: Any = None
     key: str | None = None
+    callback: CallbackFor | None = None
 
 
 class Look(_Message):

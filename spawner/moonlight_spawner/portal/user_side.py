@@ -27,6 +27,7 @@ from ..site.request import (
     validate_where,
 )
 from . import protocol
+from .callback import Callbacks
 from .sides import Sides
 
 A = TypeVar("A", bound=BaseModel)
@@ -63,8 +64,9 @@ class UserSideManager:
     in it is his word.
     """
 
-    def __init__(self, site: MoonlightSite):
+    def __init__(self, site: MoonlightSite, callbacks: Callbacks | None = None):
         self.site = site
+        self._callbacks = callbacks
         #: The batch system as the service itself asks it.
         self.scheduler = make_scheduler(site, "")
         #: The images as the service sees them; :meth:`images_of` as a user does.
@@ -108,6 +110,8 @@ class UserSideManager:
         validate_request_key(request_key)
         validate_request(body, self.site, _ANY_IMAGE)
         request = {"operation": "create", "door": door, "body": body, "key": request_key}
+        if self._callbacks:
+            request["callback"] = self._callbacks.given_to(user)
         try:
             answer = await self._ask(user, request, protocol.Created)
         finally:

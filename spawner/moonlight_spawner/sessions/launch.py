@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from ..model.errors import MoonlightError, SchedulerRefused, SchedulerUnavailable, SubmitUnconfirmed
 from ..model.files import private_directory, write_private
-from ..model.records import Facts, ImageOptions, Job, Missed, Spec, Stop, SunshineOptions
+from ..model.records import Callback, Facts, ImageOptions, Job, Missed, Spec, Stop, SunshineOptions
 from ..model.session import End, Session, State, Way, now
 from ..scheduler import JobRequest, Scheduler
 from ..scheduler.base import same_place
@@ -44,7 +44,7 @@ class Launcher:
         self._background: set[asyncio.Task[Any]] = set()
         self._cancelled: dict[str, float] = {}
 
-    async def submit(self, facts: Facts) -> None:
+    async def submit(self, facts: Facts, callback: Callback | None = None) -> None:
         """Put the job of a session on record into the batch system.
 
         Raises
@@ -54,7 +54,7 @@ class Launcher:
         """
         user, session_id = facts.user, facts.session_id
         try:
-            await self._submit_job(facts)
+            await self._submit_job(facts, callback)
         except SubmitUnconfirmed as e:
             log.warning("%s: %s Looking for the job.", session_id, e)
         except Exception:
@@ -63,8 +63,9 @@ class Launcher:
             self.store.remove(user, session_id)
             raise
 
-    def prepare(self, facts: Facts) -> JobRequest:
-        """Write what the agent of a session on record needs, whoever starts it: spec and token."""
+    def prepare(self, facts: Facts, callback: Callback | None = None) -> JobRequest:
+        """Write what the agent of a session on record needs, whoever starts it: spec, token, and whom
+        it tells of itself."""
         site, session_id = self.site, facts.session_id
         directory = self.store.directory(session_id)
         logs = self.log_directory(session_id)
@@ -103,6 +104,8 @@ class Launcher:
         )
         write_private(directory / "spec.json", spec.model_dump_json())
         write_private(directory / "token", new_token())
+        if callback:
+            write_private(directory / "callback.json", callback.model_dump_json())
         return JobRequest(
             name=session_id,
             script=job_script(site, session_id, directory),
@@ -111,8 +114,8 @@ class Launcher:
             resources=facts.request,
         )
 
-    async def _submit_job(self, facts: Facts) -> None:
-        request = self.prepare(facts)
+    async def _submit_job(self, facts: Facts, callback: Callback | None) -> None:
+        request = self.prepare(facts, callback)
         # A task of its own: a browser that hangs up must not leave a job that nobody knows, and a
         # controller that hangs must not keep the user waiting.
         task = asyncio.ensure_future(self._submit_and_record(facts, request))

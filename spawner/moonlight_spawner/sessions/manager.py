@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +18,7 @@ from ..model.errors import (
     SchedulerUnavailable,
 )
 from ..model.files import read_shared, tail, write_private
-from ..model.records import AgentStatus, SessionRecord, Stop, StopReason
+from ..model.records import AgentStatus, Callback, SessionRecord, Stop, StopReason
 from ..model.session import End, Session, Way, job_named, now
 from ..scheduler import Scheduler, make_scheduler
 from ..site.options import MoonlightSite
@@ -79,9 +80,16 @@ class SessionManager:
         self.images = self._recorder.images
 
     async def create(
-        self, user: str, body: Any, request_key: str | None = None, door: str = ""
+        self,
+        user: str,
+        body: Any,
+        request_key: str | None = None,
+        door: str = "",
+        callback: Callable[[str], Callback] | None = None,
     ) -> tuple[Session, bool]:
         """Launch a session; the second value is False if ``request_key`` had been used before.
+
+        ``callback``: of a session's id, whom its agent tells of itself, should that be anybody.
 
         Raises
         ------
@@ -97,7 +105,7 @@ class SessionManager:
         if facts is None:
             return await self._created_before(user, owner), False
         try:
-            await self._launcher.submit(facts)
+            await self._launcher.submit(facts, callback(facts.session_id) if callback else None)
         except OSError as e:
             raise self._recorder.unwritable(e, "nothing was submitted") from e
         return await self.get(user, facts.session_id), True

@@ -33,6 +33,15 @@ class PortalSettings(LoggingConfigurable):
         help="For the portal: scheme and host by which users know it, e.g. https://portal.site.org. It "
         "begins the way back from the login; empty: a way back is a path."
     ).tag(config=True)
+    portal_callback_url = Unicode(
+        help="For the portal: scheme and host by which compute nodes reach it, e.g. "
+        "https://portal.site.org or http://10.0.0.5:8004. Sessions tell it there how they are; empty: "
+        "they do not, and it asks."
+    ).tag(config=True)
+    portal_callback_ca_file = Unicode(
+        help="For the portal: PEM certificates of whoever signed that of portal_callback_url, read by its "
+        "service; empty: those that the nodes trust."
+    ).tag(config=True)
     portal_login_url = Unicode(
         help="For the portal: where browsers without a login are sent, e.g. /login?next={next}: `{next}` "
         "becomes the way back. Empty: nowhere, they are told."
@@ -139,12 +148,12 @@ class PortalSettings(LoggingConfigurable):
             )
         return proposal["value"]
 
-    @validate("portal_url")
+    @validate("portal_url", "portal_callback_url")
     def _origin(self, proposal: Mapping[str, str]) -> str:
-        value = proposal["value"].rstrip("/")
+        value, name = proposal["value"].rstrip("/"), proposal["trait"].name  # type: ignore[attr-defined]
         if value and not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:-]+", value):
             raise TraitError(
-                f"portal_url is {value!r}, but must look like https://portal.site.org, without a path."
+                f"{name} is {value!r}, but must look like https://portal.site.org, without a path."
             )
         return value
 
