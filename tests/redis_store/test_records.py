@@ -205,12 +205,16 @@ def test_all_records_are_read_in_one_go_and_again_only_if_they_changed(
 
 
 def test_records_of_a_moment_are_not_written_to(store: RedisStore) -> None:
+    """What a reader would write is kept for who had them read."""
     then = store.snapshot_all()
+    then.put(ALICE, ID, "stop", Stop())
+    then.put_once(ALICE, ID, "job", Job(job_id="7"))
+    then.mend(ALICE, ID, "end", end())
+    then.drop(ALICE, ID, "missed")
+    assert [change[2] for change in then.changes] == ["stop", "job", "end", "missed"]
+    assert then.changes[3] == (ALICE, ID, "missed", None)
+    assert store.ids(ALICE) == []
     for attempt in (
-        lambda: then.put(ALICE, ID, "stop", Stop()),
-        lambda: then.put_once(ALICE, ID, "stop", Stop()),
-        lambda: then.mend(ALICE, ID, "stop", Stop()),
-        lambda: then.drop(ALICE, ID, "stop"),
         lambda: then.remove(ALICE, ID),
         lambda: then.claim_key(ALICE, "key", ID),
         lambda: then.release_key(ALICE, "key"),

@@ -39,7 +39,7 @@ _PROGRAM = "/opt/moonlight-hpc/venv/bin/moonlight-hpc user-side"
 _SERVICE = """
 import asyncio, json, sys
 from moonlight_spawner.model.errors import MoonlightError
-from moonlight_spawner.portal.user_side import UserSideManager
+from moonlight_spawner.portal.manager import portal_manager
 from moonlight_spawner.site.options import MoonlightSite
 
 async def refused(asking):
@@ -53,7 +53,7 @@ async def work(manager, *args):
 
 async def main():
     settings, args = json.loads(sys.argv[1])
-    manager = UserSideManager(MoonlightSite(**settings))
+    manager = portal_manager(MoonlightSite(**settings))
     try:
         return await work(manager, *args)
     finally:

@@ -19,7 +19,7 @@ from jupyter_server.auth import AllowAllAuthorizer
 from jupyter_server.log import log_request
 from moonlight_spawner import __version__
 from moonlight_spawner.portal.callback import Callbacks
-from moonlight_spawner.portal.user_side import UserSideManager
+from moonlight_spawner.portal.manager import PortalManager, portal_manager
 from moonlight_spawner.site.options import MoonlightSite
 from moonlight_spawner.site.service_files import service_keys
 from tornado.netutil import bind_sockets
@@ -62,7 +62,12 @@ class Portal:
 
     def __init__(self, site: MoonlightSite, manager: Any, callbacks: Callbacks):
         self.manager = manager
-        self.watchers = events.Watchers(manager, _BUSY_SECONDS, _CALM_SECONDS)
+        shared = isinstance(manager, PortalManager)
+        pauses = () if shared else (_BUSY_SECONDS, _CALM_SECONDS)
+        self.watchers = events.Watchers(manager, *pauses)
+        self._rounds: asyncio.Task[None] | None = None
+        if shared:
+            manager.changed = self.watchers.look
         identity = PortalIdentity(site)
         base = site.portal_base_url
         templates = FileSystemLoader(Path(__file__).parent)
@@ -92,7 +97,15 @@ class Portal:
         self.application = Application(_below(base, HANDLERS), **settings)
         self.signaling = Application(_below(base, SIGNALING), **settings)
 
+    def begin_rounds(self) -> None:
+        """Take part in what is done by one of all services."""
+        if isinstance(self.manager, PortalManager):
+            self._rounds = asyncio.ensure_future(self.manager.keep_rounds())
+
     async def close(self) -> None:
+        if self._rounds:
+            self._rounds.cancel()
+            await asyncio.gather(self._rounds, return_exceptions=True)
         await self.watchers.close()
         await self.manager.close()
 
@@ -124,7 +137,7 @@ async def serve(site: MoonlightSite) -> int:
     """
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     callbacks = Callbacks(site, service_keys(Path(site.portal_key_file)))
-    portal = Portal(site, UserSideManager(site, callbacks), callbacks)
+    portal = Portal(site, portal_manager(site, callbacks), callbacks)
     servers = []
     try:
         for application, port in (
@@ -133,6 +146,7 @@ async def serve(site: MoonlightSite) -> int:
         ):
             if port:
                 servers.append(listen(application, site.portal_address, port, site.portal_proxies))
+        portal.begin_rounds()
         ended = asyncio.Event()
         for signum in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(signum, ended.set)

@@ -131,7 +131,7 @@ class UserSideManager:
         ------
         NotFound
         """
-        _check_id(user, session_id)
+        check_id(user, session_id)
         request = {"operation": "look", "session_id": session_id}
         answer = await self._ask(user, request, protocol.One)
         return _own(user, answer.session, session_id)
@@ -143,7 +143,7 @@ class UserSideManager:
         ------
         NotFound
         """
-        _check_id(user, session_id)
+        check_id(user, session_id)
         request = {"operation": "stop", "session_id": session_id, "why": why.value}
         try:
             answer = await self._ask(user, request, protocol.One)
@@ -160,7 +160,7 @@ class UserSideManager:
         ------
         NotFound
         """
-        _check_id(user, session_id)
+        check_id(user, session_id)
         tail = min(limit, protocol.MOST_TAIL_BYTES)
         request = {"operation": "logs", "session_id": session_id, "tail": tail}
         answer = await self._ask(user, request, protocol.LogEnds)
@@ -174,10 +174,10 @@ class UserSideManager:
         ------
         NotFound
         """
-        _check_id(user, session_id)
-        now = asyncio.get_running_loop().time()
+        check_id(user, session_id)
+        clock = asyncio.get_running_loop().time()
         known = self._reached.get((user, session_id))
-        if known and known[0] > now:
+        if known and known[0] > clock:
             return known[1]
         return await self._together((user, session_id), self._reach(user, session_id))
 
@@ -191,7 +191,7 @@ class UserSideManager:
     async def records(self, user: str, session_id: str | None = None) -> list[SessionRecord]:
         """What is on record of the user's sessions, or of one of them."""
         if session_id is not None:
-            _check_id(user, session_id)
+            check_id(user, session_id)
         request = {"operation": "records", "session_id": session_id}
         answer = await self._ask(user, request, protocol.Recorded)
         local = self.site.batch_system == "local"
@@ -235,10 +235,13 @@ class UserSideManager:
         if wrong := wrong_gateway(answer.gateway, local):
             raise _not_believed(user, f"the session's gateway {wrong}")
         reach = Reach(gateway_target(answer.gateway, answer.token.encode()), None)
-        now = asyncio.get_running_loop().time()
-        self._reached = {key: known for key, known in self._reached.items() if known[0] > now}
-        self._reached[user, session_id] = now + _REACH_SECONDS, reach
+        self._remember(user, session_id, reach)
         return reach
+
+    def _remember(self, user: str, session_id: str, reach: Reach) -> None:
+        clock = asyncio.get_running_loop().time()
+        self._reached = {key: known for key, known in self._reached.items() if known[0] > clock}
+        self._reached[user, session_id] = clock + _REACH_SECONDS, reach
 
     async def _ask(self, user: str, request: dict[str, Any], model: type[A]) -> A:
         line = protocol.as_line(request)
@@ -303,7 +306,7 @@ def _login(user: str) -> str:
     return entry.pw_name
 
 
-def _check_id(user: str, session_id: str) -> None:
+def check_id(user: str, session_id: str) -> None:
     if not may_be_of(user, session_id):
         raise NotFound(f"There is no session {session_id[:80]} of {user}.")
 

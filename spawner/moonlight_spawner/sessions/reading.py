@@ -29,11 +29,11 @@ class SessionReader:
     that cannot be read spoils that of its own session only, which says so.
     """
 
-    def __init__(self, store: Store, scheduler: Asks, hands: Hands):
+    def __init__(self, store: Store, scheduler: Asks, hands: Hands, told: set[str] | None = None):
         self._store = store
         self._scheduler = scheduler
         self._hands = hands
-        self._told: set[str] = set()
+        self._told = set() if told is None else told
 
     async def read(self, user: str, ids: Iterable[str]) -> list[Session]:
         """The sessions that there are of these, the batch system asked once for all of them."""

@@ -127,6 +127,32 @@ if step == 'put_once' then
   write(given[1], given[2])
   return 1
 end
+if step == 'newer' then -- of a session on record, unless what is there ranks as high
+  local rank = redis.call('HGET', session, '@' .. given[1])
+  if not has('facts') or (rank and given[3] ~= '' and rank >= given[3]) then return 0 end
+  if given[3] ~= '' then redis.call('HSET', session, '@' .. given[1], given[3]) end
+  write(given[1], given[2])
+  return 1
+end
+if step == 'adopt' then -- parts and what they are now, empty for none; the same again is no change
+  local differs, fresh_end = false, false
+  for i = 1, #given, 2 do
+    local part, value = given[i], given[i + 1]
+    local old = redis.call('HGET', session, part)
+    if value == '' and old then
+      redis.call('HDEL', session, part, part .. '@')
+      differs = true
+    elseif value ~= '' and value ~= old then
+      redis.call('HSET', session, part, value, part .. '@', moment, 'user', user)
+      differs, fresh_end = true, fresh_end or part == 'end'
+    end
+  end
+  if differs then
+    changed()
+    settle(fresh_end)
+  end
+  return differs and 1 or 0
+end
 if step == 'mend' then -- unless somebody else has meanwhile
   if redis.call('HGET', session, given[1]) ~= given[3] then return 0 end
   write(given[1], given[2])

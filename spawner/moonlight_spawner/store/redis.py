@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import logging
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -105,6 +105,22 @@ class RedisStore(Store):
     def look(self, user: str, session_id: str, part: Part, model: type[M]) -> M | Damaged | None:
         data = self._raw(user, session_id, part)
         return None if data is None else self._read(user, session_id, part, data, model)
+
+    def put_newer(
+        self, user: str, session_id: str, part: Part, data: Model, rank: str = ""
+    ) -> bool:
+        """Write a part of a session that is on record, unless one that ranks as high is there already;
+        whether it was written. Ranks are compared as text."""
+        packed = self._packed(user, session_id, part, data)
+        return bool(self._step("newer", user, session_id, part, packed, rank))
+
+    def adopt(self, user: str, session_id: str, parts: Mapping[Part, Model | None]) -> bool:
+        """Put these in the place of what is there, None for what there is not; whether that changed
+        anything."""
+        given: list[str | bytes] = []
+        for part, data in parts.items():
+            given += [part, b"" if data is None else self._packed(user, session_id, part, data)]
+        return bool(self._step("adopt", user, session_id, *given))
 
     def mend(self, user: str, session_id: str, part: Part, data: Model) -> None:
         """Unless somebody else has mended it meanwhile."""

@@ -26,11 +26,10 @@ class Kept:
             for name, data in fields.items()
             if not name.startswith((b"secret:", b"@")) and name not in (b"user", b"key")
         }
+        self.parts = [name for name in self.fields if not name.endswith("@")]
         self._made: dict[tuple[str, type[Any]], Any] = {}
-
-    @property
-    def parts(self) -> list[str]:
-        return [name for name in self.fields if not name.endswith("@")]
+        #: What somebody else has made of it.
+        self.beside: dict[str, Any] = {}
 
     def look(self, part: str, model: type[Any], read: Reader) -> Any:
         made = self._made.get((part, model))
@@ -40,11 +39,13 @@ class Kept:
 
 
 class RecordsThen(Store):
-    """Records as they were when they were read: whoever wants to change one asks the store itself."""
+    """Records as they were when they were read. What a reader of sessions would write is kept in
+    ``changes``, None for what it drops: whoever has them read writes it where it belongs."""
 
     def __init__(self, records: dict[tuple[str, str], Kept], read: Reader):
         self._records = records
         self._read = read
+        self.changes: list[tuple[str, str, Part, Model | None]] = []
         self._ids: dict[str, list[str]] = {}
         for user, session_id in records:
             self._ids.setdefault(user, []).append(session_id)
@@ -59,6 +60,11 @@ class RecordsThen(Store):
 
     def users(self) -> list[str]:
         return list(self._ids)
+
+    def beside(self, user: str, session_id: str) -> dict[str, Any]:
+        """A place for what is made of a record: what is put there goes when the record changes."""
+        kept = self._records.get((user, session_id))
+        return kept.beside if kept else {}
 
     def parts(self, user: str, session_id: str) -> list[str]:
         kept = self._records.get((user, session_id))
@@ -87,16 +93,17 @@ class RecordsThen(Store):
         self._not_here()
 
     def put(self, user: str, session_id: str, part: Part, data: Model) -> None:
-        self._not_here()
+        self.changes.append((user, session_id, part, data))
 
     def put_once(self, user: str, session_id: str, part: Part, data: Model) -> bool:
-        self._not_here()
+        self.changes.append((user, session_id, part, data))
+        return True
 
     def mend(self, user: str, session_id: str, part: Part, data: Model) -> None:
-        self._not_here()
+        self.changes.append((user, session_id, part, data))
 
     def drop(self, user: str, session_id: str, part: Part) -> None:
-        self._not_here()
+        self.changes.append((user, session_id, part, None))
 
     def remove(self, user: str, session_id: str) -> None:
         self._not_here()

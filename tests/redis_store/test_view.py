@@ -1,0 +1,165 @@
+"""What the portal's view keeps and gives, over a real Redis and an answer of Slurm's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from datetime import timedelta
+from typing import TypeVar
+
+from moonlight_spawner.model.job import JobInfo, JobState
+from moonlight_spawner.model.records import AgentStatus, Job, SessionRecord, Stop
+from moonlight_spawner.model.session import Gateway, State, now
+from moonlight_spawner.portal.view import View
+from moonlight_spawner.scheduler.base import Snapshot
+from moonlight_spawner.site.options import MoonlightSite
+from moonlight_spawner.store.redis import RedisStore
+
+from .sessions import ALICE, BOB, ID, OF_BOB, OTHER, end, facts
+
+T = TypeVar("T")
+GATEWAY = Gateway(hosts=["n1"], port=40000, certificate="PEM")
+TOKEN = "t" * 43
+
+
+class Slurm:
+    """What it would answer."""
+
+    def __init__(self) -> None:
+        self.jobs: dict[str, str] = {}
+
+    async def snapshot(self, job_ids: Collection[str]) -> Snapshot:
+        jobs = {
+            i: JobInfo(job_id=i, state=JobState.RUNNING, node="n1")
+            for i in job_ids
+            if i in self.jobs
+        }
+        return Snapshot(jobs, complete=False, owners=dict(self.jobs))
+
+    async def place(self) -> str:
+        return "cluster"
+
+    async def sessions(self) -> Mapping[str, str]:
+        return {ID: ALICE, OF_BOB: BOB}
+
+    async def close(self) -> None:
+        """Nothing."""
+
+
+def viewed(store: RedisStore, ask: Callable[[View, Slurm], Awaitable[T]]) -> T:
+    async def once() -> T:
+        slurm = Slurm()
+        view = View(MoonlightSite(scheduler="slurm"), store, slurm)
+        try:
+            return await ask(view, slurm)
+        finally:
+            await view.close()
+
+    return asyncio.run(once())
+
+
+def running(seconds_ago: float = 0, gateway: Gateway | None = GATEWAY) -> AgentStatus:
+    moment = now() - timedelta(seconds=seconds_ago)
+    began = now() - timedelta(seconds=900)
+    return AgentStatus(phase="running", started_at=began, beat=moment, gateway=gateway, node="n1")
+
+
+def record(
+    session_id: str = ID, user: str = ALICE, job: str = "7", **more: object
+) -> SessionRecord:
+    return SessionRecord.model_validate(
+        {"facts": facts(session_id, user), "job": Job(job_id=job), "token": TOKEN, **more}
+    )
+
+
+def test_what_a_side_says_takes_the_place_of_what_is_known(store: RedisStore) -> None:
+    async def ask(view: View, slurm: Slurm) -> None:
+        assert await view.age(ALICE) == float("inf")
+        assert await view.adopt(ALICE, [], [record(status=running())])
+        assert await view.age(ALICE) < 5
+        look = await view.look(ALICE)
+        assert [(s.session_id, s.status) for s in look.sessions] == [(ID, State.RUNNING)]
+        assert look.serves == 60
+        reach = await view.reach(ALICE, ID)
+        assert reach and reach.target and reach.target.port == 40000
+        # It began before the side was asked for the second time, and ended meanwhile.
+        assert await view.adopt(ALICE, [ID], [record(status=running(), end=end())])
+        look = await view.look(ALICE)
+        assert [s.status for s in look.sessions] == [State.COMPLETED]
+        reach = await view.reach(ALICE, ID)
+        assert reach and reach.target is None and reach.end and reach.end.code == "Ended"
+        assert store.secret(ALICE, ID, "token") is None
+        # One that the side does not have is forgotten, unless it began after that was asked.
+        await view.keep(ALICE, record(OTHER))
+        assert await view.adopt(ALICE, [ID], [])
+        assert [s.session_id for s in (await view.look(ALICE)).sessions] == [OTHER]
+
+    viewed(store, ask)
+
+
+def test_an_answer_that_is_older_undoes_no_stop_and_no_newer_word(store: RedisStore) -> None:
+    async def ask(view: View, slurm: Slurm) -> None:
+        await view.adopt(ALICE, [], [record(stop=Stop(), status=running(seconds_ago=1))])
+        await view.adopt(ALICE, [ID], [record(status=running(seconds_ago=60))])
+        look = await view.look(ALICE)
+        assert [s.status for s in look.sessions] == [State.STOPPING] and look.to_stop == [ID]
+        status = store.get(ALICE, ID, "status", AgentStatus)
+        assert status and (now() - status.beat).total_seconds() < 30
+
+    viewed(store, ask)
+
+
+def test_an_agents_word_is_kept_if_it_is_the_newest_and_its_gateway_stays(
+    store: RedisStore,
+) -> None:
+    async def ask(view: View, slurm: Slurm) -> None:
+        assert not await view.heard(ALICE, ID, running())
+        assert await view.look(ALICE, ID) == await view.look(ALICE, OTHER)
+        await view.adopt(ALICE, [], [record(status=running(seconds_ago=30))])
+        assert await view.heard(ALICE, ID, running(gateway=None))
+        reach = await view.reach(ALICE, ID)
+        assert reach and reach.target and reach.target.addresses == ("n1",)
+        assert not await view.heard(ALICE, ID, running(seconds_ago=20))
+
+    viewed(store, ask)
+
+
+def test_each_user_is_shown_his_own_of_one_answer(store: RedisStore) -> None:
+    """Both records name the same job."""
+
+    async def ask(view: View, slurm: Slurm) -> None:
+        slurm.jobs = {"7": BOB}
+        await view.adopt(ALICE, [], [record()])
+        await view.adopt(BOB, [], [record(OF_BOB, BOB)])
+        looks = await view.everybodys()
+        assert {user: [s.status for s in look.sessions] for user, look in looks.items()} == {
+            ALICE: [State.PENDING],
+            BOB: [State.STARTING],
+        }
+        assert looks[ALICE].serves == looks[BOB].serves == 5
+
+    viewed(store, ask)
+    seen = store.snapshot(BOB).parts(BOB, OF_BOB)
+    assert "seen" in seen and "seen" not in store.snapshot(ALICE).parts(ALICE, ID)
+
+
+def test_jobs_that_nobody_told_of_are_found_by_their_names(store: RedisStore) -> None:
+    async def ask(view: View, slurm: Slurm) -> None:
+        await view.adopt(ALICE, [], [record()])
+        assert await view.unrecorded() == {BOB: [OF_BOB]}
+
+    viewed(store, ask)
+
+
+def test_what_is_somebody_elses_is_left_out_and_hides_nothing(store: RedisStore) -> None:
+    """Users whose names differ in some signs alone have ids of one form."""
+
+    async def ask(view: View, slurm: Slurm) -> None:
+        await view.adopt("alice!", [], [record(ID, "alice!")])
+        await view.adopt(ALICE, [], [record(), record(OTHER)])
+        assert [s.session_id for s in (await view.look(ALICE)).sessions] == [OTHER]
+        assert [s.session_id for s in (await view.look("alice!")).sessions] == [ID]
+        await view.forget(ALICE, [OTHER])
+        assert (await view.look(ALICE)).sessions == []
+
+    viewed(store, ask)
