@@ -9,6 +9,7 @@ from typing import Any
 from jupyter_server.auth.decorator import authorized
 from moonlight_spawner import __version__
 from moonlight_spawner.model.errors import FieldError, InvalidRequest, shorten
+from moonlight_spawner.model.session import Session
 from moonlight_spawner.sessions.inside import JobHere
 from moonlight_spawner.site.request import keyboards, limits
 from tornado.web import authenticated
@@ -20,6 +21,9 @@ from .openapi import document
 _MAX_BODY_BYTES = 64 * 1024
 _MAX_TAIL_BYTES = 1024 * 1024
 _MAX_NESTING = 100
+#: In the place of a user's name: an admin's list of all users' sessions, of so many if none is said.
+EVERYBODY = "all"
+_MOST_OF_ALL = 100
 
 
 class HealthHandler(MoonlightAPIHandler):
@@ -101,15 +105,28 @@ class SessionsHandler(MoonlightAPIHandler):
     @authorized
     async def get(self) -> None:
         query = {name: self.get_query_arguments(name, strip=False) for name in PARAMETERS}
-        listing = Listing.read(query)
         whose = self.whose("list")
-        page = listing.page(await self.manager.sessions(whose))
+        listing = Listing.read(query, _MOST_OF_ALL if whose == EVERYBODY else None)
+        page = listing.page(await self._sessions(whose))
         self.set_header("X-Total-Count", str(page.total))
         if page.next is not None:
             more = {} if whose == self.user else {"user": whose}
             there = f"{self.base_url}api/moonlight/sessions?{listing.query(page.next, **more)}"
             self.set_header("Link", f'<{there}>; rel="next"')
         self.finish({"sessions": [self.as_json(session) for session in page.sessions]})
+
+    async def _sessions(self, whose: str) -> list[Session]:
+        if whose != EVERYBODY:
+            return await self.manager.sessions(whose)
+        known = getattr(self.manager, "known_sessions", None)
+        if known is None:
+            message = (
+                f"user is {EVERYBODY!r}, but this portal keeps no list of everybody's sessions: it has no "
+                "Redis. Name one user."
+            )
+            raise InvalidRequest([FieldError("user", EVERYBODY, message)])
+        sessions: list[Session] = await known()
+        return sessions
 
     def compute_etag(self) -> str | None:
         """Of the body and of what is said about the rest of the list."""

@@ -98,6 +98,18 @@ def test_who_is_an_admin_by_his_own_word_is_none(place: Place, session: dict[str
         assert answer.status_code == 404
 
 
+def test_everybodys_sessions_are_an_admins_to_list_where_they_are_known(place: Place) -> None:
+    """Here they are not: there is no Redis, and users' sides are not asked one by one."""
+    everybody = {"user": "all"}
+    with place.client(place.token(place.alice)) as client:
+        assert client.get(SESSIONS, params=everybody).status_code == 404
+    with place.client(place.admin_token()) as client:
+        answer = client.get(SESSIONS, params=everybody)
+        assert answer.status_code == 400 and "Redis" in answer.json()["message"]
+        assert [field["field"] for field in answer.json()["error"]["fields"]] == ["user"]
+    assert f"list admin={place.side.other} user=all" in place.log.read_text()
+
+
 @pytest.mark.parametrize("name", ["root", "no-such-user", "#0", ""])
 def test_an_admin_reaches_users_and_no_other_account(place: Place, name: str) -> None:
     with place.client(place.admin_token()) as client:
