@@ -3,48 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
 import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from moonlight_spawner.agent.display.clipboard import Clipboard
-from moonlight_spawner.agent.display.screen import Screen
 from Xlib import X
 from Xlib.display import Display
 
-from tests.support.waiting import PATIENCE, wait_until
+from tests.support.waiting import wait_until
 
-
-class Server:
-    """An Xvfb with no authority file, at whatever display is free."""
-
-    def __init__(self) -> None:
-        read, write = os.pipe()
-        argv = ["Xvfb", "-displayfd", str(write), "-noreset", "-nolisten", "tcp"]
-        argv += ["-screen", "0", "320x200x24"]
-        self._process = subprocess.Popen(argv, pass_fds=[write], stderr=subprocess.DEVNULL)
-        os.close(write)
-        with os.fdopen(read) as told:
-            self.screen = Screen(int(told.readline()), self._process.pid, b"")
-        self.display = self.screen.name
-
-    def pasted(self) -> str | None:
-        """What a program gets out of the clipboard; None if nobody owns it."""
-        done = subprocess.run(
-            ["xclip", "-display", self.display, "-selection", "clipboard", "-out"],
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
-        return None if done.returncode else done.stdout
-
-    def end(self) -> None:
-        self._process.kill()
-        self._process.wait()
+from .bare_x import Server
 
 
 @pytest.fixture
