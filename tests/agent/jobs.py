@@ -11,7 +11,7 @@ from moonlight_spawner.model.job import JobInfo, JobState
 from moonlight_spawner.model.session import Resources
 from moonlight_spawner.scheduler.base import JobRequest
 from moonlight_spawner.scheduler.local import LocalScheduler
-from moonlight_spawner.scheduler.local_queue import queue_directory
+from moonlight_spawner.scheduler.local_queue import place_of
 from moonlight_spawner.site.options import MoonlightSite
 
 from tests.cluster.processes import Process
@@ -28,7 +28,7 @@ class Jobs:
 
     @property
     def queue(self) -> Path:
-        return queue_directory(self.root)
+        return place_of(self.root)
 
     def submit(self, name: str, script: str, hours: float = 1.0) -> None:
         directory = self.root / name

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from moonlight_spawner.model.job import JobState
-from moonlight_spawner.scheduler.local_queue import Ticket, queue_directory
+from moonlight_spawner.scheduler.local_queue import Ticket, place_of, queue_directory
 
 from tests.cluster.users import TestUser, run_as
 from tests.support.waiting import PATIENCE, wait_until
@@ -76,11 +76,11 @@ def test_who_is_killed_in_the_queue_holds_nobody_up(jobs: Make) -> None:
 
 
 def test_however_they_come_and_go_no_place_is_given_twice(tmp_path: Path) -> None:
-    """A ticket that is looked at before it is locked is taken for one of a killed process."""
+    """A ticket that is looked at before it is locked is taken for one of a killed process. And the
+    queue goes with the last who is in it, and comes again."""
     spawn = multiprocessing.get_context("spawn")
     inside, most = spawn.Value("i", 0), spawn.Value("i", 0)
-    queue = tmp_path / "queue"
-    queue.mkdir()
+    queue = tmp_path / ".moonlight-hpc-0" / "queue-a"
     arguments = (str(queue), inside, most)
     people = [spawn.Process(target=_come_and_go, args=arguments) for _ in range(6)]
     for person in people:
@@ -89,7 +89,7 @@ def test_however_they_come_and_go_no_place_is_given_twice(tmp_path: Path) -> Non
         person.join(PATIENCE)
     assert [person.exitcode for person in people] == [0] * 6
     assert (inside.value, most.value) == (0, 2)
-    assert sorted(path.name for path in queue.iterdir()) == ["0", "1"]
+    assert list(tmp_path.iterdir()) == []
 
 
 def _come_and_go(queue: str, inside: Any, most: Any) -> None:
@@ -104,7 +104,7 @@ def _come_and_go(queue: str, inside: Any, most: Any) -> None:
         time.sleep(0.002)
         with inside.get_lock():
             inside.value -= 1
-        ticket.leave()
+        ticket.close()
 
 
 def _words(path: Path) -> list[str]:
@@ -124,8 +124,7 @@ def test_the_queue_is_on_the_machine_and_the_users_own(jobs: Make, tmp_path: Pat
     desk = jobs()
     desk.submit("a", LONG)
     assert not desk.queue.is_relative_to(desk.root)
-    assert desk.queue != queue_directory(tmp_path), "another root has another queue"
-    queue_directory(tmp_path).rmdir()
+    assert desk.queue != place_of(tmp_path), "another root has another queue"
     (tmp_path / "link").symlink_to(desk.root)
     assert queue_directory(tmp_path / "link") == desk.queue
     for path in (desk.queue, desk.queue.parent):

@@ -21,7 +21,7 @@ from moonlight_spawner.model.records import AgentStatus, Facts, Job
 from moonlight_spawner.model.session import Gateway, Resources, Session, State, new_session_id, now
 from moonlight_spawner.processes.mark import mark_of
 from moonlight_spawner.scheduler.local import LocalJob, read_job
-from moonlight_spawner.scheduler.local_queue import queue_directory
+from moonlight_spawner.scheduler.local_queue import place_of
 from moonlight_spawner.sessions.manager import SessionManager
 from moonlight_spawner.site.options import MoonlightSite
 from moonlight_spawner.store import FileStore
@@ -96,7 +96,7 @@ def stop_all(sessions_dir: Path) -> None:
     for directory in directories:
         shutil.rmtree(directory, ignore_errors=True)
     for root in {directory.parent for directory in directories}:
-        shutil.rmtree(queue_directory(root))
+        shutil.rmtree(place_of(root), ignore_errors=True)  # of runners that were killed here
 
 
 def _runner(directory: Path) -> Process | None:

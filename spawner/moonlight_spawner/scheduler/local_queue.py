@@ -1,7 +1,8 @@
 """The queue of this machine: places for a user's sessions, given out in the order of asking.
 
 Places and tickets are files with a lock each, which the kernel frees when their holder ends. They
-lie on the machine itself: not every shared file system has locks.
+lie on the machine itself: not every shared file system has locks. Whoever has a ticket or a place
+shares the lock of the directory; the last one to go has it alone, and takes the directory away.
 """
 
 from __future__ import annotations
@@ -20,6 +21,16 @@ from ..model.files import open_private, private_directory
 log = logging.getLogger(__name__)
 
 
+_OWN = ".moonlight-hpc-"
+_TRIES = 100
+
+
+def place_of(root: Path) -> Path:
+    """Where the queue of the sessions below ``root`` is, unless somebody else has taken that name."""
+    name = hashlib.sha256(os.fsencode(os.path.realpath(root))).hexdigest()[:16]
+    return Path(f"/tmp/{_OWN}{os.geteuid()}/queue-{name}")
+
+
 def queue_directory(root: Path) -> Path:
     """Where the queue of the sessions below ``root`` is; made if need be.
 
@@ -27,13 +38,27 @@ def queue_directory(root: Path) -> Path:
     that one is removed at a logout, while sessions go on. Who took the name in /tmp first gains
     nothing: the queue is below ``root`` then.
     """
-    name = hashlib.sha256(os.fsencode(os.path.realpath(root))).hexdigest()[:16]
     try:
-        own = private_directory(Path(f"/tmp/.moonlight-hpc-{os.geteuid()}"))
-        return private_directory(own / f"queue-{name}")
+        return _made(place_of(root))
     except UnsafeDirectory as e:
         log.warning("the queue is kept with the sessions: %s", e)
         return private_directory(root / "slots")
+
+
+def _made(queue: Path) -> Path:
+    """Make it, and the directory above if that is ours: a session that ends may take both away, also
+    in between."""
+    for last in range(_TRIES - 1, -1, -1):
+        try:
+            if queue.parent.name.startswith(_OWN):
+                private_directory(queue.parent)
+            return private_directory(queue)
+        except (FileNotFoundError, UnsafeDirectory) as e:
+            gone = e if isinstance(e, FileNotFoundError) else e.__cause__
+            if not last or not isinstance(gone, FileNotFoundError):
+                raise
+            time.sleep(0.01)
+    raise AssertionError
 
 
 class Ticket:
@@ -45,6 +70,7 @@ class Ticket:
     def __init__(self, directory: Path, how_many: int):
         self._directory = directory
         self._how_many = how_many
+        self._share: int | None = self._in_use()
         self._path = directory / f"ticket-{time.time_ns():020}-{os.getpid()}"
         self._lock: int | None = self._take()
         self._place: int | None = None
@@ -70,6 +96,44 @@ class Ticket:
         if self._place is not None:
             os.close(self._place)
             self._place = None
+
+    def close(self) -> None:
+        """Leave everything, and take the queue away if nobody else is in it."""
+        self.give_up()
+        self.leave()
+        if self._share is None:
+            return
+        try:
+            # Of several who do this at once the last one gets it: each gives up its share first.
+            fcntl.flock(self._share, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is_at(self._share, self._directory):
+                self._remove_queue()
+        except OSError:
+            pass  # others are in it, or it is on a file system without locks
+        finally:
+            os.close(self._share)
+            self._share = None
+
+    def _in_use(self) -> int:
+        while True:
+            _made(self._directory)
+            with contextlib.suppress(FileNotFoundError):
+                fd = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                with contextlib.suppress(OSError):  # without locks it stays
+                    fcntl.flock(fd, fcntl.LOCK_SH)
+                if _is_at(fd, self._directory):
+                    return fd
+                os.close(fd)  # removed before it was ours, too
+
+    def _remove_queue(self) -> None:
+        for path in self._directory.iterdir():
+            lock = _locked(path, os.O_RDWR)
+            if lock is None:  # of somebody who knows nothing of the directory's lock
+                return
+            _remove(path, lock)
+        self._directory.rmdir()
+        if self._directory.parent.name.startswith(_OWN):
+            self._directory.parent.rmdir()  # unless there is another queue
 
     def _take(self) -> int:
         while True:
