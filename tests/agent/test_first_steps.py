@@ -52,6 +52,9 @@ def test_what_the_desktop_writes_goes_below_the_jobs_tmpdir(
     os.chown(place, user.uid, user.gid)
     session = launch(job={"TMPDIR": str(place)})
     session.wait_running()
+    for program, umask in (("xfwm4", "0022"), ("dbus-daemon", "0022"), ("Xvfb", "0077")):
+        told = Path(f"/proc/{session.find(program)}/status").read_text()
+        assert f"Umask:\t{umask}\n" in told, "the user's for what is his, and ours for what is ours"
     environment = session.desktop_environment()
     temporary = Path(environment["TMPDIR"])
     assert temporary.parent == Path(environment["XAUTHORITY"]).parent

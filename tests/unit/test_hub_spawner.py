@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,8 +14,11 @@ import pytest
 from moonlight_spawner.hub import MoonlightSpawner, spawner
 from moonlight_spawner.hub.options import check, form, from_form
 from moonlight_spawner.model.errors import InvalidRequest
+from moonlight_spawner.model.session import Resources
 from moonlight_spawner.site.options import MoonlightSite
 
+SMALL: Any = {"image": "desktop", "hours": 1, "cpus": 1, "memory_gb": 1, "gpus": 0}
+SMALL |= {"resolution": "1280x720", "fps": 30, "bitrate_kbps": 8000, "keyboard": "us"}
 NOT_THERE = "echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1"
 AWAY = (
     "echo 'slurm_load_jobs error: Unable to contact slurm controller (connect failure)' >&2; exit 1"
@@ -86,6 +90,23 @@ def test_the_job_of_a_start_that_ended_with_the_hub_is_ended(
     again.load_state(state)
     assert asyncio.run(again.poll()) == 1 and not again.job_id
     assert (tmp_path / "asked").read_text() == "7\n"
+
+
+def test_the_jobs_log_is_private_and_what_the_server_makes_is_as_its_user_wants(
+    spawners: Spawners, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = spawners()
+    script, log = tmp_path / "job.sh", tmp_path / "log"
+    until = f"until [ $(wc -l < {log}) = 2 ]; do sleep 0.02; done"  # its end is the desktop's
+    server = f"/bin/sh -c 'umask; {until}'"
+    monkeypatch.setattr(one, "cmd_formatted_for_batch", lambda: server)
+    one.desktop_command = ["/bin/sh", "-c", "umask"]
+    script.write_text(one._script(Resources(**SMALL), desktop=True))
+    with log.open("w") as said:
+        log.chmod(0o644)
+        subprocess.run(["/bin/bash", script], stdout=said, umask=0o027, check=True)
+    assert log.stat().st_mode & 0o777 == 0o600
+    assert log.read_text().split() == ["0027", "0027"]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -110,9 +111,16 @@ def test_the_sites_prologue_is_shell_and_runs_before_the_agent(
     assert environment["SECOND"] == "2"
 
 
-def test_files_of_the_job_are_closed_to_others(telling: MoonlightSite, tmp_path: Path) -> None:
+def test_what_the_site_and_the_user_make_has_the_mode_they_want(
+    telling: MoonlightSite, tmp_path: Path
+) -> None:
+    """The agent itself keeps its files private."""
     telling.job_prologue = "umask"
-    assert run(telling, tmp_path / ID)[3] == "0077"
+    before = os.umask(0o027)
+    try:
+        assert run(telling, tmp_path / ID)[3] == "0027"
+    finally:
+        os.umask(before)
 
 
 def test_the_script_holds_no_secret_and_names_its_session(

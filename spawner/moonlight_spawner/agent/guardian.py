@@ -21,6 +21,7 @@ from ..model.session import End, State
 from ..model.trust import exchangeable
 from ..processes.child import become_subreaper, die_with_parent
 from ..processes.offspring import end_descendants
+from ..processes.umask import keep_private
 from .ending import end_of_an_earlier_run, end_on_record, why_told
 from .node.alone import Alone, be_alone
 from .node.memory import remove_left
@@ -36,7 +37,7 @@ _LAST_WORD_SECONDS = 3.0
 
 def guard(directory: Path) -> int:
     """Run the session in ``directory`` to its end; gives the job's exit status."""
-    os.umask(0o077)
+    keep_private()
     runtime, guardian = None, os.getpid()
     try:
         alone = _alone_with_session(directory)

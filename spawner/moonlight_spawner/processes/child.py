@@ -100,6 +100,8 @@ class Child:
         It and what it runs gain no rights from the programs' files.
     made
         Its shared memory is made for it, and told here (:mod:`.private_segments`); plain too.
+    umask
+        Its own, if it is not to have ours.
     """
 
     def __init__(
@@ -111,6 +113,7 @@ class Child:
         cwd: str = "/",
         plain: bool = False,
         made: Made | None = None,
+        umask: int = -1,
     ):
         self.name = name
         self.argv = list(argv)
@@ -119,6 +122,7 @@ class Child:
         self.cwd = cwd
         self._plain = plain
         self._made = made
+        self._umask = umask
         self._segments: PrivateSegments | None = None
         self._gone = False
         self._process: asyncio.subprocess.Process | None = None
@@ -141,6 +145,7 @@ class Child:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=fd,
                 stderr=fd,
+                umask=self._umask,
                 start_new_session=True,
                 preexec_fn=self._before,
             )

@@ -23,6 +23,7 @@ from ..processes.child import become_subreaper, die_with_parent
 from ..processes.environment import JOB_END
 from ..processes.mark import mark_of
 from ..processes.offspring import end_descendants, reap_adopted
+from ..processes.umask import keep_private, of_the_user
 from .local import LocalJob
 from .local_queue import Ticket
 
@@ -47,6 +48,7 @@ class Runner:
             signal.signal(signum, self._hear)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         if not self._wait_for_slot():
+            self.ticket.close()
             self._end(JobState.CANCELLED)
             return
         self.job.state, self.job.code, self.job.message = JobState.RUNNING, "", ""
@@ -55,7 +57,7 @@ class Runner:
         self._write()
         state = self._run_script(ends_at)
         end_descendants()
-        self.ticket.leave()
+        self.ticket.close()
         self._end(state)
 
     def announce(self) -> None:
@@ -93,6 +95,7 @@ class Runner:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
+            umask=of_the_user(),
             start_new_session=True,
             preexec_fn=lambda: die_with_parent(signal.SIGTERM),
         )
@@ -129,7 +132,7 @@ def main(argv: list[str]) -> int:
     if os.fork():  # the parent waits below for the daemon's first word, then ends
         return _wait_for_first_word(Path(directory))
     os.setsid()
-    os.umask(0o077)
+    keep_private()
     become_subreaper()
     runner = Runner(Path(directory), Path(log), float(minutes) * 60, Path(slots), int(how_many))
     null = os.open(os.devnull, os.O_RDWR)

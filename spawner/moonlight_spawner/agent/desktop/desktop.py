@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 from ...processes.child import Child
+from ...processes.umask import of_the_user
 from .container import Container, Node
 
 log = logging.getLogger(__name__)
@@ -106,8 +107,11 @@ class Desktop:
             self.env,
             log_dir / "desktop.log",
             cwd,
+            umask=of_the_user(),  # it starts programs of his, too
         )
-        self.child = Child("desktop", command, around, log_dir / "desktop.log", cwd)
+        self.child = Child(
+            "desktop", command, around, log_dir / "desktop.log", cwd, umask=of_the_user()
+        )
 
     async def start(self) -> None:
         """Start it; on the node itself a D-Bus first.
