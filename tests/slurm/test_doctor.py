@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from pathlib import Path
 
@@ -79,9 +80,11 @@ def test_records_that_strangers_can_move_are_red(slurm_users: SlurmUsers, cli: M
 def test_a_node_is_looked_at_with_its_own_checks(slurm_users: SlurmUsers, cli: MakeCli) -> None:
     done = cli(slurm_users.alice).run("doctor", "--node")
     assert done.returncode == 0, done.stdout
-    names = [line[2:].split(":")[0] for line in done.stdout.splitlines()]
+    lines = [line for line in done.stdout.splitlines() if not line.startswith("    → ")]
+    names = [line[2:].split(":")[0] for line in lines]
     first = ["X server", "desktop", "D-Bus", "selkies", "Sunshine", "Sunshine's web client"]
     then = ["X sockets", "Apptainer", "sound", "OpenGL", "input devices", "shared memory"]
+    then += ["port range"]
     assert names == [*first, *then]
 
 
@@ -108,6 +111,10 @@ def test_a_name_in_upper_case_is_red(
 def test_a_node_is_asked_what_it_sees(slurm_users: SlurmUsers, cli: MakeCli) -> None:
     alice = cli(slurm_users.alice)
     said = alice.run("doctor").stdout
-    assert "✓ a node: n" in said and "sees the records, the home and the agent" in said
+    assert re.search("[✓!] a node: n[12] sees the records, the home and the agent", said)
+    # What the node's kernel says, which is this machine's: where its ports are not kept, it is told.
+    here = alice.run("doctor", "--node").stdout
+    assert ("! port range" in here) == ("! a node" in said)
+    assert ("ip_local_reserved_ports = " in here) == ("On the nodes: Put" in said)
     root = alice.user.home / "sessions" / alice.user.name
     assert list(root.glob(".seen-*")) == []

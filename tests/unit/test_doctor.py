@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from .conftest import AsNobody
 Found = dict[str, dict[str, Any]]
 NODE = ["X server", "desktop", "D-Bus", "selkies", "Sunshine", "Sunshine's web client"]
 NODE += ["X sockets", "Apptainer", "sound", "OpenGL", "input devices", "shared memory"]
+NODE += ["port range"]
 
 # What waits for twenty seconds or a minute waits for one or three.
 HASTY = """
@@ -56,10 +58,10 @@ class Doctor:
         path.chmod(0o755)
         return path
 
-    def look(self, *arguments: str, **settings: str) -> Found:
+    def look(self, *arguments: str, first: Sequence[str] = (), **settings: str) -> Found:
         more = {f"MOONLIGHT_HPC_{name.upper()}": value for name, value in settings.items()}
         done = subprocess.run(
-            [sys.executable, "-c", HASTY, "doctor", *arguments, "--json"],
+            [*first, sys.executable, "-c", HASTY, "doctor", *arguments, "--json"],
             env={**os.environ, **self._env, **more},
             capture_output=True,
             text=True,
@@ -72,8 +74,8 @@ class Doctor:
         assert all(f["fix"] for f in findings if not f["good"])
         return {f["name"]: f for f in findings}
 
-    def node(self, **settings: str) -> Found:
-        found = self.look("--node", **settings)
+    def node(self, first: Sequence[str] = (), **settings: str) -> Found:
+        found = self.look("--node", first=first, **settings)
         assert list(found) == NODE, "no finding is lost, whatever another one is"
         return found
 
@@ -311,3 +313,26 @@ def test_a_name_that_is_no_setting_is_a_yellow_line(doctor: Doctor) -> None:
     assert found["good"] and found["odd"] and "MOONLIGHT_HPC_PARTITON" in found["text"]
     assert found["fix"]
     assert not doctor.look()["settings"]["odd"]
+
+
+@pytest.mark.parametrize(
+    ("given", "reserved", "lost", "line"),
+    [
+        ("32768 60999", "", "1001 ports", "47989-48989"),
+        ("32768 60999", "8080,48000-48100", "900 ports", "8080,47989-48989"),
+        ("48980 60999", "48990", "10 ports", "47989-48990"),
+        ("32768 60999", "47000-49000", "", ""),
+        ("32768 47988", "", "", ""),
+    ],
+)
+def test_ports_that_the_kernel_gives_to_outgoing_connections(
+    doctor: Doctor, given: str, reserved: str, lost: str, line: str
+) -> None:
+    """In a network name space of its own, which has these settings for itself."""
+    write = 'echo "$0" > ip_local_port_range && echo "$1" > ip_local_reserved_ports && shift'
+    script = f'cd /proc/sys/net/ipv4 && {write} && exec "$@"'
+    found = doctor.node(["unshare", "--net", "sh", "-c", script, given, reserved])["port range"]
+    assert found["good"] and found["odd"] == bool(lost)
+    if lost:
+        assert found["text"].startswith(lost)
+        assert f"ip_local_reserved_ports = {line}`" in found["fix"]

@@ -19,6 +19,7 @@ from ..site.options import MoonlightSite
 from . import needs
 from .ask import answer
 from .finding import SECONDS, Check, Finding
+from .ports import outgoing
 from .sunshine import sunshine, web_client
 
 
@@ -142,4 +143,5 @@ NODE_CHECKS: tuple[Check, ...] = (
     _opengl,
     _input,
     _memory,
+    outgoing,
 )

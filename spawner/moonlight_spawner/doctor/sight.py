@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 
@@ -12,11 +13,15 @@ from ..site.options import MoonlightSite
 from ..store import FileStore
 from .ask import last_line
 from .finding import Finding
+from .ports import FILES, given_away
 
 # Sessions may wait for hours; the answer of a doctor may not.
 _WAIT_SECONDS = 8
 _SECONDS = 14.0
-_LOOK = 'echo "node $SLURMD_NODENAME"; for p; do [ -e "$p" ] && echo "yes" || echo "no"; done'
+_LOOK = (
+    'echo "node $SLURMD_NODENAME"; for p; do [ -e "$p" ] && echo "yes" || echo "no"; done; '
+    f"cat {' '.join(FILES)}"
+)
 
 
 async def a_node(site: MoonlightSite) -> Finding:
@@ -44,7 +49,7 @@ async def a_node(site: MoonlightSite) -> Finding:
     }
     paths = [path for path in wanted if os.path.isabs(path) and os.path.exists(path)]
     try:
-        node, seen = await _ask_node(site, paths)
+        node, seen, ports = await _ask_node(site, paths)
     except LookupError as e:
         by_hand = f"srun -p {site.partition} --qos={site.qos} moonlight-hpc doctor --node"
         return Finding(name, True, f"not asked: {e}. By hand: {by_hand}")
@@ -54,11 +59,18 @@ async def a_node(site: MoonlightSite) -> Finding:
     if missing:
         what = " and ".join(text.partition(":")[0] for text in missing)
         return Finding(name, False, f"{node} does not see {what}", "; ".join(missing))
-    return Finding(name, True, f"{node} sees the records, the home and the agent")
+    text = f"{node} sees the records, the home and the agent"
+    with contextlib.suppress(TypeError, ValueError):  # another kernel's, or none
+        given, fix = given_away(site, *ports)
+        if given:
+            return Finding(name, True, f"{text}; {given}", f"On the nodes: {fix}", odd=True)
+    return Finding(name, True, text)
 
 
-async def _ask_node(site: MoonlightSite, paths: list[str]) -> tuple[str, dict[str, bool]]:
-    """A node's name, and for each path whether it is there.
+async def _ask_node(
+    site: MoonlightSite, paths: list[str]
+) -> tuple[str, dict[str, bool], list[str]]:
+    """A node's name, for each path whether it is there, and what :data:`.ports.FILES` say there.
 
     Raises
     ------
@@ -79,4 +91,5 @@ async def _ask_node(site: MoonlightSite, paths: list[str]) -> tuple[str, dict[st
     if result.status or not words[0].startswith("node ") or len(words) < len(paths) + 1:
         raise LookupError(last_line(result.errors) or "no node was free")
     answers = dict(zip(paths, (word == "yes" for word in words[1:]), strict=False))
-    return words[0].removeprefix("node ").strip() or "a node", answers
+    ports = words[len(paths) + 1 :][: len(FILES)]
+    return words[0].removeprefix("node ").strip() or "a node", answers, ports
