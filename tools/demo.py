@@ -18,6 +18,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -45,6 +46,7 @@ from tests.cluster import (  # noqa: E402
 START_SECONDS = 90
 END_SECONDS = 60
 REMOVE_SECONDS = 10
+TELL_SECONDS = 5
 
 #: These name places in the real home.
 _IN_THE_HOME = {
@@ -134,14 +136,14 @@ def _this_machine(stack: contextlib.ExitStack) -> Account:
 def _slurm(stack: contextlib.ExitStack) -> Account:
     if os.geteuid() != 0:
         sys.exit("make demo-slurm needs root: it starts Slurm's daemons and makes a user.")
-    print("Starting a Slurm cluster of two nodes on this machine …", flush=True)
     names = unique_names(1)
     stack.callback(remove_users, names)  # first: Ctrl-C may come while the user is made
     user = ensure_users(names)[0]
     make_sockets()  # as a node's boot does; its users may not
     cluster = SlurmCluster(_directory(stack), [user])
     stack.callback(cluster.stop)
-    cluster.start()
+    with _telling("Starting a Slurm cluster of two nodes on this machine"):
+        cluster.start()
     extra = {"MOONLIGHT_HPC_SCHEDULER": "slurm", "SLURM_CONF": str(cluster.slurm_conf)}
     run_as = as_user(user, extra)
     env = run_as.pop("env")
@@ -198,7 +200,8 @@ def _jupyter(stack: contextlib.ExitStack, account: Account, port: int) -> subpro
     )
     stack.callback(_stop_jupyter, server)
     stack.callback(_stop_sessions, account)
-    _wait(server, port, token, Path(log.name))
+    with _telling("Starting JupyterLab"):
+        _wait(server, port, token, Path(log.name))
     _welcome(port, token)
     return server
 
@@ -232,6 +235,25 @@ def _welcome(port: int, token: str) -> None:
     )
 
 
+@contextlib.contextmanager
+def _telling(what: str) -> Iterator[None]:
+    """Say what is waited for, and every few seconds for how long already."""
+    begun, done = time.monotonic(), threading.Event()
+
+    def tell() -> None:
+        while not done.wait(TELL_SECONDS):
+            print(f"{what} … {time.monotonic() - begun:.0f} s", flush=True)
+
+    print(f"{what} …", flush=True)
+    teller = threading.Thread(target=tell, daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        done.set()
+        teller.join()
+
+
 def _stop_sessions(account: Account) -> None:
     def run(*arguments: str) -> str:
         command = [sys.executable, "-m", "moonlight_spawner", "session", *arguments]
@@ -243,7 +265,8 @@ def _stop_sessions(account: Account) -> None:
 
     for session in json.loads(run("list", "--json") or "[]"):
         try:
-            run("stop", "--wait", session["session_id"])
+            with _telling(f"Ending {session['session_id']}"):
+                run("stop", "--wait", session["session_id"])
         except subprocess.TimeoutExpired:
             print(f"{session['session_id']} has not ended within {END_SECONDS} s.", file=sys.stderr)
 

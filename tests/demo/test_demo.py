@@ -95,6 +95,7 @@ def _link(demo: subprocess.Popen[str]) -> tuple[str, str]:
     for line in demo.stdout:
         said.append(line)
         if found := re.search(r"(http://127\.0\.0\.1:\d+)/lab\?token=(\S+)", line):
+            assert said[0] == "Starting JupyterLab …\n", "what is waited for is told at once"
             return found[1], found[2]
     raise AssertionError("no link: " + "".join(said))
 
