@@ -59,6 +59,12 @@ def test_who_does_not_answer_in_time_is_ended_with_what_it_started(tmp_path: Pat
     assert gone(int((tmp_path / "pid").read_text()))
 
 
+def test_what_outlives_the_command_and_holds_its_pipes_is_ended_with_it(tmp_path: Path) -> None:
+    with pytest.raises(CommandTimeout):
+        sh(f"sleep 600 & echo $! > {tmp_path}/pid", timeout=STILL)
+    assert gone(int((tmp_path / "pid").read_text()))
+
+
 def test_a_command_that_reads_nothing_of_a_long_script_has_answered() -> None:
     assert sh("exec true", stdin="x" * 5_000_000).status == 0
 

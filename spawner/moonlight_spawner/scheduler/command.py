@@ -65,15 +65,17 @@ async def run(
         )
     except OSError as e:  # not there, not allowed, or no room for one more process or file
         raise CommandMissing(f"{argv[0]} cannot be run: {e.strerror}") from e
+    over = False  # whether all that it started, too, has let go of our pipes
     try:
         talk = _talk(
             process, None if stdin is None else stdin.encode("utf-8", "surrogateescape"), limit
         )
         output, errors, too_long = await asyncio.wait_for(talk, timeout)
+        over = not too_long
     except asyncio.TimeoutError as e:
         raise CommandTimeout(f"{argv[0]} did not answer within {timeout:g} s") from e
     finally:
-        await _end(process)
+        await _end(process, over)
     return Result(
         process.returncode or 0,
         output.decode("utf-8", "replace"),
@@ -124,9 +126,10 @@ async def _read(
     return bytes(read[:limit]), len(read) > limit
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """End it if it has not ended by itself: timed out, said too much, or we were cancelled."""
-    if process.returncode is None:
+async def _end(process: asyncio.subprocess.Process, over: bool) -> None:
+    """End it if it has not ended by itself: timed out, said too much, or we were cancelled. What it
+    left behind may go on without it, in its group and with our pipes."""
+    if not over:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
     if process.stdin:
