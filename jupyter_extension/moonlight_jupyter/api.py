@@ -93,6 +93,8 @@ class ImagesHandler(MoonlightAPIHandler):
         # A manager of many users' sessions asks what each can read.
         of = getattr(self.manager, "images_of", None)
         images = await of(self.user) if of else self.manager.images.all()
+        if not getattr(self.current_user, "admin", False):
+            images = [image.model_copy(update={"unavailable_detail": None}) for image in images]
         self.finish({"images": [image.model_dump() for image in images]})
 
 

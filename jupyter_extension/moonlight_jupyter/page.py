@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import AuthenticatedFileHandler, JupyterHandler
 from moonlight_spawner import __version__
+from moonlight_spawner.model.session import job_named
 from tornado.web import HTTPError, StaticFileHandler, authenticated
 
 from .api import LAST_HANDLERS
@@ -16,6 +19,15 @@ from .base import RESOURCE, ManagerMixin
 
 STATIC = Path(__file__).parent / "static"
 _HOST = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]+)?")  # an IPv6 address is no host in a policy
+
+
+def hub_home(base_url: str, environ: Mapping[str, str]) -> str | None:
+    """The page of the Hub that has started this server, where its user starts it again. Another
+    server that was started from within has the Hub's variables, but not its place."""
+    if environ.get("JUPYTERHUB_SERVICE_PREFIX") != base_url:
+        return None
+    host, base = environ.get("JUPYTERHUB_HOST", ""), environ.get("JUPYTERHUB_BASE_URL", "/")
+    return f"{host}{base.rstrip('/')}/hub/home"
 
 
 class PageHandler(ManagerMixin, JupyterHandler):
@@ -40,7 +52,14 @@ class PageHandler(ManagerMixin, JupyterHandler):
         index = STATIC / "index.html"
         if not index.is_file():
             raise HTTPError(500, "The page is not built. Run `make install` in the checkout.")
-        config = {"baseUrl": self.base_url, "user": self.user, "version": __version__}
+        config = {
+            "baseUrl": self.base_url,
+            "user": self.user,
+            "version": __version__,
+            # For when this server no longer answers: what the page can say and offer then.
+            "hubHome": hub_home(self.base_url, os.environ),
+            "job": job_named(os.environ) or None,
+        }
         # "<" must not end the script element that holds this.
         text = json.dumps(config).replace("<", "\\u003c")
         html = index.read_text("utf-8")

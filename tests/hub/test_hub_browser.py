@@ -84,6 +84,21 @@ def desktop_from_the_login(browser: Browser, hub: Hub, base: str, name: str) -> 
         keep(desktop, f"hub-{name}")
         api = f"{base}user/alice/api/moonlight/sessions/{session_id}"
         assert context.request.get(api).json()["status"] == "running"
+        if name == "plain":
+            its_server_is_stopped(page, desktop, base)
+
+
+def its_server_is_stopped(page: Page, desktop: Page, base: str) -> None:
+    """An open desktop says what has become of it, and where to start the server again."""
+    page.goto(f"{base}hub/home")
+    page.click("#stop")
+    banner = desktop.locator("[data-testid=connection-banner][data-cause=stopped]")
+    banner.wait_for()
+    said = banner.inner_text()
+    assert "has ended" in said and "may keep running" in said and "keeps running;" not in said
+    keep(desktop, "hub-stopped")
+    link = banner.get_by_test_id("hub-home").get_attribute("href")
+    assert link and f"{base}hub/home".endswith(link)
 
 
 def test_from_the_hubs_login_page_to_typed_text(browser: Browser, hub: Hub) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -114,6 +114,28 @@ def test_a_server_with_its_desktop_outlives_the_hub_and_ends_without_a_trace(
     assert (session["door"], session["way"], session["slurm_job_id"]) == ("hub", "guest", job)
     wait_for(lambda: live(alice)[0]["status"] == "running", interval=0.2)
     token_is_nowhere(hub, alice, slurm_cluster, job)
+    with chromium() as browser, person(browser, locale="ko-KR") as context:
+        page = context.new_page()
+        log_in(page, hub, alice.user)
+        page.goto(f"{hub.origin}{session['web_url']}")
+        page.locator("[data-testid=desktop-frame]").wait_for()
+        end_without_a_trace(hub, alice, slurm_cluster, job, session, before)
+        # It does not say that the desktop runs on, which was in the job of that server.
+        banner = page.locator("[data-testid=connection-banner][data-cause=stopped]")
+        banner.wait_for()
+        assert "함께 끝났습니다" in banner.inner_text()
+        assert banner.get_by_test_id("hub-home").get_attribute("href") == "/hub/home"
+        keep(page, "hub-guest-ended")
+
+
+def end_without_a_trace(
+    hub: Hub,
+    alice: HubUser,
+    slurm_cluster: SlurmCluster,
+    job: str,
+    session: dict[str, object],
+    before: Mapping[int, str],
+) -> None:
 
     hub.kill()
     hub.start()

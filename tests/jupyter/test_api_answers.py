@@ -89,7 +89,10 @@ class TestEachCall:
         assert images["host-desktop"]["available"] is True
         assert images["host-desktop"]["default"] is True
         assert images["desktop"]["available"] is False
-        assert "does not exist" in images["desktop"]["unavailable_reason"]
+        assert images["desktop"]["unavailable_code"] == "ImageMissing"
+        # Where images lie on the nodes is for those who can put one there.
+        assert "not installed" in images["desktop"]["unavailable_reason"]
+        assert images["desktop"]["unavailable_detail"] is None and ".sif" not in str(answer.json)
 
     async def test_no_sessions(self, api: Call) -> None:
         answer = await api("GET", "/sessions")

@@ -63,6 +63,8 @@ class TestThePage:
             "baseUrl": "/user/alice/",
             "user": current_user(),
             "version": __version__,
+            "hubHome": None,
+            "job": None,
         }
 
     def test_loads_its_parts_from_below_the_base_url(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,9 @@ def test_without_images_the_nodes_desktop_is_offered_and_the_rest_explained(
     assert set(found) == {*DECLARED, HOST_DESKTOP}
     assert found[HOST_DESKTOP].default and found[HOST_DESKTOP].available
     for name in DECLARED:
-        assert f"sunshine_{name}.sif does not exist" in found[name].unavailable_reason
+        assert f"sunshine_{name}.sif does not exist" in found[name].unavailable_detail
+        assert found[name].unavailable_code == "ImageMissing"
+        assert found[name].unavailable_reason == "It is not installed here."
     assert Catalogue(site).get(HOST_DESKTOP).path is None
 
 
@@ -100,13 +103,22 @@ def test_files_of_other_names_are_not_offered(site: MoonlightSite, images: Path,
     assert by_id(site)[HOST_DESKTOP].path is None
 
 
+def kept_back(site: MoonlightSite, detail: str) -> None:
+    """It cannot be launched; an administrator is told which file it is, who launches it is not."""
+    with pytest.raises(ImageUnavailable, match="others could exchange its file") as refusal:
+        Catalogue(site).get("desktop")
+    assert site.images_dir not in str(refusal.value)
+    image = by_id(site)["desktop"]
+    assert re.search(detail, image.unavailable_detail)
+    assert site.images_dir in image.unavailable_detail
+
+
 @pytest.mark.parametrize("mode", [0o646, 0o666, 0o777, 0o602])
 def test_an_image_that_anyone_may_write_is_not_trusted(
     site: MoonlightSite, images: Path, mode: int
 ) -> None:
     add(images, "sunshine_desktop.sif", mode)
-    with pytest.raises(ImageUnavailable, match=f"Anyone may write.*{mode:o}"):
-        Catalogue(site).get("desktop")
+    kept_back(site, f"Anyone may write.*{mode:o}")
 
 
 @pytest.mark.parametrize("mode", [0o777, 0o1777])
@@ -115,8 +127,7 @@ def test_images_of_a_directory_that_anyone_may_write_are_not_trusted(
 ) -> None:
     add(images, "sunshine_desktop.sif")
     images.chmod(mode)
-    with pytest.raises(ImageUnavailable, match=r"Anyone may write to .*images, so"):
-        Catalogue(site).get("desktop")
+    kept_back(site, r"Anyone may write to .*images, so")
 
 
 def test_an_image_of_a_stranger_is_not_trusted(site: MoonlightSite, images: Path) -> None:
@@ -124,8 +135,7 @@ def test_an_image_of_a_stranger_is_not_trusted(site: MoonlightSite, images: Path
         pytest.fail("this test gives a file to another user and needs root")
     add(images, "sunshine_desktop.sif")
     os.chown(images / "sunshine_desktop.sif", 12345, -1)
-    with pytest.raises(ImageUnavailable, match="belongs to uid 12345"):
-        Catalogue(site).get("desktop")
+    kept_back(site, "belongs to uid 12345")
     os.chown(images, 12345, -1)
     assert Catalogue(site).get("desktop").available
 
@@ -142,9 +152,11 @@ def test_a_directory_a_pipe_and_a_dangling_link_are_no_images(
     os.mkfifo(images / "sunshine_gnome.sif")
     (images / "sunshine_gnome_lsprepost.sif").symlink_to(images / "nothing")
     found = by_id(site)
-    assert "not a regular file" in found["desktop"].unavailable_reason
-    assert "not a regular file" in found["gnome"].unavailable_reason
-    assert "does not exist" in found["gnome_lsprepost"].unavailable_reason
+    assert "not a regular file" in found["desktop"].unavailable_detail
+    assert "not a regular file" in found["gnome"].unavailable_detail
+    assert "does not exist" in found["gnome_lsprepost"].unavailable_detail
+    codes = [found[name].unavailable_code for name in ("desktop", "gnome", "gnome_lsprepost")]
+    assert codes == ["ImageBroken", "ImageBroken", "ImageMissing"]
     assert found[HOST_DESKTOP].default
 
 
@@ -164,10 +176,12 @@ site = MoonlightSite(scheduler="local", images_dir=args[0])
 result = [i.model_dump() for i in Catalogue(site).all()]
 """
     found = {image["id"]: image for image in as_nobody(source, str(images))}
-    assert "may not read" in found["desktop"]["unavailable_reason"]
+    assert "may not read" in found["desktop"]["unavailable_detail"]
+    assert found["desktop"]["unavailable_code"] == "ImageForbidden"
     assert found["gnome"]["default"] and found["gnome"]["available"]
     nothing = {image["id"]: image for image in as_nobody(source, str(closed))}
-    assert "Permission denied" in nothing["desktop"]["unavailable_reason"]
+    assert "Permission denied" in nothing["desktop"]["unavailable_detail"]
+    assert nothing["desktop"]["unavailable_code"] == "ImageForbidden"
     assert nothing[HOST_DESKTOP]["default"]
 
 
@@ -196,7 +210,7 @@ def test_when_the_nodes_own_desktop_is_offered(
 def test_where_nothing_can_be_launched_the_default_says_why(site: MoonlightSite) -> None:
     site.host_desktop = "never"
     catalogue = Catalogue(site)
-    with pytest.raises(ImageUnavailable, match=r"sunshine_desktop\.sif does not exist"):
+    with pytest.raises(ImageUnavailable, match="It is not installed here"):
         catalogue.get(catalogue.default())
 
 

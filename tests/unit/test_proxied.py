@@ -165,7 +165,7 @@ def test_only_pages_of_the_portal_show_it_in_a_frame(tmp_path: Path, resources: 
 def test_what_cannot_be_started_is_told_and_may_be_tried_again(tmp_path: Path) -> None:
     async def check(manager: SessionManager, ask: Ask) -> None:
         status, _, page = await ask("/", **PAGE)
-        assert 'data-page="trouble"' in page and "not exist" in page
+        assert 'data-page="trouble"' in page and "not installed here" in page
         token = re.search(r'name="token" value="([^"]+)"', page)
         assert token
         status, head, _ = await ask("/start", "POST", f"token={token[1]}")

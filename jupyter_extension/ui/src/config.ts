@@ -3,6 +3,10 @@ export interface PageSettings {
   baseUrl: string;
   user: string;
   version: string;
+  /** The page of the Hub that started the server, where it is started again; null without a Hub. */
+  hubHome: string | null;
+  /** The job that the server itself runs in, null if it does not run in one. */
+  job: string | null;
 }
 
 export function readSettings(source: Document): PageSettings {

@@ -16,15 +16,23 @@ describe('the connection to the desktop', () => {
   it('is interrupted by one failure and counts from the first', () => {
     const state = after(
       { type: 'answered' },
-      { type: 'failed', at: 1_000 },
-      { type: 'failed', at: 3_000 },
+      { type: 'failed', at: 1_000, cause: 'network' },
+      { type: 'failed', at: 3_000, cause: 'network' },
     );
     expect(state).toMatchObject({ phase: 'interrupted', since: 1_000, frame: 0 });
     expect(pollDelay(state)).toBeLessThanOrEqual(2_000);
   });
 
+  it('knows another cause when it sees one, and is not eager where somebody has to act', () => {
+    const away = after({ type: 'failed', at: 1, cause: 'away' });
+    const stopped = step(away, { type: 'failed', at: 9, cause: 'stopped' });
+    expect(stopped).toMatchObject({ phase: 'interrupted', since: 1, cause: 'stopped' });
+    expect(pollDelay(stopped)).toBeGreaterThan(pollDelay(away));
+    expect(step(stopped, { type: 'answered' })).toMatchObject({ phase: 'restored', cause: null });
+  });
+
   it('loads the picture anew when it comes back, and says so for a while', () => {
-    const back = after({ type: 'failed', at: 1 }, { type: 'answered' });
+    const back = after({ type: 'failed', at: 1, cause: 'network' }, { type: 'answered' });
     expect(back).toMatchObject({ phase: 'restored', since: null, frame: 1 });
     expect(step(back, { type: 'answered' })).toBe(back);
     expect(step(back, { type: 'told' })).toMatchObject({ phase: 'good', frame: 1 });
@@ -48,15 +56,21 @@ describe('the connection to the desktop', () => {
     expect(blocked).toMatchObject({ phase: 'blocked', since: null, frame: 0 });
     expect(step(blocked, { type: 'blocked' })).toBe(blocked);
     expect(step(blocked, { type: 'answered' })).toMatchObject({ phase: 'restored', frame: 1 });
-    expect(step(blocked, { type: 'failed', at: 7 })).toMatchObject({
+    expect(step(blocked, { type: 'failed', at: 7, cause: 'network' })).toMatchObject({
       phase: 'interrupted',
       since: 7,
     });
-    expect(after({ type: 'failed', at: 7 }, { type: 'blocked' })).toMatchObject(blocked);
+    expect(after({ type: 'failed', at: 7, cause: 'network' }, { type: 'blocked' })).toMatchObject(
+      blocked,
+    );
   });
 
   it('may break again while the user is being told that it is back', () => {
-    const again = after({ type: 'failed', at: 1 }, { type: 'answered' }, { type: 'failed', at: 9 });
+    const again = after(
+      { type: 'failed', at: 1, cause: 'network' },
+      { type: 'answered' },
+      { type: 'failed', at: 9, cause: 'network' },
+    );
     expect(again).toMatchObject({ phase: 'interrupted', since: 9 });
     expect(step(again, { type: 'told' })).toBe(again);
   });

@@ -7,12 +7,12 @@ import { newRequestKey } from '../src/api/requestKey';
 import { en } from '../src/i18n/en';
 import { ko } from '../src/i18n/ko';
 import { problemText, retrying } from '../src/i18n/wording';
-import { request, session } from './sample';
+import { request, seen, session } from './sample';
 
 const refused = new ApiError('refused', 503, 'scheduler_unavailable', 'Slurm is away.');
 const broken = new ApiError('network', 0, '', 'Failed to fetch');
-const badGateway = errorFromAnswer(502, null);
-const failed = errorFromAnswer(500, {
+const badGateway = errorFromAnswer(seen(502), null);
+const failed = errorFromAnswer(seen(500), {
   message: 'Something failed in the portal itself; its log says what.',
   error: { code: 'internal_error' },
 });
@@ -46,7 +46,7 @@ describe('a launch', () => {
 
   it.each([
     ['with words', failed],
-    ['without a word', errorFromAnswer(500, null)],
+    ['without a word', errorFromAnswer(seen(500), null)],
   ])('keeps its key when the server itself fails %s: it may have launched', async (_, error) => {
     const { launcher, hooks, keys } = launcherWith(error, 'ok');
     await expect(launcher.launch(request, hooks)).resolves.toMatchObject({ status: 'pending' });
@@ -62,7 +62,7 @@ describe('a launch', () => {
     ['unsafe_directory', 500],
     ['records_unwritable', 507],
   ])('is not repeated when the server said %s: nothing was submitted', async (code, status) => {
-    const answer = errorFromAnswer(status, { message: 'No.', error: { code } });
+    const answer = errorFromAnswer(seen(status), { message: 'No.', error: { code } });
     const { launcher, hooks, keys } = launcherWith(answer);
     await expect(launcher.launch(request, hooks)).rejects.toBe(answer);
     await launcher.launch(request, hooks);
@@ -77,7 +77,7 @@ describe('a launch', () => {
 
   it('waits as long as a server wants that was asked too often, and keeps its key', async () => {
     const body = { message: 'Too often.', error: { code: 'too_many_requests' } };
-    const putOff = errorFromAnswer(429, body, retryAfterMs('6'));
+    const putOff = errorFromAnswer(seen(429), body, retryAfterMs('6'));
     const { launcher, hooks, keys, waits } = launcherWith(broken, putOff, 'ok');
     await expect(launcher.launch(request, hooks)).resolves.toMatchObject({ status: 'pending' });
     // The first one may have arrived.
@@ -120,22 +120,24 @@ describe('a launch', () => {
 
 describe('an error answer', () => {
   it('tells a proxy from the server itself', () => {
-    expect(errorFromAnswer(503, null).kind).toBe('gateway');
-    expect(errorFromAnswer(503, { error: { code: 'scheduler_unavailable' } }).kind).toBe('refused');
-    expect(errorFromAnswer(500, null).kind).toBe('bad_answer');
+    expect(errorFromAnswer(seen(503), null).kind).toBe('gateway');
+    expect(errorFromAnswer(seen(503), { error: { code: 'scheduler_unavailable' } }).kind).toBe(
+      'refused',
+    );
+    expect(errorFromAnswer(seen(500), null).kind).toBe('bad_answer');
   });
 
   it('tells an expired login from what this site does not allow', () => {
-    expect(errorFromAnswer(401, null).kind).toBe('expired');
-    expect(errorFromAnswer(403, { message: 'Forbidden' }).kind).toBe('expired');
-    expect(errorFromAnswer(403, { error: { code: 'forbidden' } }).kind).toBe('expired');
-    expect(errorFromAnswer(403, { error: { code: 'clipboard_off' } }).kind).toBe('refused');
+    expect(errorFromAnswer(seen(401), null).kind).toBe('expired');
+    expect(errorFromAnswer(seen(403), { message: 'Forbidden' }).kind).toBe('expired');
+    expect(errorFromAnswer(seen(403), { error: { code: 'forbidden' } }).kind).toBe('expired');
+    expect(errorFromAnswer(seen(403), { error: { code: 'clipboard_off' } }).kind).toBe('refused');
   });
 
   it('keeps the fields that are wrong', () => {
     const fields = [{ field: 'hours', message: 'hours is 99' }];
     const body = { message: 'no', error: { code: 'invalid_request', fields } };
-    expect(errorFromAnswer(400, body)).toMatchObject({ code: 'invalid_request', fields });
+    expect(errorFromAnswer(seen(400), body)).toMatchObject({ code: 'invalid_request', fields });
   });
 });
 

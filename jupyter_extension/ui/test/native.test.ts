@@ -16,12 +16,13 @@ import {
   withClient,
   withoutClient,
 } from '../src/native/pairing';
+import { seen } from './sample';
 
 const laptop = { uuid: 'A-1', name: 'Laptop', enabled: true };
 const native: Native = { available: true, address: '10.1.0.7', port: 48186, clients: [laptop] };
 
 const refusal = (status: number, code: string, ...fields: string[]): ApiError =>
-  errorFromAnswer(status, {
+  errorFromAnswer(seen(status), {
     message: `${code} happened.`,
     error: { code, fields: fields.map((field) => ({ field, message: 'is wrong' })) },
   });
@@ -65,7 +66,7 @@ describe('a refused pairing', () => {
       refusal(400, 'invalid_request'),
       refusal(409, 'no_client_waits'),
       refusal(502, 'node_away'),
-      errorFromAnswer(502, null),
+      errorFromAnswer(seen(502), null),
       new ApiError('network', 0, '', 'Failed to fetch'),
     ]) {
       expect(complaintsFrom(error)).toBeNull();
@@ -80,7 +81,7 @@ describe('a refused pairing', () => {
     for (const code of ['no_client_waits', 'not_running', 'node_away', 'host_away']) {
       expect(problemText(ko, 'ko', refusal(502, code))).toMatch(/[가-힣]/);
     }
-    expect(problemText(ko, 'ko', errorFromAnswer(502, null))).toBe(ko.problem.gateway);
+    expect(problemText(ko, 'ko', errorFromAnswer(seen(502), null))).toBe(ko.problem.gateway);
   });
 
   it('tells a site without native clients from one in trouble', () => {

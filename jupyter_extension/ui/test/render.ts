@@ -2,13 +2,19 @@ import { createElement, type ReactElement } from 'react';
 import { renderToStaticMarkup } from 'react-dom/server';
 import { vi } from 'vitest';
 
+import type { PageSettings } from '../src/config';
 import { LanguageProvider, type Language } from '../src/i18n/Language';
 import { PortalProvider } from '../src/sessions/Portal';
 
-const settings = { baseUrl: '/', user: 'alice', version: '0' };
+const usual: PageSettings = { baseUrl: '/', user: 'alice', version: '0', hubHome: null, job: null };
 
 /** A part of the page as HTML, as it is before anybody touches it. */
-export function render(part: ReactElement, language: Language = 'en'): string {
+export function render(
+  part: ReactElement,
+  language: Language = 'en',
+  changes: Partial<PageSettings> = {},
+): string {
+  const settings = { ...usual, ...changes };
   // Node.js 18, which may run these tests, has no `navigator`.
   vi.stubGlobal('navigator', { languages: [language] });
   try {

@@ -23,6 +23,6 @@ async def _images(manager: SessionManager, user: str, options: argparse.Namespac
         return 0
     for image in images:
         mark = "*" if image.default else " "
-        state = "available" if image.available else f"not available: {image.unavailable_reason}"
+        state = "available" if image.available else f"not available: {image.unavailable_detail}"
         print(f"{mark} {image.id:24} {image.name:28} {state}")
     return 0

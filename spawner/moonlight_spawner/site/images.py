@@ -26,7 +26,11 @@ _SIF_NAME = re.compile(r"sunshine_([a-z0-9][a-z0-9_.-]{0,50})\.sif", re.ASCII)
 
 
 class Image(Model):
-    """One entry of the catalogue. ``path`` is the image file, None for the node's own desktop."""
+    """One entry of the catalogue. ``path`` is the image file, None for the node's own desktop.
+
+    What keeps one from being used is said twice: ``unavailable_reason`` to those who would use it,
+    ``unavailable_detail`` with names of files to those who can mend it.
+    """
 
     id: str
     name: str
@@ -34,7 +38,9 @@ class Image(Model):
     icon: str = "application"
     default: bool = False
     available: bool = True
+    unavailable_code: str | None = None
     unavailable_reason: str | None = None
+    unavailable_detail: str | None = None
     path: str | None = Field(default=None, exclude=True)
 
     def streaming_host(self, wanted: str) -> str:
@@ -133,31 +139,55 @@ def _found(directory: Path) -> list[tuple[Path, str]]:
 
 
 def _with_file(image: Image, path: Path) -> Image:
-    reason = _why_not(path)
+    code, detail = _why_not(path) or (None, None)
     return image.model_copy(
-        update={"path": str(path), "available": reason is None, "unavailable_reason": reason}
+        update={
+            "path": str(path),
+            "available": code is None,
+            "unavailable_code": code,
+            "unavailable_reason": _REASONS[code] if code else None,
+            "unavailable_detail": detail,
+        }
     )
 
 
-def _why_not(path: Path) -> str | None:
+_REASONS = {
+    "ImageMissing": "It is not installed here.",
+    "ImageForbidden": "You may not use it. Ask your administrators for access.",
+    "ImageUntrusted": "It is kept back, because others could exchange its file. "
+    "Tell your administrators.",
+    "ImageBroken": "Its file cannot be read. Tell your administrators.",
+}
+
+
+def _why_not(path: Path) -> tuple[str, str] | None:
+    """A code and a sentence for administrators; None if the image can be used."""
     try:
         info, directory = path.stat(), path.parent.stat()
     except FileNotFoundError:
-        return f"The image file {path} does not exist. An administrator has to build or copy it."
+        detail = f"The image file {path} does not exist. An administrator has to build or copy it."
+        return "ImageMissing", detail
     except OSError as e:
-        return f"The image file {path} cannot be looked at: {e.strerror}."
+        code = "ImageForbidden" if isinstance(e, PermissionError) else "ImageBroken"
+        return code, f"The image file {path} cannot be looked at: {e.strerror}."
     if not stat.S_ISREG(info.st_mode):
-        return f"{path} is not a regular file."
+        return "ImageBroken", f"{path} is not a regular file."
+    if why := _exchangeable(path, info, directory):
+        return "ImageUntrusted", why
+    if not os.access(path, os.R_OK):
+        return "ImageForbidden", f"You may not read the image file {path}."
+    return None
+
+
+def _exchangeable(path: Path, info: os.stat_result, directory: os.stat_result) -> str:
+    """Who could put another image there, whose programs run as everybody who launches it."""
     if info.st_mode & stat.S_IWOTH:
         return f"Anyone may write to {path} (mode {info.st_mode & 0o777:o}), so it is not trusted."
-    # Whoever puts an image there has his programs run as everybody who launches it.
     if directory.st_mode & stat.S_IWOTH:
         return f"Anyone may write to {path.parent}, so the images in it are not trusted."
     if info.st_uid not in (0, os.geteuid(), directory.st_uid):
         return f"{path} belongs to uid {info.st_uid}, who does not own its directory: not trusted."
-    if not os.access(path, os.R_OK):
-        return f"You may not read the image file {path}."
-    return None
+    return ""
 
 
 def _one_default(images: list[Image]) -> list[Image]:

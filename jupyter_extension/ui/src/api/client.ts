@@ -1,6 +1,7 @@
 import { noteServerDate } from '../time/clock';
 import { ApiError, asApiError, errorFromAnswer, retryAfterMs } from './errors';
 import { readEvents, type ServerEvent } from './eventStream';
+import { fetchSeen, saidInFront } from './inFront';
 import type {
   ClipboardText,
   Image,
@@ -77,7 +78,7 @@ export class ApiClient {
     const abort = new AbortController();
     const timer = setTimeout(() => abort.abort(), ANSWER_WITHIN_MS);
     try {
-      const answer = await fetch(this.url(path), {
+      const answer = await fetchSeen(this.url(path), {
         method,
         credentials: 'same-origin',
         cache: 'no-store',
@@ -90,6 +91,9 @@ export class ApiClient {
         },
         body: body === undefined ? undefined : JSON.stringify(body),
       });
+      if (!answer) {
+        throw new ApiError('expired', 0, '', '');
+      }
       return await readAnswer<T>(answer);
     } catch (cause) {
       throw asApiError(cause);
@@ -104,11 +108,13 @@ async function readAnswer<T>(answer: Response): Promise<T> {
   const isJson = (answer.headers.get('Content-Type') ?? '').includes('json');
   if (!answer.ok) {
     const body: unknown = isJson ? await answer.json().catch(() => null) : null;
-    throw errorFromAnswer(answer.status, body, retryAfterMs(answer.headers.get('Retry-After')));
+    throw errorFromAnswer(answer, body, retryAfterMs(answer.headers.get('Retry-After')));
   }
   if (!isJson) {
     // JupyterHub and OOD answer an expired login with a redirect to a login page, which is a 200.
-    throw new ApiError(answer.redirected ? 'expired' : 'bad_answer', answer.status, '', '');
+    const away = saidInFront(answer) === 'away';
+    const kind = away ? 'gateway' : answer.redirected ? 'expired' : 'bad_answer';
+    throw new ApiError(kind, answer.status, '', '');
   }
   return (await answer.json()) as T;
 }

@@ -1,11 +1,13 @@
+import { saidInFront, type InFront } from './inFront';
 import type { FieldError } from './types';
 
 /**
  * What went wrong, as far as the user can act on it:
- * `network` no answer, `expired` the login, `gateway` a proxy between us and the server,
- * `refused` the server's own JSON answer, `bad_answer` something that is not our API.
+ * `network` no answer, `expired` the login, `gateway` a proxy between us and the server, `stopped`
+ * a Hub whose server has ended, `refused` the server's own JSON answer, `bad_answer` something that
+ * is not our API.
  */
-export type ErrorKind = 'network' | 'expired' | 'gateway' | 'refused' | 'bad_answer';
+export type ErrorKind = 'network' | 'expired' | 'gateway' | 'stopped' | 'refused' | 'bad_answer';
 
 export class ApiError extends Error {
   constructor(
@@ -30,7 +32,7 @@ interface ErrorBody {
 /** Anything else that is forbidden would stay so after a new login. */
 const NO_LOGIN = new Set(['', 'forbidden']);
 
-const GATEWAY_ANSWERS = new Set([502, 503, 504]);
+const KINDS: Partial<Record<InFront, ErrorKind>> = { stopped: 'stopped', away: 'gateway' };
 
 /** Longer than this nobody waits; a limit that is counted by the minute never asks for more. */
 const LONGEST_WAIT_MS = 60_000;
@@ -41,7 +43,12 @@ export function retryAfterMs(header: string | null): number {
   return Math.min(seconds * 1_000, LONGEST_WAIT_MS);
 }
 
-export function errorFromAnswer(status: number, body: unknown, waitMs = 0): ApiError {
+export function errorFromAnswer(
+  answer: Pick<Response, 'status' | 'redirected' | 'url'>,
+  body: unknown,
+  waitMs = 0,
+): ApiError {
+  const { status } = answer;
   const { message, error } = (typeof body === 'object' && body ? body : {}) as ErrorBody;
   const text = typeof message === 'string' ? message : '';
   const code = typeof error?.code === 'string' ? error.code : '';
@@ -52,8 +59,9 @@ export function errorFromAnswer(status: number, body: unknown, waitMs = 0): ApiE
     const fields = Array.isArray(error?.fields) ? (error.fields as FieldError[]) : [];
     return new ApiError('refused', status, code, text, fields, waitMs);
   }
-  if (GATEWAY_ANSWERS.has(status)) {
-    return new ApiError('gateway', status, '', text, [], waitMs);
+  const kind = KINDS[saidInFront(answer)];
+  if (kind) {
+    return new ApiError(kind, status, '', text, [], waitMs);
   }
   return new ApiError(text ? 'refused' : 'bad_answer', status, '', text, [], waitMs);
 }

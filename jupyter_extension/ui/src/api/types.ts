@@ -104,6 +104,9 @@ export interface Image {
   default: boolean;
   available: boolean;
   unavailable_reason: string | null;
+  /** Older servers know neither of these; the detail is for the portal's admins alone. */
+  unavailable_code?: string | null;
+  unavailable_detail?: string | null;
 }
 
 export interface Range {

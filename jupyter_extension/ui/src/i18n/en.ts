@@ -1,9 +1,16 @@
 import type { DurationParts } from '../time/format';
+import type { Fate } from '../viewer/fate';
 
 function ordinal(n: number): string {
   const suffix = { one: 'st', two: 'nd', few: 'rd', other: 'th' } as Record<string, string>;
   return `${n}${suffix[new Intl.PluralRules('en', { type: 'ordinal' }).select(n)] ?? 'th'}`;
 }
+
+const runsOn: Record<Fate, string> = {
+  on: 'The desktop keeps running in its own job.',
+  unknown: 'The desktop may keep running.',
+  with: 'The desktop runs in the job of that server and ends when it does.',
+};
 
 export const en = {
   product: 'Moonlight',
@@ -30,11 +37,16 @@ export const en = {
     again: 'The page tries again',
     polling: 'Live updates do not get through to this browser. The page asks every few seconds.',
     expired: 'Your login has expired. Reload the page to log in.',
+    stopped:
+      'The Jupyter server that this page came from has ended. What is shown is the last known ' +
+      'state. Start the server again; this page then goes on by itself.',
+    toHub: 'To JupyterHub',
   },
 
   problem: {
     network: 'The portal does not answer. Check your network connection, then try again.',
     gateway: 'The portal is not reachable at the moment. Wait a little, then try again.',
+    stopped: 'The Jupyter server that this page came from has ended. Start it again at JupyterHub.',
     badAnswer: (status: number) =>
       `The portal gave an answer that this page does not understand (HTTP ${status}). Reload the page; if that does not help, tell your administrators.`,
     page: 'This page could not be shown. Reload it; if that does not help, tell your administrators.',
@@ -44,7 +56,13 @@ export const en = {
     title: 'New desktop',
     images: 'What do you want to use?',
     noImages: 'This site offers no desktops yet. Ask your administrators to add one.',
-    unavailable: 'Not available',
+    noneUsable: 'None of the desktops of this site can be used now. Ask your administrators.',
+    notInstalled: (n: number, more: boolean) =>
+      `${n}${more ? ' more' : ''} ${n === 1 ? 'image is' : 'images are'} not installed here`,
+    notUsable: (n: number, more: boolean) =>
+      `${n}${more ? ' more' : ''} ${n === 1 ? 'image' : 'images'} cannot be used here`,
+    askForImages: 'Your administrators can install them.',
+    forAdmins: 'For administrators:',
     launch: 'Launch',
     launching: 'Launching…',
     retrying: (attempt: number) => `No answer yet, trying again (${attempt})…`,
@@ -301,8 +319,30 @@ export const en = {
     back: 'Back to my desktops',
     mine: 'My desktops',
     shortcut: 'Ctrl+Alt+Shift+M leads from the desktop to these tools.',
-    interrupted: 'The connection to your desktop is interrupted. It keeps running; reconnecting…',
-    offline: 'Your computer is offline. The desktop keeps running; reconnecting…',
+    interrupted: (fate: Fate): string =>
+      fate === 'on'
+        ? 'The connection to your desktop is interrupted. It keeps running; reconnecting…'
+        : `The connection to your desktop is interrupted; reconnecting… ${runsOn[fate]}`,
+    offline: (fate: Fate): string =>
+      fate === 'with'
+        ? 'Your computer is offline; reconnecting…'
+        : 'Your computer is offline. The desktop keeps running; reconnecting…',
+    inFront: {
+      away: (fate: Fate) =>
+        `The server that leads to your desktop does not answer; trying again… ${runsOn[fate]}`,
+      stopped: (fate: Fate, hub: boolean) => {
+        const again = hub ? 'Start it again at JupyterHub' : 'Start it again';
+        const rest =
+          fate === 'with'
+            ? 'The desktop ran in its job and has ended with it.'
+            : `${runsOn[fate]} ${again}: the picture then comes back by itself.`;
+        return `The Jupyter server that leads to your desktop has ended. ${rest}`;
+      },
+      login: (fate: Fate) =>
+        `Your login has expired, or the way to your desktop leads to another page. ${runsOn[fate]} Reload the page to log in.`,
+      unknown: (fate: Fate) =>
+        `What answers in the place of your desktop is not known to this page. ${runsOn[fate]} Reload the page; if that does not help, tell your administrators.`,
+    },
     blocked:
       'No picture can come: this page asked for a WebSocket and none was opened, while its other ' +
       'requests are answered. A proxy between your browser and the portal has to pass the headers ' +

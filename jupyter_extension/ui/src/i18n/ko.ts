@@ -1,4 +1,11 @@
+import type { Fate } from '../viewer/fate';
 import type { Dictionary } from './en';
+
+const runsOn: Record<Fate, string> = {
+  on: '데스크톱은 자체 작업에서 계속 실행 중입니다.',
+  unknown: '데스크톱은 계속 실행 중일 수 있습니다.',
+  with: '데스크톱은 그 서버의 작업 안에서 실행되며 작업과 함께 끝납니다.',
+};
 
 export const ko: Dictionary = {
   product: 'Moonlight',
@@ -25,11 +32,16 @@ export const ko: Dictionary = {
     again: '다시 시도하는 중입니다',
     polling: '실시간 알림이 이 브라우저에 전달되지 않아 몇 초마다 상태를 확인합니다.',
     expired: '로그인이 만료되었습니다. 페이지를 새로고침하여 다시 로그인하세요.',
+    stopped:
+      '이 페이지를 제공하던 Jupyter 서버가 종료되었습니다. 마지막으로 확인된 상태를 표시합니다. 서버를 ' +
+      '다시 시작하면 이 페이지가 저절로 이어집니다.',
+    toHub: 'JupyterHub로 이동',
   },
 
   problem: {
     network: '포털이 응답하지 않습니다. 네트워크 연결을 확인한 뒤 다시 시도하세요.',
     gateway: '지금은 포털에 연결할 수 없습니다. 잠시 후 다시 시도하세요.',
+    stopped: '이 페이지를 제공하던 Jupyter 서버가 종료되었습니다. JupyterHub에서 다시 시작하세요.',
     badAnswer: (status) =>
       `포털의 응답을 이해할 수 없습니다(HTTP ${status}). 페이지를 새로고침하고, 계속되면 관리자에게 알려 주세요.`,
     page: '페이지를 표시할 수 없습니다. 새로고침하고, 계속되면 관리자에게 알려 주세요.',
@@ -39,7 +51,11 @@ export const ko: Dictionary = {
     title: '새 데스크톱',
     images: '무엇을 사용하시겠습니까?',
     noImages: '아직 제공되는 데스크톱이 없습니다. 관리자에게 추가를 요청하세요.',
-    unavailable: '사용할 수 없음',
+    noneUsable: '지금 사용할 수 있는 데스크톱이 없습니다. 관리자에게 문의하세요.',
+    notInstalled: (n, more) => `설치되지 않은 이미지가 ${n}개${more ? ' 더' : ''} 있습니다`,
+    notUsable: (n, more) => `사용할 수 없는 이미지가 ${n}개${more ? ' 더' : ''} 있습니다`,
+    askForImages: '관리자가 설치할 수 있습니다.',
+    forAdmins: '관리자용:',
     launch: '실행',
     launching: '실행 요청 중…',
     retrying: (attempt) => `응답이 없어 다시 시도하는 중입니다 (${attempt}회)…`,
@@ -288,9 +304,28 @@ export const ko: Dictionary = {
     back: '내 데스크톱으로',
     mine: '내 데스크톱',
     shortcut: 'Ctrl+Alt+Shift+M을 누르면 데스크톱에서 이 도구로 옵니다.',
-    interrupted:
-      '데스크톱과의 연결이 끊겼습니다. 데스크톱은 계속 실행 중이며, 다시 연결하고 있습니다…',
-    offline: '컴퓨터가 오프라인입니다. 데스크톱은 계속 실행 중이며, 다시 연결하고 있습니다…',
+    interrupted: (fate) =>
+      fate === 'on'
+        ? '데스크톱과의 연결이 끊겼습니다. 데스크톱은 계속 실행 중이며, 다시 연결하고 있습니다…'
+        : `데스크톱과의 연결이 끊겨 다시 연결하고 있습니다… ${runsOn[fate]}`,
+    offline: (fate) =>
+      fate === 'with'
+        ? '컴퓨터가 오프라인입니다. 다시 연결하고 있습니다…'
+        : '컴퓨터가 오프라인입니다. 데스크톱은 계속 실행 중이며, 다시 연결하고 있습니다…',
+    inFront: {
+      away: (fate) =>
+        `데스크톱으로 이어 주는 서버가 응답하지 않아 다시 시도하고 있습니다… ${runsOn[fate]}`,
+      stopped: (fate, hub) => {
+        const again = hub ? 'JupyterHub에서 서버를 다시 시작하면' : '서버를 다시 시작하면';
+        return fate === 'with'
+          ? '데스크톱으로 이어 주던 Jupyter 서버가 종료되었습니다. 데스크톱도 그 서버의 작업에서 실행되어 함께 끝났습니다.'
+          : `데스크톱으로 이어 주던 Jupyter 서버가 종료되었습니다. ${runsOn[fate]} ${again} 화면이 저절로 돌아옵니다.`;
+      },
+      login: (fate) =>
+        `로그인이 만료되었거나 데스크톱으로 가는 주소가 다른 페이지로 연결됩니다. ${runsOn[fate]} 페이지를 새로고침하여 다시 로그인하세요.`,
+      unknown: (fate) =>
+        `데스크톱 대신 이 페이지가 알지 못하는 응답이 왔습니다. ${runsOn[fate]} 페이지를 새로고침하고, 계속되면 관리자에게 알려 주세요.`,
+    },
     blocked:
       '화면을 받을 수 없습니다. 이 페이지가 WebSocket을 요청했지만 열리지 않았고, 다른 요청에는 응답이 ' +
       '옵니다. 브라우저와 포털 사이의 프록시가 Upgrade와 Connection 헤더를 통과시켜야 합니다. 관리자에게 ' +

@@ -91,4 +91,9 @@ export const koreanReasons: Readonly<Record<string, string>> = {
   too_many_requests: '요청이 너무 많아 잠시 제한되었습니다. 잠시 후 다시 시도하세요.',
   scheduler_unavailable:
     '배치 시스템이 응답하지 않아 아무것도 제출되지 않았습니다. 잠시 후 다시 시도하세요.',
+  ImageMissing: '여기에 설치되어 있지 않습니다.',
+  ImageForbidden: '사용 권한이 없습니다. 관리자에게 요청하세요.',
+  ImageUntrusted:
+    '다른 사용자가 파일을 바꿀 수 있어 사용을 막아 두었습니다. 관리자에게 알려 주세요.',
+  ImageBroken: '파일을 읽을 수 없습니다. 관리자에게 알려 주세요.',
 };

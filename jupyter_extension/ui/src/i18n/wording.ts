@@ -1,5 +1,5 @@
 import type { ApiError } from '../api/errors';
-import type { Session, Step } from '../api/types';
+import type { Image, Session, Step } from '../api/types';
 import type { Retry } from '../launch/useLaunch';
 import type { Dictionary } from './en';
 import type { Language } from './Language';
@@ -17,6 +17,9 @@ export function queueReason(t: Dictionary, language: Language, session: Session)
 export function endReason(t: Dictionary, language: Language, session: Session): string {
   return byCode(language, session.reason_code, session.reason) || t.session.unknownReason;
 }
+
+export const imageReason = (language: Language, image: Image): string =>
+  byCode(language, image.unavailable_code ?? null, image.unavailable_reason);
 
 /** What keeps the present state from being known, by the server's code, else by its sentence. */
 export function staleReason(t: Dictionary, session: Session, moment: string): string {
@@ -64,6 +67,8 @@ export function problemText(t: Dictionary, language: Language, error: ApiError):
       return t.problem.network;
     case 'gateway':
       return t.problem.gateway;
+    case 'stopped':
+      return t.problem.stopped;
     case 'bad_answer':
       return t.problem.badAnswer(error.status);
     case 'refused':

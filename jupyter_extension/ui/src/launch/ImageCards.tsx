@@ -1,6 +1,7 @@
 import type { Image } from '../api/types';
 import { useSpeech } from '../i18n/Language';
 import { Icon, isIconName } from '../parts/Icon';
+import { MissingImages } from './MissingImages';
 
 interface Props {
   images: readonly Image[];
@@ -8,22 +9,31 @@ interface Props {
   onChoose: (id: string) => void;
 }
 
+/** The images that can be chosen; those that cannot are told of in a line below. */
 export function ImageCards({ images, chosen, onChoose }: Props) {
   const { t } = useSpeech();
+  const usable = images.filter((image) => image.available);
   return (
-    <fieldset className="images">
-      <legend>{t.launch.images}</legend>
-      <div className="image-grid">
-        {images.map((image) => (
-          <ImageCard
-            key={image.id}
-            image={image}
-            checked={image.id === chosen}
-            onChoose={onChoose}
-          />
-        ))}
-      </div>
-    </fieldset>
+    <div>
+      {usable.length > 0 ? (
+        <fieldset className="images">
+          <legend>{t.launch.images}</legend>
+          <div className="image-grid">
+            {usable.map((image) => (
+              <ImageCard
+                key={image.id}
+                image={image}
+                checked={image.id === chosen}
+                onChoose={onChoose}
+              />
+            ))}
+          </div>
+        </fieldset>
+      ) : (
+        <p className="quiet">{t.launch.noneUsable}</p>
+      )}
+      <MissingImages images={images.filter((image) => !image.available)} alone={!usable.length} />
+    </div>
   );
 }
 
@@ -36,21 +46,15 @@ function ImageCard({
   checked: boolean;
   onChoose: (id: string) => void;
 }) {
-  const { t } = useSpeech();
   const nameId = `image-${image.id}-name`;
   const textId = `image-${image.id}-text`;
   return (
-    <label
-      className={image.available ? 'image-card' : 'image-card image-card-off'}
-      data-testid="image-card"
-      data-image={image.id}
-    >
+    <label className="image-card" data-testid="image-card" data-image={image.id}>
       <input
         type="radio"
         name="image"
         value={image.id}
         checked={checked}
-        disabled={!image.available}
         aria-labelledby={nameId}
         aria-describedby={textId}
         onChange={() => onChoose(image.id)}
@@ -62,13 +66,8 @@ function ImageCard({
         <span className="image-name" id={nameId}>
           {image.name}
         </span>
-        <span id={textId}>
-          <span className="image-text">{image.description}</span>
-          {!image.available && (
-            <span className="image-reason">
-              <strong>{t.launch.unavailable}.</strong> {image.unavailable_reason}
-            </span>
-          )}
+        <span className="image-text" id={textId}>
+          {image.description}
         </span>
       </span>
     </label>

@@ -2,6 +2,7 @@ import { useSpeech } from '../i18n/Language';
 import { problemText } from '../i18n/wording';
 import { useFeed } from '../sessions/Portal';
 import { Notice } from './Notice';
+import { ToHub } from './ToHub';
 
 /** Says when the page no longer hears from the portal, and what it does about it. */
 export function LinkNotice() {
@@ -12,6 +13,13 @@ export function LinkNotice() {
     return (
       <Notice tone="error" action={action}>
         {t.link.expired}
+      </Notice>
+    );
+  }
+  if (link === 'stopped') {
+    return (
+      <Notice tone="warning" link={<ToHub />}>
+        {t.link.stopped}
       </Notice>
     );
   }

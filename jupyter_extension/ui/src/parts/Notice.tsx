@@ -7,10 +7,12 @@ interface Props {
   /** Errors interrupt a screen reader, everything else waits for its turn. */
   testId?: string;
   action?: { label: string; run: () => void; disabled?: boolean };
+  /** In the action's place: a way to somewhere else. */
+  link?: ReactNode;
   children: ReactNode;
 }
 
-export function Notice({ tone, testId, action, children }: Props) {
+export function Notice({ tone, testId, action, link, children }: Props) {
   return (
     <div
       className={`notice notice-${tone}`}
@@ -19,6 +21,7 @@ export function Notice({ tone, testId, action, children }: Props) {
     >
       <Icon name={tone === 'info' ? 'info' : 'warning'} />
       <div className="notice-text">{children}</div>
+      {link}
       {action && (
         <button
           type="button"

@@ -130,7 +130,7 @@ export class SessionFeed {
       const error = asApiError(cause);
       this.dispatch({
         type: 'link',
-        link: error.kind === 'expired' ? 'expired' : 'lost',
+        link: error.kind === 'expired' || error.kind === 'stopped' ? error.kind : 'lost',
         trouble: error.kind === 'refused' ? error : null,
       });
       this.broken(error.retryAfterMs);
@@ -140,7 +140,7 @@ export class SessionFeed {
       return;
     }
     if (!this.stopListening) {
-      if (this.state.link === 'lost' || this.state.link === 'expired') {
+      if (['lost', 'expired', 'stopped'].includes(this.state.link)) {
         this.failures = 0;
       }
       // One interruption is mended unseen; only a stream that keeps breaking is worth a notice.

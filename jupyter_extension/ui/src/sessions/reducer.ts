@@ -4,9 +4,10 @@ import { hasEnded } from './status';
 
 /**
  * `connecting` no answer yet, `live` events arrive, `polling` answers but no events,
- * `lost` the portal does not answer, `expired` it wants a new login.
+ * `lost` the portal does not answer, `expired` it wants a new login, `stopped` the Hub says that
+ * the server of this page has ended.
  */
-export type Link = 'connecting' | 'live' | 'polling' | 'lost' | 'expired';
+export type Link = 'connecting' | 'live' | 'polling' | 'lost' | 'expired' | 'stopped';
 
 interface Entry {
   session: Session;

@@ -1,20 +1,24 @@
+import type { Session } from '../api/types';
 import { useSpeech } from '../i18n/Language';
+import { ToHub } from '../parts/ToHub';
+import { usePortal } from '../sessions/Portal';
 import { durationParts } from '../time/format';
 import { useNow } from '../time/useNow';
-import type { Connection } from './connection';
+import { comesBack, type Connection } from './connection';
+import { fateOf } from './fate';
 
 /** Says that the picture is interrupted, and for how long, or why none can come; else nothing. */
-export function ConnectionBanner({ connection }: { connection: Connection }) {
+export function ConnectionBanner({
+  connection,
+  session,
+}: {
+  connection: Connection;
+  session: Session;
+}) {
   const { t } = useSpeech();
-  const { phase, since, offline } = connection;
+  const { phase, since } = connection;
   if (phase === 'interrupted' && since !== null) {
-    return (
-      <div className="banner banner-warning" data-testid="connection-banner" data-phase={phase}>
-        <span className="spinner" aria-hidden="true" />
-        <span role="status">{offline ? t.viewer.offline : t.viewer.interrupted}</span>
-        <Since since={since} />
-      </div>
-    );
+    return <Interrupted connection={connection} since={since} session={session} />;
   }
   if (phase === 'blocked') {
     return (
@@ -28,6 +32,56 @@ export function ConnectionBanner({ connection }: { connection: Connection }) {
       <span role="status">{t.viewer.restored}</span>
     </div>
   ) : null;
+}
+
+function Interrupted({
+  connection,
+  since,
+  session,
+}: {
+  connection: Connection;
+  since: number;
+  session: Session;
+}) {
+  const { t } = useSpeech();
+  const { settings } = usePortal();
+  const { phase, cause, offline } = connection;
+  const fate = fateOf(session, settings.job);
+  const waits = comesBack(connection);
+  const sentence = offline
+    ? t.viewer.offline(fate)
+    : cause === null || cause === 'network' || cause === 'node'
+      ? t.viewer.interrupted(cause === 'node' ? 'on' : fate)
+      : t.viewer.inFront[cause](fate, settings.hubHome !== null);
+  return (
+    <div
+      className="banner banner-warning"
+      data-testid="connection-banner"
+      data-phase={phase}
+      data-cause={cause}
+    >
+      {waits && <span className="spinner" aria-hidden="true" />}
+      <span className="banner-words" role={waits ? 'status' : 'alert'}>
+        {sentence}
+      </span>
+      {waits ? (
+        <Since since={since} />
+      ) : cause === 'stopped' && settings.hubHome ? (
+        <ToHub />
+      ) : (
+        <Reload />
+      )}
+    </div>
+  );
+}
+
+function Reload() {
+  const { t } = useSpeech();
+  return (
+    <button type="button" className="button button-small" onClick={() => location.reload()}>
+      {t.reloadPage}
+    </button>
+  );
 }
 
 function Since({ since }: { since: number }) {

@@ -29,7 +29,7 @@ export function DesktopView({ session, streamUrl, now }: Props) {
       <h1 className="visually-hidden">{session.image_name}</h1>
       <Toolbar session={session} now={now} handle={handle} onReload={reload} onDone={toDesktop} />
       <div className="desktop-notices">
-        <ConnectionBanner connection={connection} />
+        <ConnectionBanner connection={connection} session={session} />
         <EndWarning endsAt={session.ends_at} startedAt={session.started_at} now={now} />
       </div>
       <DesktopFrame

@@ -1,3 +1,11 @@
+import type { InFront } from '../api/inFront';
+
+/**
+ * Why no picture comes: `node` our server says that the gateway does not answer, `network` nobody
+ * answers at all, else what a proxy says in the place of our server.
+ */
+export type Cause = 'node' | 'network' | InFront;
+
 /**
  * What the page knows about the way to the desktop.
  *
@@ -8,6 +16,7 @@ export interface Connection {
   phase: 'probing' | 'good' | 'interrupted' | 'blocked' | 'restored';
   /** When the interruption began, in milliseconds; null unless interrupted. */
   since: number | null;
+  cause: Cause | null;
   offline: boolean;
   /** Rises whenever the picture has to be loaded anew. */
   frame: number;
@@ -15,7 +24,7 @@ export interface Connection {
 
 export type ConnectionEvent =
   | { type: 'answered' | 'blocked' }
-  | { type: 'failed'; at: number }
+  | { type: 'failed'; at: number; cause: Cause }
   | { type: 'offline'; at: number }
   | { type: 'online' }
   | { type: 'told' }
@@ -24,6 +33,7 @@ export type ConnectionEvent =
 export const newConnection: Connection = {
   phase: 'probing',
   since: null,
+  cause: null,
   offline: false,
   frame: 0,
 };
@@ -33,20 +43,17 @@ export function step(state: Connection, event: ConnectionEvent): Connection {
     case 'answered':
       if (state.phase === 'interrupted' || state.phase === 'blocked') {
         // The streaming client gave up or hangs in a dead socket: a fresh page is the sure way back.
-        return { phase: 'restored', since: null, offline: false, frame: state.frame + 1 };
+        return { ...newConnection, phase: 'restored', frame: state.frame + 1 };
       }
       return state.phase === 'probing' ? { ...state, phase: 'good', offline: false } : state;
     case 'blocked':
       return state.phase === 'blocked'
         ? state
-        : { ...state, phase: 'blocked', since: null, offline: false };
+        : { ...state, phase: 'blocked', since: null, cause: null, offline: false };
     case 'failed':
-      return state.phase === 'interrupted' ? state : interrupted(state, event.at);
+      return interrupted(state, event.at, event.cause);
     case 'offline':
-      return {
-        ...(state.phase === 'interrupted' ? state : interrupted(state, event.at)),
-        offline: true,
-      };
+      return { ...interrupted(state, event.at, 'network'), offline: true };
     case 'online':
       return { ...state, offline: false };
     case 'told':
@@ -56,15 +63,20 @@ export function step(state: Connection, event: ConnectionEvent): Connection {
   }
 }
 
-const interrupted = (state: Connection, at: number): Connection => ({
-  ...state,
-  phase: 'interrupted',
-  since: at,
-});
+function interrupted(state: Connection, at: number, cause: Cause): Connection {
+  if (state.phase === 'interrupted') {
+    return state.cause === cause ? state : { ...state, cause };
+  }
+  return { ...state, phase: 'interrupted', since: at, cause };
+}
+
+/** Whether it comes back by itself; else somebody has to do something, and it is looked for all the same. */
+export const comesBack = ({ cause }: Connection): boolean =>
+  cause === 'node' || cause === 'network' || cause === 'away';
 
 const STEADY_POLL_MS = 5_000;
 const EAGER_POLL_MS = 1_500;
 
 /** How long to wait before the next look; eager while something is wrong. */
-export const pollDelay = ({ phase }: Connection): number =>
-  phase === 'interrupted' ? EAGER_POLL_MS : STEADY_POLL_MS;
+export const pollDelay = (connection: Connection): number =>
+  connection.phase === 'interrupted' && comesBack(connection) ? EAGER_POLL_MS : STEADY_POLL_MS;

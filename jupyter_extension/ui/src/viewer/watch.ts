@@ -1,8 +1,11 @@
+import { errorFromAnswer } from '../api/errors';
+import { fetchSeen, saidInFront } from '../api/inFront';
 import { opensWebSocket } from './opensWebSocket';
 import {
   newConnection,
   pollDelay,
   step,
+  type Cause,
   type Connection,
   type ConnectionEvent,
 } from './connection';
@@ -60,19 +63,21 @@ export class ConnectionWatch {
   private async look(): Promise<void> {
     const turn = ++this.turn;
     const at = Date.now();
-    const type = await this.find();
+    const found = await this.find();
     if (turn === this.turn) {
-      this.dispatch(type === 'failed' ? { type, at } : { type });
+      const seen = found === 'answered' || found === 'blocked';
+      this.dispatch(seen ? { type: found } : { type: 'failed', at, cause: found });
       clearTimeout(this.timer);
       this.timer = setTimeout(this.lookNow, pollDelay(this.state));
     }
   }
 
-  private async find(): Promise<'answered' | 'blocked' | 'failed'> {
+  private async find(): Promise<'answered' | 'blocked' | Cause> {
     // Asked twice: the server may have ended between the one request and the other.
     for (let tries = 0; tries < 2; tries += 1) {
-      if (!(await isReachable(`${this.streamUrl}healthz`))) {
-        return 'failed';
+      const cause = await lookFor(`${this.streamUrl}healthz`);
+      if (cause) {
+        return cause;
       }
       if (await this.takesWebSockets()) {
         return 'answered';
@@ -114,21 +119,36 @@ export class ConnectionWatch {
   }
 }
 
-async function isReachable(url: string): Promise<boolean> {
+/** What keeps the gateway from being reached, null if it answers. */
+async function lookFor(url: string): Promise<Cause | null> {
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(), ANSWER_WITHIN_MS);
   try {
-    const answer = await fetch(url, {
+    const answer = await fetchSeen(url, {
       credentials: 'same-origin',
       cache: 'no-store',
-      // A login page, reached by a redirect, would be a 200 as well.
-      redirect: 'manual',
+      headers: { Accept: 'application/json' },
       signal: abort.signal,
     });
-    return answer.status === 200;
+    return answer ? await judge(answer) : 'login';
   } catch {
-    return false;
+    return 'network';
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** What an answer in the gateway's place means, null if it is the gateway's own. */
+export async function judge(answer: Response): Promise<Cause | null> {
+  const isJson = (answer.headers.get('Content-Type') ?? '').includes('json');
+  const body: unknown = isJson ? await answer.json().catch(() => null) : null;
+  if (answer.ok && isJson) {
+    return null;
+  }
+  const { kind, code } = errorFromAnswer(answer, body);
+  if (kind === 'expired') {
+    return 'login';
+  }
+  // What our server says itself, of a session that it knows or of a gateway that does not answer.
+  return code ? 'node' : saidInFront(answer);
 }
