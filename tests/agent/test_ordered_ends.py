@@ -69,7 +69,7 @@ def test_term_long_before_the_limit_is_somebody_elses(launch: Launch) -> None:
 
 
 def test_a_session_ends_itself_before_its_jobs_limit(launch: Launch) -> None:
-    job_ends = int(time.time()) + 60
+    job_ends = int(time.time()) + 32  # 20 of them are kept for the end
     session = launch(job={"SLURM_JOB_END_TIME": str(job_ends)})
     assert session.wait_exit() == 0
     status = session.status
@@ -82,7 +82,7 @@ def test_a_session_ends_itself_before_its_jobs_limit(launch: Launch) -> None:
 
 def test_the_guardians_last_word_at_the_limit_is_the_limit(launch: Launch) -> None:
     """The agent hangs, or is too slow on a busy node: its guardian says what is true of it."""
-    session = launch(job={"SLURM_JOB_END_TIME": str(int(time.time()) + 30)})
+    session = launch(job={"SLURM_JOB_END_TIME": str(int(time.time()) + 24)})
     ends_at = session.wait(lambda s: s.ends_at).ends_at
     session.agent.signal(signal.SIGSTOP)
     assert ends_at and wait_until(lambda: now() >= ends_at, interval=0.2)

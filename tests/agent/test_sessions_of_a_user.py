@@ -13,7 +13,7 @@ import pytest
 
 from tests.cluster.processes import Process
 from tests.cluster.users import TestUser, as_user
-from tests.support.waiting import PATIENCE, wait_until
+from tests.support.waiting import wait_until
 
 from .desks import LocalDesk
 from .sessions import settings
@@ -50,11 +50,14 @@ def test_one_runs_the_next_one_waits_and_both_end_when_told(narrow: LocalDesk) -
     narrow.run("stop", second.id, "--wait")
     told = narrow.look(second)
     assert (told["status"], told["reason_code"]) == ("cancelled", "StoppedByUser")
-    assert told["started_at"] is None and runner.wait(PATIENCE)
+    assert told["started_at"] is None
+    assert not runner.alive(), "nobody writes into the session's directory any more"
     assert not (second.directory / "status.json").exists(), "it never ran"
     assert narrow.look(first)["status"] == "running"
 
+    runner = Process.of(first.runner_pid)
     narrow.run("stop", first.id, "--wait")
+    assert not runner.alive()
     told = narrow.look(first)
     assert (told["status"], told["reason_code"]) == ("cancelled", "StoppedByUser")
     first.assert_nothing_left()

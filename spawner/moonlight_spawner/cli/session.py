@@ -13,6 +13,7 @@ from ..model.session import Session, State, Way
 from ..sessions.manager import SessionManager
 from .command import add_command
 
+_LAST_LOOKS = 300  # ten a second: a runner ends what is left within seconds, and writes its end
 _SYMBOLS = {"waiting": "·", "running": "…", "done": "✓", "failed": "✗"}
 
 
@@ -104,6 +105,10 @@ async def _stop(manager: SessionManager, user: str, options: argparse.Namespace)
         await asyncio.sleep(0.5)
         session = await manager.get(user, options.session)
         notes = session.notes
+    looks = _LAST_LOOKS if options.wait else 0
+    while looks and not await manager.settled(session.session_id):
+        looks -= 1
+        await asyncio.sleep(0.1)
     _print(options, session)
     for note in notes:
         _tell(options, note)

@@ -107,6 +107,11 @@ class Scheduler(ABC):
         SchedulerUnavailable
         """
 
+    async def settled(self, job_id: str) -> bool:
+        """Whether nothing more is written for a job whose session has ended. A batch system keeps
+        its jobs elsewhere."""
+        return True
+
     @abstractmethod
     async def cancel(self, job_id: str) -> None:
         """End a job. Ending an ended job is no error.

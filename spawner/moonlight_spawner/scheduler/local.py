@@ -96,6 +96,11 @@ class LocalScheduler(Scheduler):
     async def find(self, names: Collection[str]) -> dict[str, str]:
         return {name: name for name in names if read_job(self._root / name)}
 
+    async def settled(self, job_id: str) -> bool:
+        """The runner has the last word, after the agent's: it lies beside the session's records."""
+        job = read_job(self._root / job_id)
+        return job is None or not job.alive()
+
     async def cancel(self, job_id: str) -> None:
         job = read_job(self._root / job_id)
         if job and job.alive():

@@ -251,6 +251,10 @@ class SessionManager:
             session.notes = [*session.notes, left]
         return session
 
+    async def settled(self, session_id: str) -> bool:
+        """Whether nobody writes into an ended session's directory any more."""
+        return await self.scheduler.settled(session_id)
+
     async def logs(self, user: str, session_id: str, limit: int = 65536) -> list[Log]:
         """The ends of the session's logs, at most ``limit`` bytes each."""
         await self.get(user, session_id)
