@@ -108,7 +108,7 @@ describe('the banner', () => {
 
   it('says of a desktop with a job of its own that it runs on, and how to come back to it', () => {
     const html = words('en', 'stopped', {}, atHub);
-    expect(html).toMatch(/keeps running in its own job\. Start it again at JupyterHub/);
+    expect(html).toMatch(/keeps running in its own job\. Start the server again at JupyterHub/);
     expect(words('en', 'stopped', { scheduler: 'local', slurm_job_id: null })).toMatch(
       /may keep running\..*Reload the page/,
     );

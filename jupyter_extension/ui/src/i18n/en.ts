@@ -331,7 +331,7 @@ export const en = {
       away: (fate: Fate) =>
         `The server that leads to your desktop does not answer; trying again… ${runsOn[fate]}`,
       stopped: (fate: Fate, hub: boolean) => {
-        const again = hub ? 'Start it again at JupyterHub' : 'Start it again';
+        const again = hub ? 'Start the server again at JupyterHub' : 'Start the server again';
         const rest =
           fate === 'with'
             ? 'The desktop ran in its job and has ended with it.'
