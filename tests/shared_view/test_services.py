@@ -276,6 +276,7 @@ def test_the_service_shows_what_is_in_its_redis(
         **{"user_side_command": place.side.command, "portal_port": port},
         **{"portal_signaling_port": 0, "portal_algorithm": "HS256"},
         **{"portal_secret_file": str(secret), "portal_user_claim": "sub"},
+        "portal_admin_claims": {"groups": ["admins"]},
     }
     config = place.side.config.with_name("shared.py")
     lines = [f"c.MoonlightSite.{name} = {value!r}\n" for name, value in settings.items()]
@@ -300,6 +301,16 @@ def test_the_service_shows_what_is_in_its_redis(
 
         assert wait_for(lambda: listed(tokens[0])) == ids(alice, "a")
         assert listed(tokens[1]) == []
+        boss = jwt.encode({**claims, "sub": bob.name, "groups": ["admins"]}, "s" * 40, "HS256")
+        everybody = {"user": "all", "limit": "1", "image": "d"}
+        address = f"http://127.0.0.1:{port}/api/moonlight/sessions"
+        pages = [
+            httpx.get(address, params=everybody, headers={"Authorization": f"Bearer {token}"})
+            for token in (boss, tokens[1])
+        ]
+        assert [page.status_code for page in pages] == [200, 404]
+        assert [s["session_id"] for s in pages[0].json()["sessions"]] == ids(alice, "a")
+        assert pages[0].headers["x-total-count"] == "1"
         with place.redis.client() as client:
             wait_for(lambda: client.exists("moonlight:rounds"))
         (alice.home / "sessions").rename(alice.home / "side")
