@@ -141,8 +141,8 @@ class Rounds:
         for name in set(names) & set(self._asked) - self._nobodys:
             self._nobodys.add(name)
             log.warning(
-                "a job of %s has the name of a session, %s, and %s's side has no such session: it is left "
-                "alone",
+                "a job of %s has the name of a session, %s, and %s's side has none of that name that lives: "
+                "it is left alone",
                 *(user, name, user),
             )
         return [name for name in names if name not in self._asked]

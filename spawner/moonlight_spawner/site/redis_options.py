@@ -16,7 +16,7 @@ class RedisSettings(LoggingConfigurable):
     portal_redis_url = Unicode(
         help="For the portal: its Redis, where several services find the same records: "
         "redis://HOST:PORT/DATABASE, rediss:// with TLS, or unix:///PATH?db=DATABASE; without user and "
-        "password. Empty: none; a service keeps what it knows to itself.",
+        "password. Empty: none; each look asks the users' own sides.",
     ).tag(config=True)
     portal_redis_user = Unicode(
         help="For the portal: user of Redis's ACL; empty: the default user."
