@@ -17,6 +17,7 @@ from moonlight_spawner.model.errors import (
     InvalidRequest,
     MoonlightError,
     NotFound,
+    TooManyRequests,
     shorten,
 )
 from moonlight_spawner.model.limits import MAX_STATUS_BYTES
@@ -73,9 +74,15 @@ class Hearing:
         self._watchers = watchers
         self._users: dict[str, _User] = {}  # of real accounts: the service has made their seeds
 
-    def may_speak(self, user: str) -> bool:
-        """Whether this user's sessions have not said too much already."""
-        return self._users.setdefault(user, _User()).bucket.take()
+    def count(self, user: str) -> None:
+        """
+        Raises
+        ------
+        TooManyRequests
+            This user's sessions have said too much already.
+        """
+        if not self._users.setdefault(user, _User()).bucket.take():
+            raise TooManyRequests(f"The sessions of {user} say too much. Try again in a moment.", 1)
 
     async def hear(self, user: str, session_id: str, status: AgentStatus) -> None:
         """
@@ -164,8 +171,7 @@ class CallbackHandler(JSONErrors, RequestHandler):
             raise HTTPError(401)
         if not may_be_of(user, session_id):
             raise NotFound(f"There is no session {shorten(session_id)} of {user}.")
-        if not self._hearing.may_speak(user):
-            raise HTTPError(429)
+        self._hearing.count(user)
         return user
 
     def _status(self) -> AgentStatus:
