@@ -22,7 +22,10 @@ demo: packages-desktop install ## a desktop in your browser, on this machine
 demo-slurm: packages-desktop packages-slurm install ## the same, as a job of a real one-machine Slurm (root)
 	$(BIN)/python tools/demo.py --slurm
 
-test: packages-desktop packages-slurm packages-test install-test browser ## everything: lint, types, unit, browser, real Slurm (root)
+demo-portal: packages-desktop packages-slurm packages-portal install-test ## a whole portal: login page, nginx, users, Slurm (root)
+	$(BIN)/python tools/demo_portal.py
+
+test: packages-desktop packages-slurm packages-portal packages-test install-test browser ## everything: lint, types, unit, browser, real Slurm (root)
 	$(MAKE) lint
 	$(BIN)/python tools/build_web.py --test
 	tools/run_tests $(BIN)/python -n $(WORKERS) --dist loadfile --no-loadscope-reorder
@@ -102,4 +105,4 @@ browser: $(VENV)/.tools
 	  $(TELL) 'Installing a browser (Playwright)' $(BIN)/python -m playwright install --with-deps chromium
 
 FORCE:
-.PHONY: help demo demo-slurm test check format lint bench build clean install install-test browser FORCE
+.PHONY: help demo demo-slurm demo-portal test check format lint bench build clean install install-test browser FORCE

@@ -66,12 +66,9 @@ class Account:
 
 def main() -> int:
     options = _options()
-    for signum in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(signum, _interrupt)
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
-        signal.signal(signal.SIGHUP, _interrupt)
+    end_by_signals("its desktops, its JupyterLab and its files")
     try:
-        with _ended_in_order() as stack:
+        with ended_in_order() as stack:
             account = _slurm(stack) if options.slurm else _this_machine(stack)
             server = _jupyter(stack, account, options.port)
             server.wait()
@@ -83,12 +80,19 @@ def main() -> int:
     return 0
 
 
-def _interrupt(signum: int, frame: FrameType | None) -> None:
-    """TERM, and a terminal that is closed, end everything in order as Ctrl-C does."""
-    _ignore_interrupts()
-    with contextlib.suppress(OSError):  # the terminal may be gone
-        print("\nEnding the demo: its desktops, its JupyterLab and its files.", flush=True)
-    raise KeyboardInterrupt
+def end_by_signals(what: str) -> None:
+    """TERM, and a terminal that is closed, end everything in order as Ctrl-C does; ``what`` that is."""
+
+    def interrupt(signum: int, frame: FrameType | None) -> None:
+        _ignore_interrupts()
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            print(f"\nEnding the demo: {what}.", flush=True)
+        raise KeyboardInterrupt
+
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, interrupt)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
+        signal.signal(signal.SIGHUP, interrupt)
 
 
 def _ignore_interrupts() -> None:
@@ -99,7 +103,7 @@ def _ignore_interrupts() -> None:
 
 
 @contextlib.contextmanager
-def _ended_in_order() -> Iterator[contextlib.ExitStack]:
+def ended_in_order() -> Iterator[contextlib.ExitStack]:
     """Takes what has to be ended: the last first, whatever goes wrong."""
     with contextlib.ExitStack() as stack:
         try:
@@ -116,10 +120,10 @@ def _options() -> argparse.Namespace:
 
 
 def _this_machine(stack: contextlib.ExitStack) -> Account:
-    directory = _directory(stack)
+    place = directory(stack)
     # A home of their own for JupyterLab and the desktops: what both write there at their first
     # start (.config/xfce4, Desktop, .ipython, …) is no concern of the real one.
-    home = directory / "home"
+    home = place / "home"
     home.mkdir(mode=0o700)
     env = {k: v for k, v in os.environ.items() if k not in _IN_THE_HOME}
     site = json.loads(env.get("MOONLIGHT_HPC_JOB_ENVIRONMENT") or "{}")
@@ -140,7 +144,7 @@ def _slurm(stack: contextlib.ExitStack) -> Account:
     stack.callback(remove_users, names)  # first: Ctrl-C may come while the user is made
     user = ensure_users(names)[0]
     make_sockets()  # as a node's boot does; its users may not
-    cluster = SlurmCluster(_directory(stack), [user])
+    cluster = SlurmCluster(directory(stack), [user])
     stack.callback(cluster.stop)
     with _telling("Starting a Slurm cluster of two nodes on this machine"):
         cluster.start()
@@ -152,10 +156,10 @@ def _slurm(stack: contextlib.ExitStack) -> Account:
     return Account(env, run_as, user.home)
 
 
-def _directory(stack: contextlib.ExitStack) -> Path:
-    directory = Path(tempfile.mkdtemp(prefix="moonlight-demo-", dir="/var/tmp"))
-    stack.callback(_remove, directory)
-    return directory
+def directory(stack: contextlib.ExitStack) -> Path:
+    made = Path(tempfile.mkdtemp(prefix="moonlight-demo-", dir="/var/tmp"))
+    stack.callback(_remove, made)
+    return made
 
 
 def _remove(directory: Path) -> None:

@@ -95,7 +95,9 @@ class StaticHandler(AuthenticatedFileHandler):
             raise HTTPError(404)
         return StaticFileHandler.validate_absolute_path(self, root, absolute_path)
 
-    def set_extra_headers(self, path: str) -> None:
+    def set_headers(self) -> None:
+        super().set_headers()
+        # In place of Jupyter's no-cache, which would be added to ours.
         self.set_header("Cache-Control", "public, max-age=31536000, immutable")
 
 

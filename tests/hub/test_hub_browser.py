@@ -30,7 +30,7 @@ def hub_behind_nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple
     directory = tmp_path_factory.mktemp("nginx-hub")
     front = tmp_path_factory.mktemp("nginx")
     with Hub(directory, base_url="/portal/") as hub:
-        with Nginx(front, free_port(), hub.origin, "/portal/") as nginx:
+        with Nginx.before(front, free_port(), hub.origin, "/portal/") as nginx:
             yield hub, nginx.origin
     sessions.stop_all(hub.sessions_dir("alice"))
 

@@ -15,10 +15,10 @@ from typing import Any
 import httpx
 
 from tests.cluster.users import TestUser, as_user
-from tests.support.nginx import Nginx
 from tests.support.waiting import GRACE, PATIENCE, wait_for
 from tests.user_side.portal import Portal as UserSide
 
+from .front import site_nginx
 from .issuer import AUDIENCE, ISSUER, Issuer
 
 _SETTINGS = """
@@ -50,6 +50,7 @@ class Place:
     signaling: int
     origin: str
     log: Path
+    certificate: Path
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -66,12 +67,17 @@ class Place:
     def admin_token(self) -> str:
         return self.token(self.side.other, groups=["hpc-admins"])
 
-    def start(self) -> None:
+    def start(self, *wrapper: str) -> None:
         program = str(Path(sys.prefix, "bin/moonlight-hpc"))
-        argv = [program, "serve", "--config", str(self.config)]
+        argv = [*wrapper, program, "serve", "--config", str(self.config)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **as_user(self.side.service)
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is for who ends it in its turn
+                **as_user(self.side.service),
             )
         wait_for(self._answers)
 
@@ -97,14 +103,16 @@ class Place:
     @contextlib.contextmanager
     def beside(self, **settings: Any) -> Iterator[Place]:
         """Another service of this portal, with these settings. No nginx leads there."""
-        port, signaling = _free_ports(2)
+        port, signaling = free_ports(2)
         config = self.config.with_name(f"serve-{port}.py")
         settings |= {"portal_port": port, "portal_signaling_port": signaling}
         more = "".join(f"c.MoonlightSite.{name} = {value!r}\n" for name, value in settings.items())
         config.write_text(self.config.read_text() + more)
         config.chmod(0o644)
         log, origin = self.log.with_name(f"serve-{port}.log"), f"http://127.0.0.1:{port}"
-        place = Place(self.issuer, self.side, config, port, signaling, origin, log)
+        place = Place(
+            self.issuer, self.side, config, port, signaling, origin, log, self.certificate
+        )
         try:
             place.start()
             yield place
@@ -115,6 +123,10 @@ class Place:
         assert self.process and self.process.poll() is None, self.log.read_text()
         with socket.socket() as s:
             return s.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def direct(self) -> httpx.Client:
+        """Past nginx."""
+        return httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=PATIENCE)
 
     @contextlib.contextmanager
     def client(self, token: str | None = None, **more: Any) -> Iterator[httpx.Client]:
@@ -129,15 +141,16 @@ class Place:
 
 @contextlib.contextmanager
 def portal_place(side: UserSide, directory: Path) -> Iterator[Place]:
-    port, signaling, https = _free_ports(3)
+    port, signaling, https = free_ports(3)
     (directory / "nginx").mkdir()
     with contextlib.ExitStack() as stack:
         issuer = stack.enter_context(Issuer())
         login = f"location /portal-login {{ proxy_pass {issuer.origin}; }}"
-        nginx = Nginx(directory / "nginx", https, f"http://127.0.0.1:{port}", more=login)
-        stack.enter_context(nginx)
-        ca = side.config.with_name("ca.pem")
-        ca.write_bytes((directory / "nginx/cert.pem").read_bytes())
+        nginx = stack.enter_context(
+            site_nginx(directory / "nginx", https, port, signaling, more=login)
+        )
+        ca = side.config.with_name("ca.pem")  # where other accounts get as well
+        ca.write_bytes(nginx.certificate.read_bytes())
         ca.chmod(0o644)
         keys = side.config.parent / "service"
         keys.mkdir(mode=0o700)
@@ -160,7 +173,8 @@ def portal_place(side: UserSide, directory: Path) -> Iterator[Place]:
             )
         )
         config.chmod(0o644)
-        place = Place(issuer, side, config, port, signaling, nginx.origin, directory / "serve.log")
+        log = directory / "serve.log"
+        place = Place(issuer, side, config, port, signaling, nginx.origin, log, ca)
         try:
             place.start()
             yield place
@@ -168,7 +182,7 @@ def portal_place(side: UserSide, directory: Path) -> Iterator[Place]:
             place.end()
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     sockets = [socket.socket() for _ in range(count)]
     for one in sockets:
         one.bind(("127.0.0.1", 0))

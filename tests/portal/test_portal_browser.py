@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+import pwd
 import re
+import signal
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.browser.desktop import connect, launch, type_command
 from tests.support.chromium import chromium, keep, person
-from tests.support.waiting import wait_for
+from tests.support.waiting import PATIENCE, wait_for
 
+from .login_page import login_page
 from .place import Place
 
-# What a portal does when its user has logged in: the token for our login, then the way back.
-_LOGIN_PAGE = """<!doctype html><button id=login>Log in</button><script>
-login.onclick = async () => {
-  const answer = await fetch('/api/moonlight/login',
-    {method: 'POST', headers: {Authorization: 'Bearer TOKEN'}});
-  if (answer.ok) location.href = new URLSearchParams(location.search).get('next');
-};
-</script>"""
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -30,30 +31,102 @@ def browser() -> Iterator[Browser]:
         yield one
 
 
-@pytest.mark.parametrize(("locale", "title"), [("en-US", "Launch"), ("ko-KR", "실행")])
-def test_from_the_portals_login_to_typed_text(
-    browser: Browser, place: Place, locale: str, title: str
-) -> None:
-    user = place.alice if locale == "en-US" else place.bob
-    place.issuer.page = _LOGIN_PAGE.replace("TOKEN", place.token(user)).encode()
-    typed = user.home / "typed.txt"
-    with person(browser, locale, ignore_https_errors=True) as context:
-        page = context.new_page()
-        page.goto(f"{place.origin}/moonlight/")
-        page.wait_for_url(re.compile("/portal-login\\?next="))
-        page.click("#login")
-        page.wait_for_url(f"{place.origin}/moonlight/")
-        assert title in page.locator("[data-testid=launch]").inner_text()
+def _log_in(context: BrowserContext, origin: str, user: str) -> Page:
+    """By the portal's page, and back by its way to ours."""
+    page = context.new_page()
+    page.goto(f"{origin}/moonlight/")
+    page.wait_for_url(re.compile("/portal-login\\?next="))
+    page.click(f"#{user}")
+    page.wait_for_url(f"{origin}/moonlight/")
+    return page
+
+
+def test_from_the_login_to_typed_text_and_over_a_restart(browser: Browser, place: Place) -> None:
+    user = place.bob
+    place.issuer.page = login_page({str(user): place.token(user)})
+    before, after = user.home / "before.txt", user.home / "after.txt"
+    with person(browser, "ko-KR", ignore_https_errors=True) as context:
+        page = _log_in(context, place.origin, str(user))
+        assert "실행" in page.locator("[data-testid=launch]").inner_text()
         session_id = launch(page)
         desktop = connect(context, page, session_id)
-        assert type_command(desktop, f"whoami > {typed}", typed).strip() == str(user)
-        keep(desktop, f"portal-{locale}")
-        if locale == "en-US":
-            assert place.stop() == 0
-            assert re.search("and [1-9][0-9]* streams go on", place.log.read_text())
-            place.start()
-            after = user.home / "after.txt"  # the page has found the next service by itself
-            assert type_command(desktop, f"whoami > {after}", after).strip() == str(user)
+        assert type_command(desktop, f"whoami > {before}", before).strip() == str(user)
+        keep(desktop, "portal-ko-KR")
+        assert place.stop() == 0
+        assert re.search("and [1-9][0-9]* streams go on", place.log.read_text())
+        place.start()  # the page finds the next service by itself
+        assert type_command(desktop, f"whoami > {after}", after).strip() == str(user)
     with place.client(place.token(user)) as client:
         client.delete(f"/api/moonlight/sessions/{session_id}")
         wait_for(lambda: client.get(f"/api/moonlight/sessions/{session_id}").json()["ended_at"])
+
+
+@dataclass
+class Demo:
+    """`make demo-portal`, and what it said."""
+
+    process: subprocess.Popen[str]
+    said: str
+    origin: str
+    users: list[str]
+
+    def end(self) -> str:
+        """By Ctrl-C; what it said then."""
+        self.process.send_signal(signal.SIGINT)
+        said, _ = self.process.communicate(timeout=PATIENCE)
+        return said
+
+
+@pytest.fixture
+def demo() -> Iterator[Demo]:
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "tools/demo_portal.py")],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        assert process.stdout
+        said = ""
+        while "Ctrl-C here" not in said:
+            line = process.stdout.readline()
+            assert line, f"it has ended: {said}"
+            said += line
+        link = re.search(r"(https://127\.0\.0\.1:\d+)/moonlight/\n", said)
+        names = re.search(r"Users: (\S+), (\S+); admin: (\S+)\.", said)
+        assert link and names, said
+        yield Demo(process, said, link[1], list(names.groups()))
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.communicate(timeout=PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def test_the_demo_is_a_portal_and_leaves_nothing(browser: Browser, demo: Demo) -> None:
+    """Its desktops are jobs of a real Slurm."""
+    alice = pwd.getpwnam(demo.users[0])
+    typed = Path(alice.pw_dir, "typed.txt")
+    places = {Path(word).parent for word in re.findall(r"/var/tmp/\S+", demo.said)}
+    assert len(places) == 2 and all(map(Path.exists, places))
+    with person(browser, "en-US", ignore_https_errors=True) as context:
+        page = _log_in(context, demo.origin, alice.pw_name)
+        assert "Launch" in page.locator("[data-testid=launch]").inner_text()
+        desktop = connect(context, page, launch(page))
+        text = type_command(desktop, f"echo $USER $SLURM_JOB_PARTITION > {typed}", typed)
+        assert text.split() == [alice.pw_name, "viz"]
+        keep(desktop, "portal-en-US")
+        assert "Ending the demo" in demo.end()
+    assert demo.process.returncode == 0
+    assert not any(map(Path.exists, places)) and not Path(alice.pw_dir).exists()
+    for name in demo.users:
+        with pytest.raises(KeyError):
+            pwd.getpwnam(name)
+    marks = [name[:-1] for name in demo.users]
+    assert not [rule for rule in Path("/etc/sudoers.d").iterdir() if rule.name[:-1] in marks]
+    with socket.socket() as s:
+        assert s.connect_ex(("127.0.0.1", int(demo.origin.rpartition(":")[2]))) != 0

@@ -1,4 +1,4 @@
-"""nginx with TLS before a portal, configured as its administrators would."""
+"""nginx with TLS, configured as the administrators of a portal or a Hub would."""
 
 from __future__ import annotations
 
@@ -23,11 +23,18 @@ http {{
   fastcgi_temp_path {directory}/fastcgi;
   uwsgi_temp_path {directory}/uwsgi;
   scgi_temp_path {directory}/scgi;
-  map $http_upgrade $connection_upgrade {{ default upgrade; '' close; }}
+{http}
   server {{
     listen 127.0.0.1:{port} ssl;
     ssl_certificate {directory}/cert.pem;
     ssl_certificate_key {directory}/key.pem;
+{server}
+  }}
+}}
+"""
+
+_MAP = "  map $http_upgrade $connection_upgrade { default upgrade; '' close; }"
+_LOCATION = """
     location {prefix} {{
       proxy_pass {upstream};
       proxy_http_version 1.1;
@@ -40,20 +47,16 @@ http {{
       proxy_request_buffering off;
       client_max_body_size 0;
     }}
-    {more}
-  }}
-}}
 """
 
 
 class Nginx:
-    """``https://127.0.0.1:PORT{prefix}`` leads to ``upstream``, an address without a path; ``more`` are
-    other places of the site, as nginx is told them."""
+    """``https://127.0.0.1:PORT``; ``server`` and ``http`` are what nginx is told in the blocks of these
+    names."""
 
-    def __init__(
-        self, directory: Path, port: int, upstream: str, prefix: str = "/", more: str = ""
-    ):
+    def __init__(self, directory: Path, port: int, server: str, http: str = ""):
         self.origin = f"https://127.0.0.1:{port}"
+        self.certificate = directory / "cert.pem"
         self._directory = directory
         self._port = port
         argv = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
@@ -61,15 +64,19 @@ class Nginx:
         argv += ["-addext", "subjectAltName=IP:127.0.0.1"]
         argv += ["-out", str(directory / "cert.pem"), "-keyout", str(directory / "key.pem")]
         subprocess.run(argv, check=True, capture_output=True)
-        text = _CONFIG.format(
-            directory=directory, port=port, upstream=upstream, prefix=prefix, more=more
-        )
+        text = _CONFIG.format(directory=directory, port=port, server=server, http=http)
         (directory / "nginx.conf").write_text(text)
+
+    @classmethod
+    def before(cls, directory: Path, port: int, upstream: str, prefix: str = "/") -> Nginx:
+        """One that leads all below ``prefix`` to ``upstream``, an address without a path."""
+        return cls(directory, port, _LOCATION.format(prefix=prefix, upstream=upstream), _MAP)
 
     def __enter__(self) -> Nginx:
         argv = ["/usr/sbin/nginx", "-p", str(self._directory), "-c", "nginx.conf"]
         argv += ["-e", str(self._directory / "error.log")]
-        self._process = subprocess.Popen(argv, stdin=subprocess.DEVNULL)
+        # Ctrl-C is for who ends it in its turn.
+        self._process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, start_new_session=True)
         wait_for(self._answers)
         return self
 

@@ -132,9 +132,10 @@ def sudos_of(account: TestUser) -> list[int]:
 
 
 @contextlib.contextmanager
-def portal() -> Iterator[Portal]:
+def portal(count: int = 2) -> Iterator[Portal]:
+    """One with ``count`` users."""
     _remove_left_over()
-    names = unique_names(5)
+    names = unique_names(count + 3)
     group = names[0][:-1] + "-g"
     directory = Path(tempfile.mkdtemp(prefix="mlt-portal-", dir="/var/tmp"))
     rules = [_INSTALLED / name for name in names[:2]]

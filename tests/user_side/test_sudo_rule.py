@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -101,6 +102,22 @@ def test_the_account_reads_no_home(place: Portal, alice: TestUser) -> None:
     assert run_as(place.service, ["cat", str(secret)]).returncode != 0
     assert run_as(place.service, ["ls", str(alice.home)]).returncode != 0
     assert run_as(place.service, ["kill", "-0", str(os.getpid())]).returncode != 0
+
+
+def test_the_units_hardening_leaves_sudo_what_it_needs(place: Portal, alice: TestUser) -> None:
+    """Its capabilities, and /usr, /boot and /etc that nobody can write (ProtectSystem=full)."""
+    unit = (SHIPPED.parents[1] / "systemd/moonlight-hpc.service").read_text()
+    (kept,) = re.findall("^CapabilityBoundingSet=(.*)$", unit, re.MULTILINE)
+    bounds = ",".join(["-all", *(f"+{cap.removeprefix('CAP_').lower()}" for cap in kept.split())])
+    account = place.service
+    as_service = ["setpriv", f"--reuid={account.uid}", f"--regid={account.gid}", "--init-groups"]
+    as_service += [f"--bounding-set={bounds}", "/usr/bin/sudo", "-n", "-u", alice.name, "--"]
+    mount = "for d in /usr /boot /etc; do mount --bind $d $d && mount -o remount,bind,ro $d; done"
+    argv = ["unshare", "--mount", "/bin/sh", "-c", f'{mount} && exec "$@"', "sh", *as_service]
+    done = subprocess.run(
+        [*argv, *place.command], input=REQUEST, capture_output=True, text=True, check=False, cwd="/"
+    )
+    assert (done.stdout.strip(), done.stderr) == ('{"sessions": []}', "")
 
 
 def test_sudo_ends_what_does_not_end_by_itself(place: Portal, bob: TestUser) -> None:

@@ -2,5 +2,6 @@
 
 from .examine import examine, examine_node
 from .finding import Finding
+from .portal import examine_portal
 
-__all__ = ["Finding", "examine", "examine_node"]
+__all__ = ["Finding", "examine", "examine_node", "examine_portal"]

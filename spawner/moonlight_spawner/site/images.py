@@ -22,7 +22,9 @@ from ..model.session import Model
 from .options import MoonlightSite
 
 HOST_DESKTOP = "host-desktop"
-_SIF_NAME = re.compile(r"sunshine_([a-z0-9][a-z0-9_.-]{0,50})\.sif", re.ASCII)
+#: Images of ours begin with it: others' may lie beside them.
+IMAGE_PREFIX = "sunshine_"
+_SIF_NAME = re.compile(IMAGE_PREFIX + r"([a-z0-9][a-z0-9_.-]{0,50})\.sif", re.ASCII)
 
 
 class Image(Model):

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from traitlets import Dict, Enum, Float, Int, List, TraitError, Unicode, validate
 from traitlets.config import LoggingConfigurable
+
+from .neighbours import neighbour
 
 
 class PortalSettings(LoggingConfigurable):
@@ -139,6 +142,22 @@ class PortalSettings(LoggingConfigurable):
         help="For the portal: how many tokens and logins that do not count are answered in a minute "
         "with why, for each address. 0: all.",
     ).tag(config=True)
+
+    portal_neighbours = List(
+        Dict(),
+        help="For the portal: the site's other services, for `moonlight-hpc doctor --portal`: of each its "
+        "`name`, and what it has of `address` (127.0.0.1), `port`, `url` (asked whether it answers), "
+        "`directory`, `redis_prefix`, `image_prefix`, `displays` and `port_range`.",
+    ).tag(config=True)
+
+    @validate("portal_neighbours")
+    def _neighbours(self, proposal: Mapping[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+        for entry in proposal["value"]:
+            try:
+                neighbour(entry)
+            except ValueError as e:
+                raise TraitError(f"portal_neighbours: {e}.") from e
+        return proposal["value"]
 
     @validate("portal_base_url")
     def _base_url(self, proposal: Mapping[str, str]) -> str:
