@@ -31,6 +31,11 @@ c.MoonlightSite.portal_audience = "moonlight"
 c.MoonlightSite.portal_user_claim = "preferred_username"
 c.MoonlightSite.portal_admin_claims = {"groups": ["hpc-admins"]}
 
+# Redis, with a user of its own (deploy/redis/moonlight.acl). Without it a service keeps what it knows.
+c.MoonlightSite.portal_redis_url = "redis://127.0.0.1:6379/0"
+c.MoonlightSite.portal_redis_user = "moonlight"
+c.MoonlightSite.portal_redis_password_file = "/etc/moonlight-hpc/redis.password"  # noqa: S105  # a name
+
 # Displays of X and ports on the nodes, apart from those of the VNC service below.
 c.MoonlightSite.display_min = 10
 c.MoonlightSite.display_max = 99

@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 
 from tests.cluster.users import TestUser, as_user
+from tests.support.redis import RedisServer, redis_server
 from tests.support.waiting import PATIENCE
 
 from .place import Place, free_ports
 
+ACL = Path(__file__).resolve().parents[2] / "deploy/redis/moonlight.acl"
 NAMES = [
     *("portal's services", "our ports", "portal's APIs", "our API", "Redis", "images"),
     *("QoS and partition", "nginx", "directories", "processes", "isolation"),
@@ -132,6 +134,33 @@ def test_paths_of_others_that_are_led_to_us(doctor: Doctor, place: Place) -> Non
 def test_an_api_that_is_not_where_it_should_be(doctor: Doctor) -> None:
     red = doctor.red(portal_base_url="/desktops/")
     assert list(red) == ["our API"] and "not of our service" in red["our API"]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RedisServer]:
+    """With the shipped user, and keys of others."""
+    with redis_server() as one, one.client() as client:
+        rules = ACL.read_text("ascii").split()[1:]
+        client.execute_command("ACL", "SETUSER", *rules, "on", f">{one.password}")
+        client.mset({"auth:token": "a", "vnc:session:1": "b"})
+        yield one
+
+
+def test_a_redis_with_a_user_of_our_own(
+    doctor: Doctor, server: RedisServer, tmp_path: Path
+) -> None:
+    settings = server.settings(server.password_file(tmp_path / "password"))
+    found = doctor.look(portal_redis_user="moonlight", **settings)["Redis"]
+    assert found["good"] and not found["odd"] and "moonlight:* and nothing else" in found["text"]
+    all_mighty = doctor.look(**settings)["Redis"]
+    assert all_mighty["odd"] and "keys of others as well" in all_mighty["text"]
+    with server.client() as client:
+        assert sorted(client.keys()) == [b"auth:token", b"vnc:session:1"], "something is left"
+        asked = set(client.info("commandstats"))
+        assert not asked & {"cmdstat_scan", "cmdstat_flushall", "cmdstat_config|get"}
+    (tmp_path / "password").write_text("another one")
+    red = doctor.red(portal_redis_user="moonlight", **settings)
+    assert list(red) == ["Redis"] and "does not let its service in" in red["Redis"]
 
 
 def test_images_that_are_not_there(doctor: Doctor) -> None:

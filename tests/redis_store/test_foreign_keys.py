@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path
 
 import pytest
 import redis
@@ -125,19 +127,18 @@ def test_a_prefix_is_another_portal(server: RedisServer, make_store: MakeStore) 
         assert client.hget(f"{PREFIX}session:{ID}", "user") == b"alice"
 
 
-#: What the ACL of our service has to allow; docs/portal.md has the same line.
-ACL = (
-    "~moonlight:* resetchannels -@all +@connection +time +hset +hget +hmget +hgetall +hdel +hkeys "
-    "+hexists +set +get +del +expire +pexpire +persist +zadd +zrange +zrevrange +zrem "
-    "+zremrangebyscore +evalsha +script|load"
-)
+#: The shipped user, who is off until he has a password.
+ACL = (Path(__file__).resolve().parents[2] / "deploy/redis/moonlight.acl").read_text("ascii")
 
 
 def test_a_user_who_may_no_more_than_is_documented_is_enough(
     server: RedisServer, make_store: MakeStore
 ) -> None:
     with server.client() as client:
-        client.execute_command("ACL", "SETUSER", "ours", "reset", "on", ">pass", *ACL.split())
+        word, name, *rules = ACL.split()
+        assert (word, name, ACL.count("\n")) == ("user", "moonlight", 1)
+        client.execute_command("ACL", "SETUSER", "ours", "reset", *rules)
+        client.execute_command("ACL", "SETUSER", "ours", "on", f"#{sha256(b'pass').hexdigest()}")
         client.script_flush()
         store = make_store(server, user="ours", password="pass")
         try:

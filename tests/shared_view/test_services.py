@@ -14,7 +14,7 @@ import httpx
 import jwt
 
 from tests.cluster.users import TestUser, as_user, run_as
-from tests.portal.place import _free_ports
+from tests.portal.place import free_ports
 from tests.support.waiting import PATIENCE, wait_for
 from tests.user_side.hanging import hanging
 from tests.user_side.portal import sides_of, sudos_of
@@ -266,7 +266,7 @@ def test_the_service_shows_what_is_in_its_redis(
     """Also once its user's side cannot be asked any more."""
     put(alice, *ids(alice, "a"))
     service = place.side.service
-    (port,) = _free_ports(1)
+    (port,) = free_ports(1)
     secret = place.redis.directory / service.name / "secret"
     secret.write_text("s" * 40)
     os.chown(secret, service.uid, service.gid)

@@ -53,7 +53,7 @@ def _overlaps(site: MoonlightSite, other: Neighbour) -> Iterator[tuple[str, str]
         for directory in other.directories:
             if _within(mine, directory) or _within(directory, mine):
                 yield setting, f"{mine} meets {directory} of {other.name}"
-    for prefix in _common(["moonlight:"], other.redis_prefixes):
+    for prefix in _common([site.portal_redis_prefix], other.redis_prefixes):
         yield "portal_redis_prefix", f"the keys {prefix}* are {other.name}'s, too"
     for prefix in _common([IMAGE_PREFIX], other.image_prefixes):
         yield "images_dir", f"images {prefix}*.sif are {other.name}'s, too"

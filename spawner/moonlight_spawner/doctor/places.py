@@ -75,7 +75,9 @@ def _keys(site: MoonlightSite, account: pwd.struct_passwd | None) -> Iterator[tu
 
 
 def _names_a_secret(setting: str) -> bool:
-    return setting.startswith("portal_") and setting.endswith("_file") and "public" not in setting
+    """Keys and passwords; what is public (certificates, the issuer's key) everybody may read."""
+    secret = setting.endswith(("_key_file", "_secret_file", "_password_file"))
+    return secret and setting.startswith("portal_") and "public" not in setting
 
 
 def _program(site: MoonlightSite) -> Iterator[tuple[str, str]]:
