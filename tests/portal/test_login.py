@@ -273,7 +273,7 @@ def _way_back(place: Place, answer: httpx.Response) -> str:
 def test_the_way_back_leads_nowhere_else(
     place: Place, path: str, back: str, headers: dict[str, str]
 ) -> None:
-    with place.client() as client:
+    with place.direct() as client:  # nginx answers some of these itself
         answer = client.get(path, headers=headers)
         found = _way_back(place, answer)
         assert found.startswith(place.origin + "/moonlight") and "evil" not in found
