@@ -165,7 +165,8 @@ def portal(count: int = 2) -> Iterator[Portal]:
                 for pid in sudos_of(TestUser.named(name)):
                     os.kill(pid, signal.SIGKILL)
         remove_users(names)
-        subprocess.run(["groupdel", group], check=False, capture_output=True)
+        with account_files():
+            subprocess.run(["groupdel", group], check=False, capture_output=True)
         shutil.rmtree(directory, ignore_errors=True)
 
 
