@@ -115,9 +115,12 @@ class Portal:
 
 
 def sides_of(user: TestUser) -> list[int]:
-    """Processes of his that are his side."""
-    running = of_user(user.uid)
-    return [pid for pid, words in running.items() if "user-side" in words or "hostile" in words]
+    """Processes of his that are his side; not sudo in the moment before it becomes one."""
+    return [
+        pid
+        for pid, words in of_user(user.uid).items()
+        if ("user-side" in words or "hostile" in words) and "sudo" not in words.split()[0]
+    ]
 
 
 def sudos_of(account: TestUser) -> list[int]:
