@@ -139,7 +139,7 @@ class TestNoLaunch:
     async def test_of_an_image_without_a_file(self, api: Call) -> None:
         answer = await api("POST", "/sessions", image="desktop")
         assert (answer.status, answer.code) == (409, "image_unavailable")
-        assert "does not exist" in answer.json["message"]
+        assert "not installed here" in answer.json["message"]
 
     async def test_of_an_image_that_anyone_may_write(self, api: Call, tmp_path: Path) -> None:
         (tmp_path / "images").mkdir()
@@ -148,7 +148,7 @@ class TestNoLaunch:
         image.chmod(0o666)
         answer = await api("POST", "/sessions", image="mine")
         assert (answer.status, answer.code) == (409, "image_unavailable")
-        assert "Anyone may write" in answer.json["message"]
+        assert "others could exchange its file" in answer.json["message"]
 
     async def test_leaves_no_record(self, api: Call) -> None:
         await api("POST", "/sessions", image="desktop")

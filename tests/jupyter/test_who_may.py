@@ -8,6 +8,7 @@ import pytest
 from jupyter_server.auth import Authorizer
 from jupyter_server.base.handlers import JupyterHandler
 from moonlight_jupyter.page import STATIC
+from moonlight_spawner.site.options import MoonlightSite
 from traitlets.config import Config
 
 from .conftest import Call
@@ -139,7 +140,7 @@ class TestWhomTheAuthorizerDenies:
         """The denied cannot read the document either."""
         from moonlight_jupyter.openapi import document
 
-        return Described(document("/"))
+        return Described(document("/", MoonlightSite()))
 
     async def test_every_call_is_forbidden(
         self, call: Call, described: Described, recorded: str

@@ -21,7 +21,8 @@ TELLING = str(ROOT / "tools" / "telling")
 
 def told(command: Sequence[str], stdout: int | None = None) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [TELLING, "Doing it", *command],
+        # Whoever began the tests in the background has them ignore it (POSIX, asynchronous lists).
+        ["env", "--default-signal=INT", TELLING, "Doing it", *command],
         env={**os.environ, "TELLING_SECONDS": "0.2"},
         stdout=subprocess.PIPE if stdout is None else stdout,
         start_new_session=True,
