@@ -46,7 +46,9 @@ class Doctor:
     def look(
         self, account: TestUser | None = None, trusting: bool = True, **settings: object
     ) -> dict[str, dict[str, Any]]:
-        lines = {"portal_neighbours": self.others, "host_desktop": "always", **settings}
+        # Far from where the kernel takes those of the services here.
+        ports = {"port_min": 12_000, "port_max": 12_999}
+        lines = {"portal_neighbours": self.others, "host_desktop": "always", **ports, **settings}
         added = "".join(f"c.MoonlightSite.{name} = {value!r}\n" for name, value in lines.items())
         self.place.config.write_text(self._settings + added, "utf-8")
         # Not newer than the service, which would be a word about that.

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.users import TestUser, as_user, run_as
-from tests.portal.place import _free_ports
+from tests.portal.place import free_ports
 from tests.support.waiting import GRACE, PATIENCE, wait_for
 
 from .conftest import Place
@@ -49,7 +49,7 @@ def start(place: Place, tmp_path: Path) -> Iterator[Start]:
     os.chown(secret, account.uid, account.gid)
 
     def begin() -> tuple[subprocess.Popen[bytes], Path]:
-        (port,) = _free_ports(1)
+        (port,) = free_ports(1)
         settings = {
             **place.settings,
             **{"user_side_command": place.side.command, "portal_port": port},
