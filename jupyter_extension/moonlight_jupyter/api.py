@@ -107,7 +107,7 @@ class SessionsHandler(MoonlightAPIHandler):
     @authorized
     async def get(self) -> None:
         query = {name: self.get_query_arguments(name, strip=False) for name in PARAMETERS}
-        whose = self.whose("list")
+        whose = self.whose()
         listing = Listing.read(query, _MOST_OF_ALL if whose == EVERYBODY else None)
         page = listing.page(await self._sessions(whose))
         self.set_header("X-Total-Count", str(page.total))
@@ -173,13 +173,12 @@ class SessionHandler(MoonlightAPIHandler):
     @authenticated
     @authorized
     async def get(self, session_id: str) -> None:
-        whose = self.whose(f"look session={shorten(session_id)}")
-        self.finish(self.as_json(await self.manager.get(whose, session_id)))
+        self.finish(self.as_json(await self.manager.get(self.whose(), session_id)))
 
     @authenticated
     @authorized
     async def delete(self, session_id: str) -> None:
-        whose = self.whose(f"stop session={shorten(session_id)}")
+        whose = self.whose()
         session = await self.manager.stop(whose, session_id)
         self.settings["moonlight_watchers"].look(whose)
         self.set_status(202 if session.live else 200)
@@ -199,7 +198,7 @@ class LogsHandler(MoonlightAPIHandler):
             raise InvalidRequest(
                 [FieldError("tail", shorten(text), "tail must be a number of bytes.")]
             )
-        whose = self.whose(f"logs session={shorten(session_id)}")
+        whose = self.whose()
         logs = await self.manager.logs(whose, session_id, min(int(text), _MAX_TAIL_BYTES))
         self.finish({"logs": [vars(log) for log in logs]})
 

@@ -26,7 +26,6 @@ from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
 log = logging.getLogger(__name__)
-_audit = logging.getLogger("moonlight_hpc.audit")
 
 RESOURCE = "moonlight"
 # The longest text for a clipboard, and to spare: its call says itself what is too long.
@@ -100,8 +99,8 @@ class ManagerMixin:
         own = self.settings.get("moonlight_user")
         return str(self.current_user.username if own is None else own)
 
-    def whose(self, what: str) -> str:
-        """The user, or for an admin of the portal whom ``?user=`` names; ``what`` is for the audit.
+    def whose(self) -> str:
+        """The user, or for an admin of the portal whom ``?user=`` names.
 
         Raises
         ------
@@ -112,7 +111,6 @@ class ManagerMixin:
             return self.user
         if not getattr(self.current_user, "admin", False) or len(names) > 1:
             raise NotFound("There is nothing here of another user's that you may see.")
-        _audit.info("%s admin=%s user=%s", what, self.user, shorten(names[0]))
         return str(names[0])
 
     def count(self) -> None:
@@ -151,6 +149,9 @@ class JSONErrors:
     """Errors as programs read them. For a :class:`tornado.web.RequestHandler`."""
 
     request: Any
+    #: Of the error that was answered; for those who count.
+    refused_code = ""
+
     set_status: Any
     set_header: Any
     finish: Any
@@ -170,6 +171,7 @@ class JSONErrors:
             message = error.log_message
         elif status_code == 500:
             message = "Something failed in the portal itself; its log says what."
+        self.refused_code = str(body["code"])
         self.set_status(status_code)
         if status_code == 405:
             self.set_header("Allow", ", ".join(takes(type(self))))  # RFC 9110, 15.5.6

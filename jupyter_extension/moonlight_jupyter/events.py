@@ -51,6 +51,10 @@ class Watcher:
         """Whether somebody listens, or is about to."""
         return bool(self._listeners or self._coming)
 
+    @property
+    def known(self) -> list[Session]:
+        return list(self._known.values())
+
     def look(self) -> None:
         """Look now: something was just started or stopped."""
         self._wake.set()
@@ -133,6 +137,10 @@ class Watchers:
         """Look at this user's sessions now, if somebody listens."""
         if watcher := self._watchers.get(user):
             watcher.look()
+
+    def known(self) -> list[Session]:
+        """The sessions of those who listen, as last seen."""
+        return [session for w in self._watchers.values() for session in w.known]
 
     async def close(self) -> None:
         await asyncio.gather(*(watcher.close() for watcher in self._watchers.values()))

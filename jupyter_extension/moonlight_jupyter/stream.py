@@ -22,11 +22,11 @@ from moonlight_spawner.relay.upstream import Exchange, Target, UpstreamError
 from moonlight_spawner.sessions.control import reaches_control
 from moonlight_spawner.sessions.manager import Reach
 from tornado.httputil import HTTPHeaders
-from tornado.iostream import StreamClosedError
+from tornado.iostream import IOStream, StreamClosedError
 from tornado.web import HTTPError, authenticated, stream_request_body
 
 from .base import RESOURCE, JSONErrors, ManagerMixin
-from .websocket import relay_websocket
+from .websocket import Traffic, relay_websocket
 
 log = logging.getLogger(__name__)
 
@@ -225,10 +225,23 @@ class StreamHandler(JSONErrors, ManagerMixin, JupyterHandler):
     async def _relay_stream(self) -> None:
         assert self._target
         headers = h.websocket_request(_pairs(self.request.headers), self._target.headers)
+        traffic = Traffic()
+        tell = self.settings.get(
+            "moonlight_tell_stream"
+        )  # (handler, session, traffic, whether over)
+
+        def detach() -> IOStream:
+            if tell:
+                tell(self, self._session_id(), traffic, False)
+            return self.detach()
+
         try:
-            await relay_websocket(self._target, self._upstream_path(), headers, self.detach)
+            await relay_websocket(self._target, self._upstream_path(), headers, detach, traffic)
         except UpstreamError as e:
             self._away(e)
+        finally:
+            if tell and traffic.begun:
+                tell(self, self._session_id(), traffic, True)
 
     def _away(self, error: Exception) -> None:
         log.warning("%s: %s", self._session_id(), error)

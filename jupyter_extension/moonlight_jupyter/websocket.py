@@ -8,26 +8,59 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 
 from moonlight_spawner.relay import headers as h
-from moonlight_spawner.relay.pipe import join
+from moonlight_spawner.relay.pipe import Pipe, over
 from moonlight_spawner.relay.upstream import Exchange, Target, UpstreamError
 from moonlight_spawner.relay.wire import Wire, WireClosed
 from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
 
 log = logging.getLogger(__name__)
 
-_open: set[asyncio.Task[None]] = set()
+
+class Traffic:
+    """What one stream has carried so far, in bytes. ``begun``: when (monotonic), 0 before it has."""
+
+    def __init__(self) -> None:
+        self.begun = 0.0
+        self._counted = {"to_browser": 0, "from_browser": 0}
+        self._pipe: Pipe | None = None
+
+    @property
+    def to_browser(self) -> int:
+        return self._pipe.to_first if self._pipe else self._counted["to_browser"]
+
+    @property
+    def from_browser(self) -> int:
+        return self._pipe.to_second if self._pipe else self._counted["from_browser"]
+
+    def by(self, pipe: Pipe) -> Pipe:
+        """The pipe counts by itself, and is asked."""
+        self._pipe = pipe
+        return pipe
+
+    def add(self, direction: str, data: bytes) -> bytes:
+        self._counted[direction] += len(data)
+        return data
+
+
+_open: dict[asyncio.Task[None], Traffic] = {}
+_gone = {"to_browser": 0, "from_browser": 0}
 
 
 async def relay_websocket(
-    target: Target, path: bytes, headers: h.Headers, detach: Callable[[], IOStream]
+    target: Target,
+    path: bytes,
+    headers: h.Headers,
+    detach: Callable[[], IOStream],
+    traffic: Traffic,
 ) -> None:
     """Open ``path`` at the gateway, then join the browser's connection to it until one ends.
 
     ``detach`` takes the browser's connection from tornado; it is called once the gateway has said
-    yes.
+    yes. ``traffic`` has what passes while it does.
 
     Raises
     ------
@@ -44,9 +77,11 @@ async def relay_websocket(
         head = b"HTTP/1.1 101 Switching Protocols\r\n"
         for name, value in h.websocket_response(response.headers):
             head += name + b": " + value + b"\r\n"
-        joined = asyncio.ensure_future(_join(detach(), upstream, head + b"\r\n" + early))
-        _open.add(joined)
-        joined.add_done_callback(_open.discard)
+        browser = detach()
+        traffic.begun = time.monotonic()
+        joined = asyncio.ensure_future(_join(browser, upstream, head + b"\r\n" + early, traffic))
+        _open[joined] = traffic
+        joined.add_done_callback(_ended)
         try:
             await joined
         except (UpstreamError, StreamClosedError, WireClosed) as e:
@@ -60,6 +95,20 @@ def count() -> int:
     return len(_open)
 
 
+def relayed() -> dict[str, int]:
+    """Bytes of all streams since this process began, by direction."""
+    return {
+        "to_browser": _gone["to_browser"] + sum(t.to_browser for t in _open.values()),
+        "from_browser": _gone["from_browser"] + sum(t.from_browser for t in _open.values()),
+    }
+
+
+def _ended(joined: asyncio.Task[None]) -> None:
+    traffic = _open.pop(joined)
+    _gone["to_browser"] += traffic.to_browser
+    _gone["from_browser"] += traffic.from_browser
+
+
 async def all_ended(seconds: float) -> None:
     """Wait until no stream is open, for so long at most; then end them."""
     if _open:
@@ -69,10 +118,12 @@ async def all_ended(seconds: float) -> None:
     await asyncio.gather(*_open, return_exceptions=True)
 
 
-async def _join(stream: IOStream, upstream: asyncio.Transport, head: bytes) -> None:
+async def _join(
+    stream: IOStream, upstream: asyncio.Transport, head: bytes, traffic: Traffic
+) -> None:
     """Give the browser's socket and the gateway's to a pipe, beginning with ``head``."""
     if isinstance(stream, SSLIOStream):  # TLS is tornado's: its stream has to stay
-        await _join_tls(stream, upstream, head)
+        await _join_tls(stream, upstream, head, traffic)
         return
     # Its descriptor is copied and tornado's own closed, which does not end the connection.
     browser = stream.socket.dup()
@@ -82,10 +133,12 @@ async def _join(stream: IOStream, upstream: asyncio.Transport, head: bytes) -> N
         asyncio.Protocol, browser
     )
     transport.pause_reading()
-    await join(transport, upstream, to_first=head)
+    await over(traffic.by(Pipe(transport, upstream, to_first=head)))
 
 
-async def _join_tls(stream: IOStream, upstream: asyncio.Transport, head: bytes) -> None:
+async def _join_tls(
+    stream: IOStream, upstream: asyncio.Transport, head: bytes, traffic: Traffic
+) -> None:
     wire = Wire()
     wire.connection_made(upstream)
     upstream.set_protocol(wire)
@@ -95,11 +148,12 @@ async def _join_tls(stream: IOStream, upstream: asyncio.Transport, head: bytes) 
     async def to_browser() -> None:
         await stream.write(head)
         while data := await wire.read():
-            await stream.write(data)
+            await stream.write(traffic.add("to_browser", data))
 
     async def to_gateway() -> None:
         while True:
-            await wire.write(await stream.read_bytes(65536, partial=True))
+            data = await stream.read_bytes(65536, partial=True)
+            await wire.write(traffic.add("from_browser", data))
 
     tasks = [asyncio.ensure_future(to_browser()), asyncio.ensure_future(to_gateway())]
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 import socket
 import subprocess
@@ -66,6 +67,18 @@ class Place:
 
     def admin_token(self) -> str:
         return self.token(self.side.other, groups=["hpc-admins"])
+
+    def audited(self, since: int = 0, **fields: Any) -> list[dict[str, Any]]:
+        """The lines of the audit that say all of this, behind ``since`` characters of the service's log.
+        One comes just behind the answer that it is of, and is waited for."""
+        mark = "INFO moonlight_hpc.audit: "
+
+        def said() -> list[dict[str, Any]]:
+            lines = self.log.read_text()[since:].splitlines()
+            told = [json.loads(line.removeprefix(mark)) for line in lines if line.startswith(mark)]
+            return [one for one in told if fields.items() <= one.items()]
+
+        return wait_for(said)
 
     def start(self, *wrapper: str) -> None:
         program = str(Path(sys.prefix, "bin/moonlight-hpc"))

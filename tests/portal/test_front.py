@@ -56,8 +56,8 @@ def test_who_asks_is_what_nginx_saw(place: Place) -> None:
         answer = client.post("/api/moonlight/login", headers=known)
         assert answer.status_code == 200
         assert all("Secure" in line for line in answer.headers.get_list("set-cookie")[:2])
-    log = place.log.read_text()[before:]
-    assert "from=127.0.0.1" in log and "203.0.113" not in log
+    assert place.audited(before, action="login", address="127.0.0.1")
+    assert "203.0.113" not in place.log.read_text()[before:]
 
 
 def test_a_login_with_a_long_token_gets_through(place: Place) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
@@ -52,8 +53,19 @@ def test_from_the_login_to_typed_text_and_over_a_restart(browser: Browser, place
         desktop = connect(context, page, session_id)
         assert type_command(desktop, f"whoami > {before}", before).strip() == str(user)
         keep(desktop, "portal-ko-KR")
+        mine = {"user": str(user), "session": session_id}
+        assert place.audited(action="stream_opened", **mine)
+        told = httpx.get(f"http://127.0.0.1:{place.port}/metrics", timeout=PATIENCE).text
+        assert float(re.findall(r"(?m)^moonlight_streams_open (\S+)", told)[0]) >= 1
+        for direction in ("to_browser", "from_browser"):  # while it runs, not only when it is over
+            counted = re.findall(
+                rf'moonlight_relayed_bytes_total{{direction="{direction}"}} (\S+)', told
+            )
+            assert float(counted[0]) > 100, direction
         assert place.stop() == 0
         assert re.search("and [1-9][0-9]* streams go on", place.log.read_text())
+        (*_, over) = place.audited(action="stream_closed", **mine)
+        assert over["bytes_to_browser"] > 100 and over["seconds"] > 0
         place.start()  # the page finds the next service by itself
         assert type_command(desktop, f"whoami > {after}", after).strip() == str(user)
     with place.client(place.token(user)) as client:

@@ -19,7 +19,7 @@ from .place import Place
 API_MD = Path(__file__).resolve().parents[2] / "docs/api.md"
 
 JUPYTERS = [
-    *("/", "/tree", "/lab", "/login", "/logout", "/metrics", "/favicon.ico", "/.git/config"),
+    *("/", "/tree", "/lab", "/login", "/logout", "/favicon.ico", "/.git/config"),
     *("/api", "/api/", "/api/status", "/api/me", "/api/contents", "/api/contents/", "/api/kernels"),
     *("/api/kernelspecs", "/api/sessions", "/api/terminals", "/api/config/x", "/api/nbconvert"),
     *("/api/events/subscribe", "/api/shutdown", "/api/security/csp-report", "/api/spec.yaml"),

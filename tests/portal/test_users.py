@@ -85,9 +85,10 @@ def test_an_admin_sees_a_users_sessions_and_not_their_desktops(
         for method, path in _paths(session)[3:]:
             joined = f"{path}{'&' if '?' in path else '?'}user={place.alice}"
             assert client.request(method, joined).status_code == _refused(joined), joined
-    told = place.log.read_text()
-    assert f"list admin={place.side.other} user={place.alice}" in told
-    assert f"logs session={session['session_id']} admin={place.side.other}" in told
+    by = {"user": str(place.alice), "admin": str(place.side.other), "result": "done"}
+    assert place.audited(action="list", **by)
+    assert place.audited(action="look", session=session["session_id"], **by)
+    assert place.audited(action="logs", session=session["session_id"], **by)
 
 
 def test_who_is_an_admin_by_his_own_word_is_none(place: Place, session: dict[str, Any]) -> None:
@@ -107,7 +108,8 @@ def test_everybodys_sessions_are_an_admins_to_list_where_they_are_known(place: P
         answer = client.get(SESSIONS, params=everybody)
         assert answer.status_code == 400 and "Redis" in answer.json()["message"]
         assert [field["field"] for field in answer.json()["error"]["fields"]] == ["user"]
-    assert f"list admin={place.side.other} user=all" in place.log.read_text()
+    by = {"user": "all", "admin": str(place.side.other)}
+    assert place.audited(action="list", **by)
 
 
 @pytest.mark.parametrize("name", ["root", "no-such-user", "#0", ""])
@@ -141,10 +143,8 @@ def test_an_admin_ends_a_users_session(place: Place, session: dict[str, Any]) ->
         assert client.delete(one, params={"user": str(place.alice)}).status_code in (200, 202)
     with place.client(place.token(place.alice)) as client:
         wait_for(lambda: not _live(client))
-    told = place.log.read_text()
-    assert (
-        f"stop session={session['session_id']} admin={place.side.other} user={place.alice}" in told
-    )
+    by = {"user": str(place.alice), "admin": str(place.side.other), "result": "done"}
+    assert place.audited(action="stop", session=session["session_id"], **by)
 
 
 def test_events_end_with_the_login(place: Place) -> None:

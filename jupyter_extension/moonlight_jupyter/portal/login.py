@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import logging
 import re
 import time
 from http.cookies import Morsel
@@ -18,8 +17,6 @@ from ..base import MoonlightAPIHandler
 from . import cookie
 from .identity import PortalIdentity, PortalUser
 from .refusals import LoginRefused
-
-audit = logging.getLogger("moonlight_hpc.audit")
 
 #: Below these a browser sends our cookie.
 PATHS = ("moonlight", "api/moonlight")
@@ -43,9 +40,6 @@ class LoginHandler(MoonlightAPIHandler):
             )
         _set(self, identity.login(self, user), user.until)
         self.xsrf_token  # noqa: B018  # sets the cookie that the page sends back
-        audit.info(
-            "login user=%s admin=%s from=%s", user.username, user.admin, self.request.remote_ip
-        )
         self.set_header("Cache-Control", "no-store")
         expires = datetime.datetime.fromtimestamp(user.until, datetime.timezone.utc)
         self.finish(
@@ -66,7 +60,6 @@ class LogoutHandler(MoonlightAPIHandler):
         user: PortalUser | None = self.current_user
         if user is not None and user.login_id:
             self.identity_provider.cookies.end(user.login_id, user.until)
-            audit.info("logout user=%s from=%s", user.username, self.request.remote_ip)
         _set(self, "", 0.0)
         self.set_status(204)
         self.finish()

@@ -14,6 +14,12 @@ from tornado.httputil import (
     ResponseStartLine,
 )
 
+# What a proxy adds, and nobody else.
+_FORWARDED = (
+    *("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host"),
+    *("X-Real-Ip", "X-Scheme"),
+)
+
 
 class ProxiedServer(HTTPServer):
     """tornado believes these headers of whoever sends them, and ``X-Real-Ip`` more than what a proxy
@@ -26,20 +32,23 @@ class ProxiedServer(HTTPServer):
     def start_request(
         self, server_conn: object, request_conn: HTTPConnection
     ) -> HTTPMessageDelegate:
-        comes_from = getattr(request_conn, "context").remote_ip  # noqa: B009  # not in its type
+        context = getattr(request_conn, "context")  # noqa: B009  # not in its type
+        comes_from = context.remote_ip
         delegate = super().start_request(server_conn, request_conn)
-        return _Without(delegate, comes_from in self._proxies)
+        return _Without(delegate, comes_from in self._proxies, context)
 
 
 class _Without(HTTPMessageDelegate):
-    """Hands a request on without what is said of its address by whoever is ``proxy`` or not."""
+    """Hands a request on without what is said of its address by whoever is ``proxy`` or not. That
+    something was said is kept (:func:`forwarded`)."""
 
-    def __init__(self, delegate: HTTPMessageDelegate, proxy: bool):
-        self._delegate, self._proxy = delegate, proxy
+    def __init__(self, delegate: HTTPMessageDelegate, proxy: bool, context: Any):
+        self._delegate, self._proxy, self._context = delegate, proxy, context
 
     def headers_received(
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
     ) -> Awaitable[None] | None:
+        self._context.forwarded = any(name in headers for name in _FORWARDED)
         for name in ("X-Real-Ip",) if self._proxy else ("X-Real-Ip", "X-Forwarded-For"):
             if name in headers:
                 del headers[name]
@@ -55,4 +64,9 @@ class _Without(HTTPMessageDelegate):
         self._delegate.on_connection_close()
 
 
-__all__ = ["ProxiedServer"]
+def forwarded(request: Any) -> bool:
+    """Whether a request says that it came through a proxy, whoever sent it; yes if nobody looked."""
+    return bool(getattr(request.connection.context, "forwarded", True))
+
+
+__all__ = ["ProxiedServer", "forwarded"]

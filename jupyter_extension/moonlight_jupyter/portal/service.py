@@ -28,8 +28,10 @@ from tornado.web import Application, RequestHandler
 from .. import api, events, node, page, stream, websocket, websocket_check
 from ..base import MOST_BODY_BYTES
 from . import callback, login
+from .audit import Audit
 from .identity import PortalIdentity
 from .limits import Limits
+from .metrics import CONTENT_TYPE, Guard, Metrics
 from .proxied import ProxiedServer
 
 log = logging.getLogger(__name__)
@@ -53,6 +55,22 @@ class NoSuchPath(RequestHandler):
         """Nothing is done."""
 
 
+class MetricsHandler(NoSuchPath):
+    """``/metrics``, to whom the site names; for all others it is not there."""
+
+    def prepare(self) -> None:
+        guard: Guard = self.settings["moonlight_metrics_guard"]
+        if not guard.may(self.request):
+            super().prepare()
+
+    async def get(self) -> None:
+        metrics: Metrics = self.settings["moonlight_metrics"]
+        told = await metrics.text()
+        self.set_header("Content-Type", CONTENT_TYPE)
+        self.set_header("Cache-Control", "no-store")
+        self.finish(told)
+
+
 class Portal:
     """The applications of one service over a manager of many users' sessions.
 
@@ -68,6 +86,8 @@ class Portal:
         self._rounds: asyncio.Task[None] | None = None
         if shared:
             manager.changed = self.watchers.look
+        self.audit = Audit(site.portal_audit_file)
+        self.metrics = Metrics(manager, self.watchers.known, _ROUTES.values())
         identity = PortalIdentity(site)
         base = site.portal_base_url
         templates = FileSystemLoader(Path(__file__).parent)
@@ -78,7 +98,7 @@ class Portal:
             "identity_provider": identity,
             "authorizer": AllowAllAuthorizer(identity_provider=identity),
             "jinja2_env": Environment(loader=templates, autoescape=True),
-            "log_function": log_request_without_metrics,
+            "log_function": self._finished,
             "xsrf_cookies": True,
             "xsrf_cookie_kwargs": {"path": base, "samesite": "Lax"},
             # Behind the site's proxy every name is right; who asks is known by other means.
@@ -92,9 +112,12 @@ class Portal:
             "moonlight_limits": Limits(site),
             "moonlight_hearing": callback.Hearing(manager, self.watchers, callbacks),
             "moonlight_door": "portal",
+            "moonlight_metrics": self.metrics,
+            "moonlight_metrics_guard": Guard(site),
+            "moonlight_tell_stream": self.audit.stream,
             "moonlight_send_to_login": login.send_to_login,
         }
-        self.application = Application(_below(base, HANDLERS), **settings)
+        self.application = Application([*METRICS, *_below(base, HANDLERS)], **settings)
         self.signaling = Application(_below(base, SIGNALING), **settings)
 
     def begin_rounds(self) -> None:
@@ -108,6 +131,14 @@ class Portal:
             await asyncio.gather(self._rounds, return_exceptions=True)
         await self.watchers.close()
         await self.manager.close()
+        self.metrics.close()
+        self.audit.close()
+
+    def _finished(self, handler: Any) -> None:
+        log_request(handler, record_prometheus_metrics=False)  # Jupyter's own are not asked for
+        route = _ROUTES.get(type(handler), "")
+        self.metrics.finished(handler, route)
+        self.audit.finished(handler, route)
 
 
 HANDLERS: list[tuple[Any, ...]] = [
@@ -121,10 +152,8 @@ HANDLERS: list[tuple[Any, ...]] = [
     *page.HANDLERS,
 ]
 SIGNALING: list[tuple[Any, ...]] = [("/moonlight/signaling", stream.SignalingHandler)]
-
-
-def log_request_without_metrics(handler: Any) -> None:
-    log_request(handler, record_prometheus_metrics=False)
+METRICS: list[tuple[Any, ...]] = [("/metrics", MetricsHandler)]  # never below what nginx leads to
+_ROUTES = {handler: pattern for pattern, handler, *_ in [*HANDLERS, *SIGNALING, *METRICS]}
 
 
 async def serve(site: MoonlightSite) -> int:

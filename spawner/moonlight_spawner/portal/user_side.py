@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 from pydantic import BaseModel, ValidationError
 
 from ..model.errors import NotFound, UserSideFailed, UserSideUnavailable, shorten
+from ..model.measured import measured
 from ..model.records import AgentStatus, SessionRecord, StopReason
 from ..model.session import Gateway, Model, Session, may_be_of, now
 from ..scheduler import make_scheduler
@@ -248,7 +249,8 @@ class UserSideManager:
         # As the user's side will read it: what that refuses needs no process.
         asked = protocol.read_request(line)
         login = await asyncio.to_thread(_login, user)
-        answer = await self._sides.ask(login, line, protocol.most_answer_bytes(asked))
+        with measured("user_side", asked.operation):
+            answer = await self._sides.ask(login, line, protocol.most_answer_bytes(asked))
         try:
             error = protocol.read_error(answer)
             if error is None:

@@ -19,12 +19,13 @@ class _Side(asyncio.Protocol):
 
     def __init__(self, transport: asyncio.Transport):
         self.transport = transport
+        self.bytes = 0  # that were read here, and are the other's
         self.lost = False
         self.full = False
         self._patience: asyncio.TimerHandle | None = None
 
     def data_received(self, data: bytes) -> None:
-        self.pipe.bytes += len(data)
+        self.bytes += len(data)
         self.other.transport.write(data)
 
     def eof_received(self) -> bool:
@@ -77,7 +78,6 @@ class Pipe:
         to_second: bytes = b"",
         to_first: bytes = b"",
     ):
-        self.bytes = 0
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._sides = a, b = _Side(first), _Side(second)
         a.other, b.other = b, a
@@ -94,6 +94,20 @@ class Pipe:
             elif not side.other.full:  # the early bytes alone may be more than it takes now
                 with contextlib.suppress(RuntimeError):  # it was not paused
                     side.transport.resume_reading()
+
+    @property
+    def bytes(self) -> int:
+        """What has passed, both ways."""
+        return self.to_first + self.to_second
+
+    @property
+    def to_second(self) -> int:
+        """Bytes that the first end has sent since the relay began."""
+        return self._sides[0].bytes
+
+    @property
+    def to_first(self) -> int:
+        return self._sides[1].bytes
 
     def side_lost(self) -> None:
         if all(side.lost for side in self._sides) and not self.done.done():
@@ -112,9 +126,14 @@ async def join(
 ) -> int:
     """Relay until both ends are closed; gives the number of bytes that passed."""
     pipe = Pipe(first, second, to_second, to_first)
+    await over(pipe)
+    return pipe.bytes
+
+
+async def over(pipe: Pipe) -> None:
+    """Wait until both ends are closed; who is cancelled closes them."""
     try:
         await asyncio.shield(pipe.done)
     except asyncio.CancelledError:
         pipe.close()
         raise
-    return pipe.bytes

@@ -9,7 +9,9 @@ import os
 import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from ..model.measured import measured
 from ..processes.caller import command_environment
 
 # What our questions are answered with is a few hundred bytes a job. Whoever answers with more has
@@ -46,7 +48,7 @@ async def run(
     limit: int = MOST_BYTES,
     env: Mapping[str, str] | None = None,
 ) -> Result:
-    """Run a command to its end, or until it has said more than ``limit`` bytes.
+    """Run a command to its end, or until it has said more than ``limit`` bytes. It is measured.
 
     ``env`` is what a command of the batch system gets, unless another is given.
 
@@ -54,6 +56,19 @@ async def run(
     ------
     CommandTimeout, CommandMissing
     """
+    with measured("slurm", Path(argv[0]).name) as measure:
+        result = await _run(argv, timeout, stdin, limit, env)
+        measure.done = result.status == 0 and not result.too_long
+    return result
+
+
+async def _run(
+    argv: Sequence[str],
+    timeout: float,
+    stdin: str | None,
+    limit: int,
+    env: Mapping[str, str] | None,
+) -> Result:
     try:
         process = await asyncio.create_subprocess_exec(
             *argv,

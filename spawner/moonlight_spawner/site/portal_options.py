@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -157,6 +158,29 @@ class PortalSettings(LoggingConfigurable):
                 neighbour(entry)
             except ValueError as e:
                 raise TraitError(f"portal_neighbours: {e}.") from e
+        return proposal["value"]
+
+    portal_metrics_allow = List(
+        Unicode(),
+        default_value=["127.0.0.0/8", "::1/128"],
+        help="For the portal: addresses and networks that may read /metrics at its service's own port, not "
+        "through a proxy.",
+    ).tag(config=True)
+    portal_metrics_token_file = Unicode(
+        help="For the portal: a token with which /metrics may be read from anywhere "
+        "(Authorization: Bearer), readable by its service alone; empty: none."
+    ).tag(config=True)
+    portal_audit_file = Unicode(
+        help="For the portal: file for the lines that tell who did what; empty: its service's log."
+    ).tag(config=True)
+
+    @validate("portal_metrics_allow")
+    def _networks(self, proposal: Mapping[str, list[str]]) -> list[str]:
+        for text in proposal["value"]:
+            try:
+                ipaddress.ip_network(text)
+            except ValueError as e:
+                raise TraitError(f"portal_metrics_allow has {text!r}: {e}.") from e
         return proposal["value"]
 
     @validate("portal_base_url")

@@ -19,6 +19,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ..model.errors import NotFound, StoreUnavailable
+from ..model.measured import measured
 from ..model.session import SESSION_ID, Model
 from .base import Damaged, M, Part, Store
 from .lock import RedisLock
@@ -245,9 +246,8 @@ class RedisStore(Store):
         if session_id and not SESSION_ID.fullmatch(session_id):
             raise NotFound("There is no such session: an id looks like ml-user-abcdefghij.")
         given = [step, self._prefix, user, session_id, self._keep, _HALF_SECONDS, *more]
-        with self._asking.for_(
-            session_id or (f"the sessions of {user}" if user else "all sessions")
-        ) as c:
+        what = session_id or (f"the sessions of {user}" if user else "all sessions")
+        with measured("redis", step), self._asking.for_(what) as c:
             self._script = self._script or c.register_script(_SCRIPT)
             answer = self._script(args=given, client=c)
         if answer == b"not yours":

@@ -1,0 +1,104 @@
+"""Who did what: one line each, whatever users send; to a file that is the service's alone."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from moonlight_jupyter.portal.audit import Audit
+from moonlight_jupyter.websocket import Traffic
+
+from .place import Place
+
+SESSIONS = "/api/moonlight/sessions"
+
+
+@pytest.fixture
+def audit(tmp_path: Path) -> Any:
+    logging.getLogger("moonlight_hpc.audit").setLevel(logging.INFO)
+    made = Audit(str(tmp_path / "audit.log"))
+    yield made
+    made.close()
+
+
+def _lines(file: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in file.read_text("ascii").splitlines()]
+
+
+@pytest.mark.parametrize(
+    "words", ['x\n{"action": "login", "user": "root"}', "\r\x1b[2J", '"}', "가\u2028\ud800", "\0"]
+)
+def test_what_users_send_makes_no_second_line(audit: Audit, tmp_path: Path, words: str) -> None:
+    audit.tell("stop", user=words, session=words)
+    (line,) = _lines(tmp_path / "audit.log")
+    assert line["action"] == "stop"
+    raw = (tmp_path / "audit.log").read_bytes()
+    assert raw.count(b"\n") == 1 and all(32 <= byte < 127 for byte in raw[:-1])
+
+
+def test_a_text_of_any_length_is_cut(audit: Audit, tmp_path: Path) -> None:
+    audit.tell("access", session="x" * 100_000)
+    assert (tmp_path / "audit.log").stat().st_size < 1000
+
+
+def test_the_file_is_private_is_found_again_after_logrotate_and_is_no_link(
+    audit: Audit, tmp_path: Path
+) -> None:
+    file, old = tmp_path / "audit.log", tmp_path / "audit.log.1"
+    audit.tell("login", user="alice")
+    assert file.stat().st_mode & 0o777 == 0o600
+    file.rename(old)
+    audit.tell("logout", user="alice")
+    assert [line["action"] for line in _lines(old)] == ["login"]
+    assert [line["action"] for line in _lines(file)] == ["logout"]
+    (tmp_path / "link").symlink_to(file)
+    with pytest.raises(ValueError, match="cannot be written"):
+        Audit(str(tmp_path / "link"))
+    with pytest.raises(ValueError, match="cannot be written"):
+        Audit(str(tmp_path / "none/audit.log"))
+
+
+def test_streams_tell_how_long_and_how_much(audit: Audit, tmp_path: Path) -> None:
+    who = SimpleNamespace(
+        current_user=SimpleNamespace(username="alice"), request=SimpleNamespace(remote_ip="::1")
+    )
+    traffic = Traffic()
+    audit.stream(who, "ml-alice-4k7q2mzj5a", traffic, over=False)
+    traffic.add("to_browser", b"12345")
+    audit.stream(who, "ml-alice-4k7q2mzj5a", traffic, over=True)
+    opened, closed = _lines(tmp_path / "audit.log")
+    assert opened["action"] == "stream_opened" and "seconds" not in opened
+    assert (closed["action"], closed["bytes_to_browser"]) == ("stream_closed", 5)
+    assert closed["seconds"] >= 0 and closed["bytes_from_browser"] == 0
+
+
+def test_what_is_done_at_a_portal_is_in_its_log(place: Place) -> None:
+    token = place.token(place.alice)
+    with place.client() as client:
+        refused = client.post("/api/moonlight/login", headers={"Authorization": "Bearer x.y.z"})
+        assert refused.status_code == 401
+        client.post("/api/moonlight/login", headers={"Authorization": f"Bearer {token}"})
+        proof = {"X-XSRFToken": client.cookies["_xsrf"]}
+        assert client.post(SESSIONS, json={"hours": -1}, headers=proof).status_code == 400
+        assert client.delete(f"{SESSIONS}/a%0Ab%22", headers=proof).status_code == 404
+        assert client.get(SESSIONS, params={"user": "root"}).status_code == 404
+        assert client.post("/api/moonlight/logout", headers=proof).status_code == 204
+    with place.client("not.a.token") as client:
+        assert client.get(SESSIONS).status_code == 401
+    log = place.log.read_text()
+    alice = {"user": str(place.alice), "address": "127.0.0.1"}
+    for expected in (
+        {"action": "login", "result": "refused", "reason": "token_refused"},
+        {"action": "login", "result": "done", **alice},
+        {"action": "logout", "result": "done", **alice},
+        {"action": "create", "result": "refused", "reason": "invalid_request", "door": "portal"},
+        {"action": "stop", "result": "refused", "reason": "not_found", "session": r'a\nb"'},
+        {"action": "list", "result": "refused", "user": "root", "admin": str(place.alice)},
+        {"action": "access", "result": "refused", "reason": "token_refused"},
+    ):
+        assert place.audited(**expected), expected
+    assert token not in log and proof["X-XSRFToken"] not in log
