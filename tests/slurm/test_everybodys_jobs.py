@@ -33,6 +33,12 @@ def test_slurm_says_whose_a_job_is(
     later = {"MOONLIGHT_HPC_SBATCH_OPTIONS": '["--begin=now+20minutes"]'}
     made = {user.name: cli(user).create(env=later) for user in (slurm_users.alice, slurm_users.bob)}
     jobs = {session["slurm_job_id"]: name for name, session in made.items()}
+    alices = made[slurm_users.alice.name]["session_id"]
+    nobodys = f"{alices[:-4]}zzzz"
+    for forged in (alices, f"x\n{slurm_users.alice.name}|{nobodys}"):
+        slurm.submit(
+            slurm_users.bob, "#!/bin/sh\n", "--begin=now+20minutes", f"--job-name={forged}"
+        )
     argv = [sys.executable, "-c", ASK, *jobs, "999999"]
     env = {"SLURM_CONF": str(slurm.slurm_conf)}
     done = run_as(slurm_users.carol, argv, env=env)
@@ -40,4 +46,5 @@ def test_slurm_says_whose_a_job_is(
     states, owners, named, place, complete, trouble = json.loads(done.stdout)
     assert states == dict.fromkeys(jobs, "pending") and owners == jobs
     assert {session["session_id"]: name for name, session in made.items()}.items() <= named.items()
+    assert nobodys not in named, "bob's job has a line of alice's in its name"
     assert (complete, trouble) == (False, None) and place

@@ -191,8 +191,9 @@ def test_one_squeue_is_asked_for_everybody_and_never_says_that_there_is_no_job(
 ) -> None:
     squeue = tmp_path / "squeue"
     squeue.write_text(
-        f'#!/bin/sh\necho "$@" >>{tmp_path}/asked\ncase "$*" in\n'
-        f"*%j*) echo 'alice|{A}'; echo 'bob|{A}x'; echo 'bob|other' ;;\n"
+        f'#!/bin/sh\necho "$@" >>{tmp_path}/asked\nfor end; do end=${{end##*|}}; done\ncase "$*" in\n'
+        f"*%j*) for job in 'alice|{A}' 'bob|{A}x' 'bob|{A}' 'bob|other' 'bob|\nalice|{A[:-1]}z'; do\n"
+        ' printf "%s|%s\\n" "$job" "$end"; done ;;\n'
         "*) echo 'alice|7|RUNNING|viz|1|n1|1764320000|1764330000|None|x' ;;\nesac\n"
     )
     for name, text in (

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from ..model.session import SESSION_ID
+from ..model.session import may_be_of
 from ..site.options import MoonlightSite
 from .base import Snapshot
 from .command import CommandMissing, CommandTimeout, run
@@ -41,7 +42,8 @@ class EverybodysJobs:
 
     async def sessions(self) -> Mapping[str, str]:
         """Sessions that jobs of our QoS or partition are named for, and whose jobs they are, as it was
-        some seconds ago. Anybody can give a job of his such a name; who it is says Slurm."""
+        some seconds ago. Anybody can give a job of his such a name; who it is says Slurm, and a name
+        that could not be a session of his is none."""
         where = [
             f"--{option}={value}"
             for option, value in (("qos", self._site.qos), ("partition", self._site.partition))
@@ -50,19 +52,17 @@ class EverybodysJobs:
         if not where or time.monotonic() - self._names_at < _NAMES_SECONDS:
             return self._names
         self._names_at = time.monotonic()
-        argv = ["--noheader", "--all", "--states=PENDING,RUNNING", *where, "--format=%u|%j"]
+        # A name may hold any character, line ends too: a line is over where nobody could have written.
+        end = secrets.token_hex(16)
+        argv = ["--noheader", "--all", "--states=PENDING,RUNNING", *where, f"--format=%u|%j|{end}"]
         try:
             result = await run([self._command("squeue"), *argv], _COMMAND_SECONDS)
         except (CommandTimeout, CommandMissing) as e:
             log.info("jobs of sessions that nobody told of are not looked for: %s", e)
             return self._names
         if not result.status:
-            pairs = (line.rstrip().split("|", 1) for line in result.output.splitlines())
-            self._names = {
-                pair[1]: pair[0]
-                for pair in pairs
-                if len(pair) == 2 and SESSION_ID.fullmatch(pair[1])
-            }
+            lines = (line.partition("|") for line in result.output.split(f"|{end}\n"))
+            self._names = {name: user for user, _, name in lines if may_be_of(user, name)}
         return self._names
 
     async def close(self) -> None:
