@@ -19,7 +19,7 @@ from .freshness import OTHER_DOORS_SECONDS, SOON_SECONDS
 from .jobs import everybodys
 from .records import redis_store
 from .rounds import LOCK_SECONDS, keep_rounds
-from .user_side import UserSideManager, check_id, own_record, own_status
+from .user_side import UserSideManager, check_id, own_record
 from .view import Look, View
 
 log = logging.getLogger(__name__)
@@ -101,14 +101,13 @@ class PortalManager(UserSideManager):
         await self._together(("adopt", user), self._adopt(user))
 
     async def heard(self, user: str, session_id: str, status: AgentStatus) -> None:
-        """The session's agent says how it is.
+        """The session's agent says how it is; ``status`` has been through :func:`.user_side.own_status`.
 
         Raises
         ------
         NotFound, StoreUnavailable
         """
         check_id(user, session_id)
-        own_status(status, self.site.batch_system == "local")
         if await self._view.heard(user, session_id, status):
             self._tell_changed(user)
         elif session_id not in await self._view.known(user):
@@ -127,6 +126,7 @@ class PortalManager(UserSideManager):
     async def close(self) -> None:
         await super().close()
         await self._view.close()
+        await asyncio.to_thread(self._store.close)
 
     async def _sessions(self, user: str) -> list[Session]:
         look, age = await asyncio.gather(self._view.look(user), self._view.age(user))
