@@ -192,7 +192,7 @@ def test_one_squeue_is_asked_for_everybody_and_never_says_that_there_is_no_job(
     squeue = tmp_path / "squeue"
     squeue.write_text(
         f'#!/bin/sh\necho "$@" >>{tmp_path}/asked\nfor end; do end=${{end##*|}}; done\ncase "$*" in\n'
-        f"*%j*) for job in 'alice|{A}' 'bob|{A}x' 'bob|{A}' 'bob|other' 'bob|\nalice|{A[:-1]}z'; do\n"
+        f"*%64j*) for job in 'alice|{A}' 'bob|{A}x' 'bob|{A}' 'bob|other' 'bob|\nalice|{A[:-1]}z'; do\n"
         ' printf "%s|%s\\n" "$job" "$end"; done ;;\n'
         "*) echo 'alice|7|RUNNING|viz|1|n1|1764320000|1764330000|None|x' ;;\nesac\n"
     )
@@ -207,7 +207,9 @@ def test_one_squeue_is_asked_for_everybody_and_never_says_that_there_is_no_job(
     async def ask() -> tuple[list[Snapshot], dict[str, str], str]:
         jobs = EverybodysJobs(MoonlightSite(scheduler="slurm", slurm_bin=str(tmp_path)))
         try:
-            both = await asyncio.gather(jobs.snapshot({"7", "8"}), jobs.snapshot({"7"}))
+            # What no job's number can be would make squeue refuse the whole question.
+            wrong = {"abc", "-5", "2147483648", "0", "9" * 100, "7\n8"}
+            both = await asyncio.gather(jobs.snapshot({"7", "8"} | wrong), jobs.snapshot({"7"}))
             return list(both), dict(await jobs.sessions()), await jobs.place()
         finally:
             await jobs.close()
@@ -219,6 +221,7 @@ def test_one_squeue_is_asked_for_everybody_and_never_says_that_there_is_no_job(
     assert not (tmp_path / "accounting").exists()
     words = (tmp_path / "asked").read_text().splitlines()
     assert len(words) == 2 and not any("--me" in line for line in words)
+    assert words[0].endswith("--jobs=7,8")
 
 
 def test_what_was_derived_holds_until_slurm_says_something_else() -> None:

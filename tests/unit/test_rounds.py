@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -111,6 +111,23 @@ def test_who_is_past_his_time_or_does_not_start_is_ended(
     portal.asked.clear()
     go(portal, portal_start_minutes=0)
     assert portal.asked == [("stop", "alice", A, StopReason.OVERDUE)]
+
+
+def test_no_time_that_a_record_may_have_ends_the_rounds(
+    portal: Portal, resources: Resources
+) -> None:
+    """They are words of the session's user, and the work is everybody's."""
+    long_ago = now() - timedelta(minutes=30)
+    for moment in (datetime.max, datetime.min):
+        at = moment.replace(tzinfo=timezone.utc)
+        portal.sessions = [
+            session(C, resources, ends_at=at, started_at=at),
+            session("ml-bob-bbbbbbbbbb", resources, status=State.STARTING, started_at=at),
+            session(A, resources, ends_at=long_ago),
+        ]
+        portal.asked.clear()
+        go(portal)
+        assert ("stop", "alice", A, StopReason.OVERDUE) in portal.asked
 
 
 def test_a_stop_that_slurm_did_not_hear_is_said_again(

@@ -157,10 +157,11 @@ class Rounds:
                 return None
             self._stopping[session.session_id] = clock
             return StopReason.USER
-        if session.ends_at and moment > session.ends_at + _OVERDUE:
+        # Its times are its user's word, and may be the calendar's last: nothing can be added to them.
+        if session.ends_at and moment - session.ends_at > _OVERDUE:
             return StopReason.OVERDUE
         minutes, since = self._site.portal_start_minutes, session.started_at
-        late = since and moment > since + timedelta(minutes=minutes)
+        late = since and moment - since > timedelta(minutes=minutes)
         if minutes and late and session.status is State.STARTING:
             return StopReason.START_TIMEOUT
         return None

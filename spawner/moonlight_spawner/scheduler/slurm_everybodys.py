@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import secrets
 import time
 from collections.abc import Collection, Mapping
@@ -18,7 +19,13 @@ from .slurm_words import Asked
 log = logging.getLogger(__name__)
 
 _NAMES_SECONDS = 10.0
+# A record may name any job, and squeue says nothing of all others where one number is none to it.
+_NUMBER = re.compile(r"(?P<job>[0-9]{1,10})(_[0-9]{1,10})?", re.ASCII)
+_LARGEST = (1 << 31) - 1
 _COMMAND_SECONDS = 30.0
+# squeue fills a field up to its size, and cuts off what is longer; ours have 46 signs at the most.
+_LONGEST_NAME = 64
+_MOST_BYTES = 4 << 20
 
 
 class EverybodysJobs:
@@ -35,7 +42,8 @@ class EverybodysJobs:
 
     async def snapshot(self, job_ids: Collection[str]) -> Snapshot:
         """What is known of these jobs; of those that it has nothing of, nothing is known."""
-        return replace(await self._queue.snapshot(job_ids), complete=False)
+        asked = [job_id for job_id in job_ids if _is_number(job_id)]
+        return replace(await self._queue.snapshot(asked), complete=False)
 
     async def place(self) -> str:
         return await self._queue.cluster()
@@ -53,16 +61,21 @@ class EverybodysJobs:
             return self._names
         self._names_at = time.monotonic()
         # A name may hold any character, line ends too: a line is over where nobody could have written.
+        # And it may be as long as its user likes, who would fill the answer with some of them.
         end = secrets.token_hex(16)
-        argv = ["--noheader", "--all", "--states=PENDING,RUNNING", *where, f"--format=%u|%j|{end}"]
+        argv = ["--noheader", "--all", "--states=PENDING,RUNNING", *where]
+        argv.append(f"--format=%u|%{_LONGEST_NAME}j|{end}")
         try:
-            result = await run([self._command("squeue"), *argv], _COMMAND_SECONDS)
+            result = await run(
+                [self._command("squeue"), *argv], _COMMAND_SECONDS, limit=_MOST_BYTES
+            )
         except (CommandTimeout, CommandMissing) as e:
             log.info("jobs of sessions that nobody told of are not looked for: %s", e)
             return self._names
         if not result.status:
             lines = (line.partition("|") for line in result.output.split(f"|{end}\n"))
-            self._names = {name: user for user, _, name in lines if may_be_of(user, name)}
+            named = ((user, name.rstrip(" ")) for user, _, name in lines)
+            self._names = {name: user for user, name in named if may_be_of(user, name)}
         return self._names
 
     async def close(self) -> None:
@@ -70,3 +83,8 @@ class EverybodysJobs:
 
     def _command(self, name: str) -> str:
         return self._site.slurm_command(name) or name
+
+
+def _is_number(job_id: str) -> bool:
+    number = _NUMBER.fullmatch(job_id)
+    return number is not None and 0 < int(number["job"]) <= _LARGEST
