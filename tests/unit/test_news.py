@@ -49,6 +49,14 @@ def test_each_change_is_told_and_counted(told: Told, tmp_path: Path) -> None:
     assert told.heads[0]["authorization"] == "Bearer YQ.the-secret-of-one-session"
 
 
+def test_an_agent_keeps_no_more_notes_than_are_read(tmp_path: Path) -> None:
+    record = StatusFile.new(tmp_path)
+    for number in range(300):
+        record.note(f"note {number}")
+    assert StatusFile.load(tmp_path).status.notes[-1] == "note 299"
+    assert len(record.status.notes) == 64
+
+
 def test_the_newest_alone_is_told_when_the_portal_is_back(
     told: Told, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -15,6 +15,7 @@ from moonlight_spawner.model.errors import (
     MoonlightError,
     as_json,
 )
+from moonlight_spawner.model.records import AgentStatus
 from moonlight_spawner.model.session import Gateway, may_be_of, new_session_id
 from moonlight_spawner.portal import protocol
 from moonlight_spawner.portal.places import Places
@@ -22,6 +23,7 @@ from moonlight_spawner.portal.user_side import UserSideManager, wrong_gateway
 from moonlight_spawner.sessions.reach import gateway_target, token_of
 from moonlight_spawner.site.options import MoonlightSite
 from moonlight_spawner.site.settings import load_site_alone
+from pydantic import BaseModel, ValidationError
 from traitlets import TraitError
 
 PEM = "-----BEGIN CERTIFICATE-----\nMIIBAA==\n-----END CERTIFICATE-----\n"
@@ -124,6 +126,44 @@ def test_an_error_comes_back_as_it_was() -> None:
 def test_an_error_that_no_side_may_give_is_not_believed(line: bytes) -> None:
     with pytest.raises(ValueError):
         protocol.read_error(line)
+
+
+def _many(item: str, model: type[BaseModel], name: str) -> None:
+    line = b'{"%s":[%s]}' % (name.encode(), b",".join([item.encode()] * 400_000))
+    with pytest.raises(ValueError, match=r"it has over [0-9]+ values"):
+        protocol.read_answer(line, model)
+
+
+def test_an_answer_of_many_values_is_not_read() -> None:
+    """Reading them takes microseconds each, and seconds where each is wrong; nobody is served then."""
+    many: list[tuple[str, type[BaseModel], str]] = [
+        *(("0", protocol.Recorded, "records"), ("{}", protocol.All, "sessions")),
+        *(('""', protocol.Forgotten, "session_ids"), ("{}", protocol.LogEnds, "logs")),
+        *(('"\\\\"', protocol.LogEnds, "logs"), ('{"a":[]}', protocol.Offered, "images")),
+    ]
+    for item, model, name in many:
+        _many(item, model, name)
+    value = ",".join(["[]"] * 100_000)
+    error = (
+        '{"message":"x","error":{"code":"invalid_request","fields":[{"field":"a","value":[%s]}]}}'
+    )
+    with pytest.raises(ValueError, match="values"):
+        protocol.read_answer((error % value).encode(), protocol.One)
+
+
+@pytest.mark.parametrize("text", ['a, "b", \\', '","' * 9, "\\\\,", '\\"', "가,\n"])
+def test_a_text_is_one_value_whatever_is_in_it(text: str) -> None:
+    logs = [{"name": "agent", "size": 1, "truncated": False, "text": text * 1000}] * 6
+    found = protocol.read_answer(protocol.as_line({"logs": logs}), protocol.LogEnds)
+    assert [log.text for log in found.logs] == [text * 1000] * 6
+
+
+def test_lists_of_an_agent_are_as_long_as_an_agent_makes_them() -> None:
+    step = {"id": "", "label": ""}
+    for wrong in ({"steps": [step] * 65}, {"notes": [""] * 257}, {"steps": [{}] * 64}):
+        with pytest.raises(ValidationError) as e:
+            AgentStatus.model_validate(wrong)
+        assert e.value.error_count() <= 2, "one is enough, and each is to be told"
 
 
 def test_a_long_answer_is_taken_only_where_logs_were_asked_for() -> None:

@@ -166,6 +166,26 @@ def test_what_a_hostile_side_answers_is_bounded_and_checked(
         os.kill(pid, signal.SIGKILL)
 
 
+def test_what_it_costs_to_read_a_users_answers_is_his(
+    place: Portal, alice: TestUser, bob: TestUser
+) -> None:
+    for user in (alice, bob):
+        (user.home / "side").write_text("""echo '{"sessions": []}'\n""")
+    body = """
+        import time
+        alice, bob = args
+        seen = [await refused(manager.sessions(alice)), await refused(manager.sessions(alice))]
+        with manager._sides.reading(alice):
+            time.sleep(1.5)
+        seen += [await refused(manager.sessions(user)) for user in args]
+        asyncio.get_running_loop().time = lambda: time.monotonic() + 16
+        return [*seen, await refused(manager.sessions(alice))]
+    """
+    seen = place.serve_hostile(body, alice, bob)
+    assert [code for code, _ in seen] == ["answered"] * 2 + ["user_side_busy"] + ["answered"] * 2
+    assert "too long to read. Try again in 1" in seen[2][1]
+
+
 def test_who_cannot_be_acted_for_is_told_why(place: Portal, alice: TestUser) -> None:
     body = """
         return {user: await refused(manager.sessions(user)) for user in args}

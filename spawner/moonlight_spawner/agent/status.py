@@ -13,6 +13,8 @@ from ..model.session import End, Step, StepState, now
 
 log = logging.getLogger(__name__)
 
+_MOST_NOTES = 64  # the newest; who reads them takes some more
+
 STEPS = {
     "claim": "Claim a display and ports",
     "xserver": "Start the X server",
@@ -73,7 +75,7 @@ class StatusFile:
         if instead_of in self.status.notes:
             self.status.notes.remove(instead_of)
         if text not in self.status.notes:
-            self.status.notes.append(text)
+            self.status.notes = [*self.status.notes[1 - _MOST_NOTES :], text]
             log.info("note: %s", text)
             self.write()
 

@@ -13,8 +13,8 @@ from enum import Enum
 from pydantic import Field
 
 from .job import JobInfo
-from .session import Allocation, End, Gateway, Model, Resources, State, Step, Way, now
-from .texts import PathText, Words
+from .session import Allocation, End, Gateway, Model, Notes, Resources, State, Steps, Way, now
+from .texts import PathText
 
 #: How long before its job's limit a session ends itself: it takes up to 5 s, the clocks of a
 #: controller and a node differ a little, and Slurm may have to be asked once more.
@@ -101,7 +101,7 @@ class AgentStatus(Model):
     """What the agent on the node says: it alone writes this, as ``status.json``."""
 
     phase: str = "starting"  # starting, running, stopping, ended
-    steps: list[Step] = []
+    steps: Steps = []
     node: str | None = None
     display_num: int | None = None
     sunshine_port: int | None = None
@@ -111,7 +111,7 @@ class AgentStatus(Model):
     audio: bool | None = None
     clipboard: str = "off"
     files: str = "off"
-    notes: list[Words] = []
+    notes: Notes = []
     started_at: datetime = Field(default_factory=now)
     beat: datetime = Field(default_factory=now)
     sequence: int = 0  # grows with every word: times are to the second

@@ -11,9 +11,9 @@ import secrets
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from enum import Enum
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, FailFast, Field, field_validator
 
 from .texts import Words
 
@@ -120,6 +120,12 @@ class Step(Model):
     ended_at: datetime | None = None
 
 
+#: Lists of an agent's, in records that a service reads for many users: no longer than any agent makes
+#: them, and no more of them is read than the first thing that is wrong.
+Steps = Annotated[list[Step], Field(max_length=64), FailFast()]
+Notes = Annotated[list[Words], Field(max_length=256), FailFast()]
+
+
 class Queue(Model):
     """Why a pending session waits. ``position`` counts from 1 among ``pending`` waiting jobs.
 
@@ -183,7 +189,7 @@ class Gateway(Model):
     ``hosts`` are names or addresses of the node, best first.
     """
 
-    hosts: list[str]
+    hosts: Annotated[list[str], Field(max_length=256), FailFast()]
     port: int
     certificate: str
 
@@ -224,7 +230,7 @@ class Session(Model):
     way: Way = Way.JOB
     allocation: Allocation | None = None
     queue: Queue | None = None
-    steps: list[Step] = []
+    steps: Steps = []
     node: str | None = None
     display_num: int | None = None
     sunshine_port: int | None = None
@@ -233,7 +239,7 @@ class Session(Model):
     audio: bool | None = None
     clipboard: str = "off"
     files: str = "off"
-    notes: list[Words] = []
+    notes: Notes = []
     created_at: datetime
     started_at: datetime | None = None
     ends_at: datetime | None = None

@@ -7,9 +7,9 @@ models have. An error is answered in the form of the REST API's.
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, FailFast, Field, TypeAdapter, ValidationError
 
 from ..model.errors import (
     FieldError,
@@ -42,6 +42,10 @@ _MOST_LOGS = 8
 MOST_RECORDS = 200
 # Of all of them, with room for the rest of an answer.
 MOST_RECORDS_BYTES = _MOST_ANSWER_BYTES - (256 << 10)
+_MOST_SESSIONS = 1000
+# Bytes cost little to read; values cost the service's loop some microseconds each, which everybody
+# waits for. A session has about a hundred.
+_MOST_VALUES, _MOST_VALUES_OF_LOGS = 60_000, 200
 
 
 class _Message(BaseModel):
@@ -116,6 +120,7 @@ class Reap(_Message):
     operation: Literal["reap"] = "reap"
 
 
+A = TypeVar("A", bound=BaseModel)
 Request = Create | Look | Stop | Logs | ReachFor | Images | Records | Reap
 _REQUEST: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="operation")])
 
@@ -132,7 +137,7 @@ class One(BaseModel):
 
 
 class All(BaseModel):
-    sessions: list[Session]
+    sessions: Annotated[list[Session], Field(max_length=_MOST_SESSIONS), FailFast()]
 
 
 class LogEnd(BaseModel):
@@ -145,7 +150,7 @@ class LogEnd(BaseModel):
 
 
 class LogEnds(BaseModel):
-    logs: list[LogEnd] = Field(max_length=_MOST_LOGS)
+    logs: Annotated[list[LogEnd], Field(max_length=_MOST_LOGS), FailFast()]
 
 
 class Reached(BaseModel):
@@ -157,15 +162,15 @@ class Reached(BaseModel):
 
 
 class Offered(BaseModel):
-    images: list[Image] = Field(max_length=1000)
+    images: Annotated[list[Image], Field(max_length=1000), FailFast()]
 
 
 class Recorded(BaseModel):
-    records: list[SessionRecord] = Field(max_length=MOST_RECORDS)
+    records: Annotated[list[SessionRecord], Field(max_length=MOST_RECORDS), FailFast()]
 
 
 class Forgotten(BaseModel):
-    session_ids: list[str]
+    session_ids: Annotated[list[str], FailFast()]
 
 
 class _Fault(BaseModel):
@@ -176,7 +181,7 @@ class _Fault(BaseModel):
 
 class _Refusal(BaseModel):
     code: str
-    fields: list[_Fault] = Field(default=[], max_length=64)
+    fields: Annotated[list[_Fault], Field(max_length=64), FailFast()] = []
 
 
 class _Refused(BaseModel):
@@ -227,6 +232,33 @@ def most_answer_bytes(request: Request) -> int:
     if isinstance(request, Logs):
         return _MOST_LOGS * (6 * request.tail + 1000)
     return _MOST_ANSWER_BYTES
+
+
+def read_answer(line: bytes, model: type[A]) -> A:
+    """What a side answers, or what it refuses.
+
+    Raises
+    ------
+    MoonlightError
+        It is an error.
+    ValueError
+        It is nothing that a user's side may answer.
+    """
+    most = _MOST_VALUES_OF_LOGS if model is LogEnds else _MOST_VALUES
+    if _has_more_values(line, most):
+        raise ValueError(f"it has over {most} values")
+    if error := read_error(line):
+        raise error
+    return model.model_validate_json(line)
+
+
+def _has_more_values(line: bytes, most: int) -> bool:
+    """Whether JSON has more of them; told by its commas and quotes, before it is taken apart. A text is
+    one, whatever is in it."""
+    plain = line.replace(b"\\\\", b"").replace(b'\\"', b"")
+    if plain.count(b'"') > 4 * most:  # of a value, and of its name
+        return True
+    return sum(outside.count(b",") for outside in plain.split(b'"')[::2]) > most
 
 
 def error_line(error: MoonlightError) -> bytes:

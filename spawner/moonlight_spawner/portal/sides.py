@@ -14,7 +14,7 @@ import contextlib
 import logging
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,6 +38,9 @@ _BUSY_SECONDS = 5.0
 _AFTERWARDS_SECONDS = 300.0
 _TELL_AGAIN_SECONDS = 5.0
 _LAST_SECONDS = 3.0
+# Nobody else is served while an answer is read. What that takes is paid off by waiting, so that a user
+# has the service's tenth at the most, and may owe it so much.
+_PAID_IN, _MOST_OWED_SECONDS = 10.0, 1.0
 # Nothing of the service's environment, and errors of sudo in English.
 _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
 
@@ -46,6 +49,9 @@ _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
 class _User:
     places: Places
     late: set[_Side] = field(default_factory=set)  # given up, and not ended yet
+    paid_at: float = (
+        0.0  # when what it took to read his side's answers is paid off, by the loop's clock
+    )
 
 
 class Sides:
@@ -78,13 +84,18 @@ class Sides:
             Nothing was begun.
         UserSideUnavailable, UserSideTimeout, UserSideFailed
         """
-        user = self._users.setdefault(login, _User(Places(self._each)))
+        user = self._of(login)
         if user.late:
             raise UserSideTimeout(
                 f"An earlier request to {login}'s side has not ended yet: the home may hang. "
                 "Try again in some minutes."
             )
         clock = asyncio.get_running_loop().time
+        if (owed := user.paid_at - clock()) > _MOST_OWED_SECONDS * _PAID_IN:
+            raise UserSideBusy(
+                f"What {login}'s side has answered took the portal too long to read. Try again in "
+                f"{owed:.0f} s."
+            )
         deadline = clock() + self._seconds
         if not await user.places.take(deadline):
             raise self._busy(f"{self._each} others of {login}'s are under way")
@@ -110,6 +121,20 @@ class Sides:
         finally:
             timer.cancel()
             computing()
+
+    @contextlib.contextmanager
+    def reading(self, login: str) -> Iterator[None]:
+        """While an answer of this user's side is read: the time is counted against him."""
+        user, clock = self._of(login), asyncio.get_running_loop().time
+        began = clock()
+        try:
+            yield
+        finally:
+            now = clock()
+            user.paid_at = max(user.paid_at, began) + (now - began) * _PAID_IN
+
+    def _of(self, login: str) -> _User:
+        return self._users.setdefault(login, _User(Places(self._each)))
 
     def _busy(self, why: str) -> UserSideBusy:
         return UserSideBusy(

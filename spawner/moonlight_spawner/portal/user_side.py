@@ -251,17 +251,15 @@ class UserSideManager:
         login = await asyncio.to_thread(_login, user)
         with measured("user_side", asked.operation):
             answer = await self._sides.ask(login, line, protocol.most_answer_bytes(asked))
-        try:
-            error = protocol.read_error(answer)
-            if error is None:
-                return model.model_validate_json(answer)
-        except ValidationError as e:
-            first = e.errors(include_url=False, include_input=False)[0]
-            where = ".".join(map(str, first["loc"]))
-            raise _not_believed(user, shorten(f"{where}: {first['msg']}", 200)) from None
-        except ValueError as e:
-            raise _not_believed(user, str(e)) from None
-        raise error
+        with self._sides.reading(login):
+            try:
+                return protocol.read_answer(answer, model)
+            except ValidationError as e:
+                first = e.errors(include_url=False, include_input=False)[0]
+                where = ".".join(map(str, first["loc"]))
+                raise _not_believed(user, shorten(f"{where}: {first['msg']}", 200)) from None
+            except ValueError as e:
+                raise _not_believed(user, str(e)) from None
 
     async def _together(self, key: Hashable, work: Coroutine[Any, Any, T]) -> T:
         """What is asked while the same is asked already shares its answer."""
