@@ -9,11 +9,13 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from moonlight_spawner.relay import addresses
 from moonlight_spawner.relay.addresses import race
-from moonlight_spawner.relay.upstream import Target, call, connect
+from moonlight_spawner.relay.upstream import Target, UpstreamError, call, connect
 
 from tests.support.waiting import PATIENCE
 
@@ -173,6 +175,72 @@ def test_a_gateway_is_reached_by_ipv6_and_by_both(bound: str, reached: list[str]
             assert f"[::1]:{gateway.port}" in str(Target(addresses=("::1",), port=gateway.port))
 
         run(work)
+
+
+def test_where_somebody_else_sends_us_is_not_this_very_machine(gateway: RunningGateway) -> None:
+    """By whatever name: what listens there is not for the users of a portal."""
+    own = [name for name in ("localhost", socket.gethostname()) if _leads_here(name)]
+    assert "localhost" in own
+
+    async def work() -> None:
+        for host in (*own, "127.0.0.1", "::1", "0.0.0.0", "::ffff:127.0.0.1"):
+            there = Target(
+                addresses=(host,), port=gateway.port, certificate=gateway.certificate, away=True
+            )
+            with pytest.raises(UpstreamError, match="this very machine"):
+                await connect(there)
+        there = replace(there, addresses=("localhost",), away=False)
+        (await connect(there)).close()
+
+    run(work)
+
+
+def _leads_here(name: str) -> bool:
+    with contextlib.suppress(OSError):
+        return socket.gethostbyname(name).startswith("127.")
+    return False
+
+
+# The resolver asks a name server that says nothing.
+_SLOW_NAMES = """
+import asyncio, os, pwd, socket, subprocess, sys
+from pathlib import Path
+silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+silent.bind(("127.0.0.7", 53))
+Path(sys.argv[1]).write_text("nameserver 127.0.0.7")
+subprocess.run(["mount", "--bind", sys.argv[1], "/etc/resolv.conf"], check=True)
+from moonlight_spawner.relay import upstream
+from moonlight_spawner.relay.upstream import Target, UpstreamError, connect
+upstream.CONNECT_SECONDS = 600
+
+async def asked():
+    silent_names = [f"n{n}.mallory.example" for n in range(100)]
+    there = [asyncio.ensure_future(connect(Target(addresses=(name,), port=1))) for name in silent_names]
+    while sum(one.done() for one in there) < 36:
+        await asyncio.sleep(0.01)
+    await asyncio.to_thread(pwd.getpwnam, "root")
+    waiting = sum(not one.done() for one in there)
+    for one in there:
+        one.cancel()
+    failed = await asyncio.gather(*there, return_exceptions=True)
+    return waiting, sum(isinstance(one, UpstreamError) for one in failed)
+
+print(*asyncio.run(asked()), flush=True)
+os._exit(0)
+"""
+
+
+def test_names_that_nobody_answers_for_hold_up_nothing_else(tmp_path: Path) -> None:
+    """Not the threads in which accounts are looked up and Redis is asked."""
+    argv = ["unshare", "--mount", "--net", sys.executable, "-c"]
+    setup = 'import subprocess; subprocess.run(["ip", "link", "set", "lo", "up"], check=True)\n'
+    done = subprocess.run(
+        [*argv, setup + _SLOW_NAMES, str(tmp_path / "resolv.conf")],
+        **{"capture_output": True, "text": True, "timeout": PATIENCE, "check": False},
+    )
+    assert done.returncode == 0, done.stderr
+    waiting, refused = map(int, done.stdout.split())
+    assert 0 < waiting <= 64 and waiting + refused == 100
 
 
 # A machine of its own: what its interfaces are called and have is told in the test.

@@ -235,7 +235,7 @@ class UserSideManager:
         local = self.site.batch_system == "local"
         if wrong := wrong_gateway(answer.gateway, local):
             raise _not_believed(user, f"the session's gateway {wrong}")
-        reach = Reach(gateway_target(answer.gateway, answer.token.encode()), None)
+        reach = Reach(gateway_target(answer.gateway, answer.token.encode(), away=not local), None)
         self._remember(user, session_id, reach)
         return reach
 

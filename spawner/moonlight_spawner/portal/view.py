@@ -215,7 +215,10 @@ class View:
             if end or status is None or status.gateway is None:
                 return Reach(None, end) if end else None
             token = self._store.secret(user, session_id, "token")
-            return Reach(gateway_target(status.gateway, token), None) if token else None
+            if token is None:
+                return None
+            away = self._site.batch_system != "local"
+            return Reach(gateway_target(status.gateway, token, away), None)
 
         return await asyncio.to_thread(look)
 

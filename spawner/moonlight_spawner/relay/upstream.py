@@ -12,6 +12,7 @@ import h11
 
 from .addresses import race
 from .headers import Headers
+from .names import addresses_of, is_here
 from .wire import Wire, WireClosed
 
 CONNECT_SECONDS = 5.0
@@ -34,7 +35,8 @@ class Target:
     Either ``path`` (a Unix socket) or ``addresses`` and ``port``; ``certificate`` is the PEM that
     a TLS peer must show, to the byte, and ``name`` what it is asked for (:mod:`.knock`).
     ``headers`` go with every request. ``uid`` is whose the listening port on this machine has to be:
-    anyone may have taken a port of the loopback.
+    anyone may have taken a port of the loopback. ``away``: somebody else has said where it is, and it must
+    not be this machine's own loopback, by whatever name.
     """
 
     path: str | None = None
@@ -44,6 +46,7 @@ class Target:
     headers: Headers = field(default_factory=list)
     name: str = ""
     uid: int | None = None
+    away: bool = False
 
     def __str__(self) -> str:
         names = (f"[{name}]" if ":" in name else name for name in self.addresses)
@@ -72,8 +75,29 @@ async def connect(target: Target) -> Wire:
     return wire
 
 
-async def _open(target: Target, address: str) -> Wire:
-    """A connection to one of its addresses, with the certificate that it has to show."""
+async def _open(target: Target, host: str) -> Wire:
+    """A connection to one of its hosts, with the certificate that it has to show."""
+    wire = await _open_any(target, host)
+    if target.certificate and not _same(wire, target.certificate):
+        wire.abort()
+        raise UpstreamError("it shows another certificate than the session's own")
+    return wire
+
+
+async def _open_any(target: Target, host: str) -> Wire:
+    error: Exception = OSError(f"{host} has no address")
+    for address in await asyncio.wait_for(addresses_of(host), CONNECT_SECONDS):
+        if target.away and is_here(address):
+            error = OSError(f"{host} is {address}, which is this very machine")
+            continue
+        try:
+            return await _open_one(target, address)
+        except (OSError, asyncio.TimeoutError) as e:
+            error = e
+    raise error
+
+
+async def _open_one(target: Target, address: str) -> Wire:
     context = _pinned(target.certificate) if target.certificate else None
     for tries_left in reversed(range(_TRIES)):
         opening = asyncio.get_running_loop().create_connection(
@@ -85,14 +109,11 @@ async def _open(target: Target, address: str) -> Wire:
         )
         try:
             _, wire = await asyncio.wait_for(opening, CONNECT_SECONDS)
-            break
+            return wire
         except ConnectionResetError:
             if not tries_left:
                 raise
-    if target.certificate and not _same(wire, target.certificate):
-        wire.abort()
-        raise UpstreamError("it shows another certificate than the session's own")
-    return wire
+    raise AssertionError
 
 
 def listening_uids(port: int, table: str = "/proc/net/tcp") -> set[int]:

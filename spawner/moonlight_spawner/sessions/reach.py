@@ -22,13 +22,15 @@ class Reach:
     end: End | None
 
 
-def gateway_target(gateway: Gateway, token: bytes) -> Target:
+def gateway_target(gateway: Gateway, token: bytes, away: bool = False) -> Target:
+    """``away``: somebody else says where it is, and not on this machine."""
     return Target(
         addresses=tuple(gateway.hosts),
         port=gateway.port,
         certificate=gateway.certificate,
         headers=[(b"authorization", _BEARER + token)],
         name=knock(token),
+        away=away,
     )
 
 
