@@ -87,6 +87,15 @@ class ManagerMixin:
     current_user: Any
     request: Any
     get_query_arguments: Any
+    _held: str | None = None
+
+    async def _execute(self, *args: Any, **kwargs: Any) -> None:
+        """For as long as a request is open, whatever becomes of it."""
+        try:
+            await super()._execute(*args, **kwargs)  # type: ignore[misc]
+        finally:
+            if self._held is not None:
+                self.settings["moonlight_limits"].release(self._held)
 
     @property
     def manager(self) -> SessionManager:
@@ -122,6 +131,16 @@ class ManagerMixin:
         """
         if limits := self.settings.get("moonlight_limits"):
             limits.request(self)
+
+    def hold(self) -> None:
+        """Count this request among those that its user has open, where he may have so many.
+
+        Raises
+        ------
+        TooManyRequests
+        """
+        if (limits := self.settings.get("moonlight_limits")) and self._held is None:
+            self._held = limits.hold(self)
 
     async def reach(self, session_id: str) -> Reach:
         """How to reach a session of the user's own: not even an admin's way leads to another's.
@@ -225,6 +244,7 @@ class MoonlightAPIHandler(JSONErrors, ManagerMixin, APIHandler):
         if self._finished:
             return
         self.count()
+        self.hold()
         if self.current_user is None and self._declared() > _SHORT_BYTES:
             self.get_login_url()
         if self._declared() > _MOST_READ_BYTES:

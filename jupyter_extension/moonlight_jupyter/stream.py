@@ -141,6 +141,7 @@ class StreamHandler(JSONErrors, ManagerMixin, JupyterHandler):
             raise HTTPError(403)
         if self._is_stream():
             self.count()
+        self.hold()
         method = self.request.method or ""
         action = "execute" if self._is_stream() or method not in _BODYLESS else "read"
         allowed = self.authorizer.is_authorized(self, user, action, RESOURCE)

@@ -23,11 +23,13 @@ WEBSOCKET = {
 
 @pytest.fixture(scope="module")
 def strict(place: Place) -> Iterator[Place]:
-    """A service that takes five calls at once, two launches, and three failed logins."""
+    """A service that takes five calls at once, two launches, three failed logins, and of each user three
+    requests that are open."""
     with place.beside(
         portal_requests_per_minute=30,
         portal_launches_per_minute=2,
         portal_failures_per_minute=3,
+        portal_requests_open=3,
     ) as strict:
         yield strict
 
@@ -78,6 +80,36 @@ def test_who_fails_to_log_in_is_put_off_and_who_does_not_is_let_in(strict: Place
         assert strict.client  # and who brings nothing is told to log in
     with strict.client() as client:
         assert client.get(SESSIONS).status_code == 403
+
+
+def _listening(client: httpx.Client) -> httpx.Response:
+    """An event stream that stays open; asked for until this user has not asked too often."""
+
+    def asked() -> httpx.Response | None:
+        answer = client.send(client.build_request("GET", EVENTS), stream=True)
+        if answer.status_code == 200:
+            return answer
+        answer.read()
+        assert "more often" in answer.text
+        return None
+
+    return wait_for(asked)
+
+
+def test_a_user_has_so_many_requests_open_and_takes_none_of_others(strict: Place) -> None:
+    """Each has descriptors of the service's, for as long as he likes."""
+    with strict.client(strict.token(strict.alice)) as client:
+        streams = [_listening(client) for _ in range(3)]
+        refused = client.get("/moonlight/sessions/ml-x-aaaaaaaaaa/desktop/")
+        error = refused.json()
+        assert (refused.status_code, error["error"]["code"]) == (429, "too_many_requests")
+        assert "3 requests open at once" in error["message"]
+        with strict.client(strict.token(strict.bob)) as other:
+            _listening(other).close()
+        for stream in streams:
+            stream.close()
+        # What was closed is open no more.
+        wait_for(lambda: client.get(NONE).status_code == 404)
 
 
 def came_from(place: Place, **headers: str) -> str:

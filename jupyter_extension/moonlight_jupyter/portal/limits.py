@@ -1,4 +1,4 @@
-"""How often a user may ask, and how often a stranger may fail to log in.
+"""How often a user may ask, how much at once, and how often a stranger may fail to log in.
 
 Each service counts for itself: beside n others a user may ask n times as often. That protects the
 service, which is what it is for; what a user may have of the cluster is counted on his own side.
@@ -7,6 +7,7 @@ service, which is what it is for; what a user may have of the cluster is counted
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import Any
 
 from moonlight_spawner.model.errors import TooManyRequests
@@ -26,6 +27,8 @@ class Limits:
         at_once = max(1.0, each * _AT_ONCE_SECONDS / 60)
         self._requests = _Limit("You ask more often than {} times a minute.", each, at_once)
         self._launches = _Limit("You launch more often than {} times a minute.", launches)
+        self._most_open = site.portal_requests_open
+        self._open: Counter[str] = Counter()
         self._failures = _Limit(
             "Logins from your address fail more often than {} times a minute.",
             site.portal_failures_per_minute,
@@ -46,6 +49,31 @@ class Limits:
             self._requests.take(user.username)
         elif refusal is not None and refusal.code == "token_refused":
             self._failures.take(source(handler.request.remote_ip))
+
+    def hold(self, handler: Any) -> str | None:
+        """Count an open request of a user: each costs descriptors, of which a service has so many, and
+        may stay open for as long as its user likes. Gives what :meth:`release` wants, None for nobody.
+
+        Raises
+        ------
+        TooManyRequests
+        """
+        if handler.current_user is None:
+            return None
+        user = str(handler.current_user.username)
+        if self._most_open and self._open[user] >= self._most_open:
+            raise TooManyRequests(
+                f"You have {self._most_open} requests open at once. Close some desktops or pages, or try "
+                "again in 5 s.",
+                5,
+            )
+        self._open[user] += 1
+        return user
+
+    def release(self, user: str) -> None:
+        self._open[user] -= 1
+        if not self._open[user]:
+            del self._open[user]
 
     def launch(self, handler: Any) -> None:
         """

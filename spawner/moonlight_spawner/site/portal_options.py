@@ -132,6 +132,12 @@ class PortalSettings(LoggingConfigurable):
         help="For the portal: how often a user may call its API in a minute, a sixth of it at once; a "
         "stream counts once. 0: as often as he likes.",
     ).tag(config=True)
+    portal_requests_open = Int(
+        256,
+        min=0,
+        help="For the portal: how many requests of one user may be open at once, desktops' streams, event "
+        "streams, uploads and downloads included. 0: any number.",
+    ).tag(config=True)
     portal_launches_per_minute = Int(
         10,
         min=0,
