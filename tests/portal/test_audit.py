@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from moonlight_jupyter.portal.audit import Audit
+from moonlight_jupyter.portal.lines import Lines
 from moonlight_jupyter.websocket import Traffic
 
 from .place import Place
@@ -38,6 +41,25 @@ def test_what_users_send_makes_no_second_line(audit: Audit, tmp_path: Path, word
     assert line["action"] == "stop"
     raw = (tmp_path / "audit.log").read_bytes()
     assert raw.count(b"\n") == 1 and all(32 <= byte < 127 for byte in raw[:-1])
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\x85", "\u2028", "\x0b", "\x1b[1A"])
+def test_no_words_of_others_make_a_line_of_the_services_log(end: str) -> None:
+    """A side's error, a path, an exception: they are repeated, and must not read like the audit's."""
+    forged = 'INFO moonlight_hpc.audit: {"action": "stop", "user": "root"}'
+    log, out = logging.Logger("moonlight_spawner.portal.manager"), io.StringIO()
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(Lines("%(levelname)s %(name)s: %(message)s"))
+    log.addHandler(handler)
+    log.info("%s's side: %s", "mallory", f"x{end}{forged}")
+    try:
+        raise ValueError(f"x{end}{forged}")
+    except ValueError:
+        log.exception("it failed")
+    lines = re.split("[\r\n\x0b\x85\u2028]", out.getvalue())
+    assert lines[0].startswith("INFO moonlight_spawner.portal.manager: mallory's side: x")
+    assert not any(line.startswith(forged) for line in lines)
+    assert all(line.isprintable() for line in lines)
 
 
 def test_a_text_of_any_length_is_cut(audit: Audit, tmp_path: Path) -> None:
@@ -81,6 +103,7 @@ def test_what_is_done_at_a_portal_is_in_its_log(place: Place) -> None:
     with place.client() as client:
         refused = client.post("/api/moonlight/login", headers={"Authorization": "Bearer x.y.z"})
         assert refused.status_code == 401
+        assert client.post("/api/moonlight/login", params={"user": "root"}).status_code == 401
         client.post("/api/moonlight/login", headers={"Authorization": f"Bearer {token}"})
         proof = {"X-XSRFToken": client.cookies["_xsrf"]}
         assert client.post(SESSIONS, json={"hours": -1}, headers=proof).status_code == 400
@@ -101,4 +124,5 @@ def test_what_is_done_at_a_portal_is_in_its_log(place: Place) -> None:
         {"action": "access", "result": "refused", "reason": "token_refused"},
     ):
         assert place.audited(**expected), expected
+    assert '"action": "login", "user": "root"' not in log, "nobody has said who he is"
     assert token not in log and proof["X-XSRFToken"] not in log

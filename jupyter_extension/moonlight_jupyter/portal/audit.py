@@ -79,7 +79,8 @@ class Audit:
             handler.request.query_arguments.get("user", []),
         )
         who = getattr(user, "username", "")
-        whose = names[0].decode("utf-8", "replace") if names else who
+        # Of nobody nothing is known, whomever he names.
+        whose = names[0].decode("utf-8", "replace") if names and who else who
         refusal = getattr(handler, "login_refusal", None)
         if action is None and whose != who:
             action = _LOOKS.get((route, method))

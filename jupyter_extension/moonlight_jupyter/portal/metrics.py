@@ -34,9 +34,11 @@ _STEPS = ("claim", "xserver", "desktop", "host", "picture", "gateway")
 _COMMANDS = ("sbatch", "squeue", "scancel", "sacct", "scontrol", "sinfo")
 _ANSWERS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30)
 _LAUNCHES = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
+_LONGEST_LAUNCH = 7 * 86400.0  # seconds, in the queue as well
 _CODE = re.compile(r"[A-Za-z][A-Za-z_]{0,40}", re.ASCII)
-# Codes are ours, but a record is its user's to change: no more series than this are made of them.
-_MOST_CODES = 64
+# Codes are ours, but a record is its user's to change: no more series than this are made of them, and no
+# more of one user's than leave room for those of others.
+_MOST_CODES, _MOST_CODES_EACH = 256, 8
 
 
 class Metrics:
@@ -45,7 +47,7 @@ class Metrics:
     def __init__(self, manager: Any, known: Any, routes: Collection[str]):
         self._manager, self._known = manager, known
         self._routes = frozenset(routes)
-        self._codes: set[str] = set()
+        self._codes: dict[str, str] = {}  # and whose they were first; "": the service's own
         self._seen: dict[str, State] | None = None
         self.registry = r = CollectorRegistry()
         Gauge("moonlight_info", "The service's version", ["version"], registry=r).labels(
@@ -137,7 +139,8 @@ class Metrics:
             if session.status is State.RUNNING and was not in (State.RUNNING, State.STOPPING):
                 self._launched(session)
             elif session.status is State.FAILED and was is not State.FAILED:
-                self._failures.labels(self._code(session.reason_code)).inc()
+                code = self._code(session.reason_code, session.user)
+                self._failures.labels(code).inc()
 
     def _launched(self, session: Session) -> None:
         ends = []
@@ -146,10 +149,10 @@ class Metrics:
                 ends.append(step.ended_at)
                 name = step.id if step.id in _STEPS else OTHER
                 seconds = (step.ended_at - step.started_at).total_seconds()
-                self._launch.labels(name).observe(max(0.0, seconds))
+                self._launch.labels(name).observe(_likely(seconds))
         if ends:
             whole = (max(ends) - session.created_at).total_seconds()
-            self._launch.labels("all").observe(max(0.0, whole))
+            self._launch.labels("all").observe(_likely(whole))
 
     def _observe(self, who: str, what: str, seconds: float, done: bool) -> None:
         if who == "slurm" and what not in _COMMANDS:
@@ -157,13 +160,19 @@ class Metrics:
         if histogram := self._answers.get(who):
             histogram.labels(what, "done" if done else "failed").observe(seconds)
 
-    def _code(self, code: str) -> str:
+    def _code(self, code: str, user: str = "") -> str:
         if code in self._codes:
             return code
-        if len(self._codes) >= _MOST_CODES or not _CODE.fullmatch(code):
+        full = user and list(self._codes.values()).count(user) >= _MOST_CODES_EACH
+        if full or len(self._codes) >= _MOST_CODES or not _CODE.fullmatch(code):
             return OTHER
-        self._codes.add(code)
+        self._codes[code] = user
         return code
+
+
+def _likely(seconds: float) -> float:
+    """A record's times are its user's to change, and one of them must not drown all others' sum."""
+    return min(max(0.0, seconds), _LONGEST_LAUNCH)
 
 
 class _Streams(Collector):

@@ -31,6 +31,7 @@ from . import callback, login
 from .audit import Audit
 from .identity import PortalIdentity
 from .limits import Limits
+from .lines import begin_log
 from .metrics import CONTENT_TYPE, Guard, Metrics
 from .proxied import ProxiedServer
 
@@ -164,7 +165,7 @@ async def serve(site: MoonlightSite) -> int:
     ValueError
         The settings do not do.
     """
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    begin_log()
     callbacks = Callbacks(site, service_keys(Path(site.portal_key_file)))
     portal = Portal(site, portal_manager(site, callbacks), callbacks)
     servers = []
