@@ -95,6 +95,31 @@ def test_a_portal_in_order_is_all_green(doctor: Doctor, place: Place) -> None:
         assert f"{place.port} and {place.signaling} on 127.0.0.1" in found["our ports"]["text"]
 
 
+def test_a_users_process_of_that_name_is_not_the_service(doctor: Doctor, place: Place) -> None:
+    """Or an administrator would be told to give him the service's keys."""
+    argv = ["moonlight-hpc", "serve", "--config", str(place.config)]
+    with subprocess.Popen(
+        [*argv[:1], "-c", "read line", *argv],
+        executable="/bin/bash",
+        stdin=subprocess.PIPE,
+        **as_user(place.bob),
+    ) as his:
+        assert his.stdin
+        try:
+            found = doctor.look()
+            assert [f for f in found.values() if not f["good"] or f["odd"]] == []
+            assert f"as {place.side.service}" in found["processes"]["text"]
+            place.stop()
+            try:
+                found = doctor.look()
+            finally:
+                place.start()
+        finally:
+            his.stdin.close()
+    assert "no process of" in found["processes"]["text"]
+    assert str(place.bob) not in json.dumps(list(found.values()))
+
+
 def test_services_that_do_not_run(doctor: Doctor) -> None:
     (port,) = free_ports(1)
     away = {"name": "VNC", "port": port, "url": f"http://127.0.0.1:{port}/"}

@@ -36,7 +36,7 @@ async def directories(site: MoonlightSite, config: Path | None) -> Finding:
 
 def _account(site: MoonlightSite, config: Path | None) -> pwd.struct_passwd | None:
     """The service's: of its process, or of its key."""
-    for process in serving(config):
+    for process in serving(site, config):
         return pwd.getpwuid(process.uids().effective)
     try:
         return pwd.getpwuid(Path(site.portal_key_file).stat().st_uid)

@@ -21,12 +21,15 @@ _SETTINGS = Path("/etc/moonlight-hpc")
 _CONF = "deploy/nginx/moonlight.conf"
 
 
-def serving(config: Path | None) -> list[psutil.Process]:
-    """Processes of `moonlight-hpc serve` with these settings."""
-    found = []
+def serving(site: MoonlightSite, config: Path | None) -> list[psutil.Process]:
+    """Processes of `moonlight-hpc serve` with these settings. Anybody may call a process of his so; the
+    service's are those of the account whose key that is."""
+    owner, found = _owner(site), []
     for process in psutil.process_iter():
         try:
             words = process.cmdline()
+            if owner is not None and process.uids().effective != owner:
+                continue
         except psutil.Error:
             continue
         if "serve" in words and any(os.path.basename(w) == "moonlight-hpc" for w in words[:3]):
@@ -37,9 +40,21 @@ def serving(config: Path | None) -> list[psutil.Process]:
     return found
 
 
+def _owner(site: MoonlightSite) -> int | None:
+    """Whose the service's key is, or the place for it; None if that is not ours to see."""
+    for path in (Path(site.portal_key_file), Path(site.portal_key_file).parent):
+        try:
+            return path.stat().st_uid
+        except FileNotFoundError:
+            continue
+        except OSError:
+            return None
+    return -1  # nobody's: without a place for it no service runs
+
+
 async def processes(site: MoonlightSite, config: Path | None) -> Finding:
     name = "processes"
-    found = serving(config)
+    found = serving(site, config)
     if not found:
         what = f"moonlight-hpc serve{f' --config {config}' if config else ''}"
         return Finding(name, False, f"no process of `{what}` on this machine", _START)
@@ -76,7 +91,7 @@ def _no_new_privileges(pid: int) -> bool:
 
 async def ports(site: MoonlightSite, config: Path | None) -> Finding:
     name = "our ports"
-    pids = {process.pid for process in serving(config)}
+    pids = {process.pid for process in serving(site, config)}
     wanted = [port for port in (site.portal_port, site.portal_signaling_port) if port]
     sockets = psutil.net_connections("tcp")
     listening = [(*c.laddr, c.pid) for c in sockets if c.status == psutil.CONN_LISTEN]
