@@ -151,9 +151,19 @@ def test_a_user_who_may_no_more_than_is_documented_is_enough(
                 ("keys", "*"),
                 ("flushall",),
                 ("config", "get", "*"),
+                # Others of the same Redis: seen, put out, and kept waiting.
+                *(
+                    ("client", "list"),
+                    ("client", "kill", "type", "normal"),
+                    ("client", "pause", "1"),
+                ),
+                *(("client", "no-evict", "on"), ("monitor",), ("subscribe", "x"), ("save",)),
             ):
                 with pytest.raises(redis.exceptions.NoPermissionError):
                     allowed.execute_command(*theirs)
+            script = client.script_load("return redis.call('get', 'auth:token')")
+            with pytest.raises(redis.exceptions.ResponseError, match="can't access"):
+                allowed.evalsha(script, 0)
             allowed.close()
         finally:
             client.acl_deluser("ours")
