@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+from moonlight_spawner.model.errors import LimitReached
 from moonlight_spawner.model.records import AgentStatus, Job, Missed, Stop
 from moonlight_spawner.store.redis import RedisStore
 
-from .sessions import ALICE, ID, OTHER, end, facts
+from .sessions import ALICE, BOB, ID, OF_BOB, OTHER, end, facts
 
 
 def test_what_is_adopted_takes_the_place_of_what_was_there(store: RedisStore) -> None:
@@ -42,3 +44,21 @@ def test_words_of_a_session_that_is_not_on_record_are_not_kept(store: RedisStore
     assert not store.put_newer(ALICE, OTHER, "status", AgentStatus(), "1")
     assert not store.put_newer(ALICE, OTHER, "seen", Stop())
     assert store.ids(ALICE) == [] and store.parts(ALICE, OTHER) == []
+
+
+def test_no_more_sessions_of_a_user_are_kept_than_his_side_may_have(store: RedisStore) -> None:
+    """A launch is answered by his side, with a record: of a new session each time, if he likes."""
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    names = [f"ml-alice-aaaaaaaa{a}{b}" for a in letters for b in letters]
+    for name in names[:256]:
+        assert store.adopt(ALICE, name, {"facts": facts(name)})
+    for add in (store.put, store.put_once):
+        with pytest.raises(LimitReached, match="alice has too many sessions"):
+            add(ALICE, names[256], "facts", facts(names[256]))
+    with pytest.raises(LimitReached):
+        store.adopt(ALICE, names[256], {"facts": facts(names[256])})
+    assert len(store.ids(ALICE)) == 256
+    assert store.adopt(ALICE, names[0], {"job": Job(job_id="7")}), "those that are there go on"
+    assert store.adopt(BOB, OF_BOB, {"facts": facts(OF_BOB, BOB)})
+    store.remove(ALICE, names[0])
+    assert store.adopt(ALICE, names[256], {"facts": facts(names[256])})

@@ -12,7 +12,7 @@ import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ..model.errors import NotFound, StoreUnavailable
+from ..model.errors import LimitReached, NotFound, StoreUnavailable
 from ..model.records import AgentStatus, Facts, Job, SessionRecord
 from ..model.session import End, Model, Session, now
 from ..scheduler.base import same_place
@@ -146,15 +146,16 @@ class View:
         """
 
         def adopt() -> bool:
+            gone = set(before) - {record.facts.session_id for record in records}
+            for session_id in gone:  # first: there is room for so many
+                self._store.remove(user, session_id)
             changed = []
             for record in records:
                 try:
                     changed.append(self._keep(user, record))
-                except NotFound as e:  # names that differ in some signs alone have ids of one form
+                # Names that differ in some signs alone have ids of one form.
+                except (LimitReached, NotFound) as e:
                     log.warning("what %s's side says of a session is not kept: %s", user, e)
-            gone = set(before) - {record.facts.session_id for record in records}
-            for session_id in gone:
-                self._store.remove(user, session_id)
             self._store.touch_adopted(user)
             return any(changed) or bool(gone)
 

@@ -13,6 +13,8 @@
 local step, prefix, user, id = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local keep, half = tonumber(ARGV[5]), tonumber(ARGV[6])
 local given = {unpack(ARGV, 7)}
+-- Of one user; his side has fewer in an answer, and what a side says of one more session costs it nothing.
+local most = 256
 
 local time = redis.call('TIME')
 local seconds = tonumber(time[1])
@@ -107,6 +109,13 @@ end
 
 local owner = redis.call('HGET', session, 'user')
 if owner and owner ~= user then return 'not yours' end
+local begins = step == 'claim' or step == 'put' or step == 'put_once' or step == 'adopt'
+local function full(ids) return #ids >= most end
+-- Those whose time is over count no more. Looked at first: a step that has written is not told that there
+-- is no memory for the rest.
+if not owner and begins and full(redis.call('ZRANGE', of_user, 0, -1)) and full(current(of_user)) then
+  return 'too many'
+end
 
 if step == 'claim' then
   local key = key_of(given[1])

@@ -18,7 +18,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ..model.errors import NotFound, StoreUnavailable
+from ..model.errors import LimitReached, NotFound, StoreUnavailable
 from ..model.measured import measured
 from ..model.session import SESSION_ID, Model
 from .base import Damaged, M, Part, Store
@@ -50,8 +50,9 @@ class RedisStore(Store):
     keys: the service's, which encrypt what is secret; the first for what is new.
     keep_seconds: how long a session that has ended is kept.
 
-    Every method raises :class:`StoreUnavailable` while Redis is away, slow or full, and
-    :class:`NotFound` for a change to a session that is somebody else's.
+    Every method raises :class:`StoreUnavailable` while Redis is away, slow or full,
+    :class:`NotFound` for a change to a session that is somebody else's, and :class:`LimitReached` for
+    one more session than a user's own side has in an answer.
     """
 
     def __init__(self, place: RedisPlace, prefix: str, keys: Sequence[bytes], keep_seconds: float):
@@ -241,6 +242,8 @@ class RedisStore(Store):
         ------
         NotFound
             The session is of another user, or ``session_id`` is no id.
+        LimitReached
+            It would be one more than is kept of a user.
         StoreUnavailable
         """
         if session_id and not SESSION_ID.fullmatch(session_id):
@@ -252,6 +255,8 @@ class RedisStore(Store):
             answer = self._script(args=given, client=c)
         if answer == b"not yours":
             raise NotFound(f"There is no session {session_id} of {user}.")
+        if answer == b"too many":
+            raise LimitReached(f"{user} has too many sessions on record for one more.")
         return answer
 
     def _raw(self, user: str, session_id: str, name: str) -> bytes | None:
