@@ -186,6 +186,24 @@ def test_what_it_costs_to_read_a_users_answers_is_his(
     assert "too long to read. Try again in 1" in seen[2][1]
 
 
+def test_what_a_side_complains_of_is_read_no_faster_than_it_is_worth(
+    place: Portal, alice: TestUser
+) -> None:
+    (alice.home / "side").write_text("exec yes >&2\n")
+    body = """
+        from moonlight_spawner.portal.sides import _Side
+        read, receive = [0], _Side.pipe_data_received
+        def counted(side, fd, data):
+            read[0] += len(data)
+            receive(side, fd, data)
+        _Side.pipe_data_received = counted
+        return [(await refused(manager.sessions(args[0])))[0], read[0]]
+    """
+    code, read = place.serve_hostile(body, alice, user_side_seconds=2)
+    assert code == "user_side_timeout"
+    assert 16_384 <= read < 16 << 20, "the service's loop did nothing else"
+
+
 def test_who_cannot_be_acted_for_is_told_why(place: Portal, alice: TestUser) -> None:
     body = """
         return {user: await refused(manager.sessions(user)) for user in args}

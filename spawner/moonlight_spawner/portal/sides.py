@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 SUDO = "/usr/bin/sudo"
 _MOST_ERROR_BYTES = 16 << 10
+# What comes behind those is thrown away, so often at the most: it may come as fast as it can be read.
+_THROW_AWAY_SECONDS = 0.1
 # A request that takes longer waits for a disk or for Slurm, and no longer for a processor: others may
 # begin.
 _BUSY_SECONDS = 5.0
@@ -266,10 +268,18 @@ class _Side(asyncio.SubprocessProtocol):
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         if fd == 2:
             self.errors += data[: _MOST_ERROR_BYTES - len(self.errors)]
+            if len(self.errors) >= _MOST_ERROR_BYTES:
+                self._read_later(fd)
         elif not self.answered.done():
             self._said += data
             if b"\n" in data or self.too_long:
                 self.answered.set_result(None)
+
+    def _read_later(self, fd: int) -> None:
+        pipe: Any = self._transport.get_pipe_transport(fd) if self._transport else None
+        if pipe and not pipe.is_closing():
+            pipe.pause_reading()
+            asyncio.get_running_loop().call_later(_THROW_AWAY_SECONDS, _resume, pipe)
 
     def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
         self._silent = self._silent or fd == 1
@@ -283,6 +293,11 @@ class _Side(asyncio.SubprocessProtocol):
         """It has ended and nothing more can come: what it said is all."""
         if self.ended.done() and self._silent and not self.answered.done():
             self.answered.set_result(None)
+
+
+def _resume(pipe: Any) -> None:
+    if not pipe.is_closing():
+        pipe.resume_reading()
 
 
 class _Once:
