@@ -221,11 +221,11 @@ def test_the_wait_is_shown_with_its_place_and_its_steps(resources: Resources) ->
         request=resources, scheduler="slurm", created_at="2026-01-02T12:00:00Z",
         status=State.PENDING, reason="Others <are> ahead.",
         queue=Queue(code="Priority", message="x", position=3, pending=9),
-        steps=[Step(id="claim", label="Claim", detail="display <:1>")],
+        steps=[Step(id="claim", label="Claim", detail="display <:1>"), Step(id='"><img src=x>', label="<b>")],
     )  # fmt: skip
     page = render(Look(session), "en", "t").decode()
     assert "Place 3 of 9" in page and "Others &lt;are&gt; ahead." in page
-    assert "Claim: display &lt;:1&gt;" in page
+    assert "Claim: display &lt;:1&gt;" in page and "<img" not in page and "<b>" not in page
     korean = render(Look(session), "ko-KR,en", "t").decode()
     assert "9개 중 3번째" in korean and "디스플레이와 포트 확보" in korean
     assert not re.search(r"<script(?! src)|\son\w+=", page)

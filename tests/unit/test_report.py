@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from moonlight_spawner.cli import main
+from moonlight_spawner.cli.report import _drawing
 from moonlight_spawner.model.errors import SchedulerUnavailable
 from moonlight_spawner.scheduler.slurm_accounting import Used, comment, failed, parse
 from moonlight_spawner.scheduler.usage import figures
@@ -156,3 +157,22 @@ def test_without_accounting_it_says_so(
     sacct.unlink()
     assert main(["report", "--since", "2026-11"]) == 1
     assert "no sacct here" in capsys.readouterr().err
+
+
+def test_a_picture_has_room_for_whatever_jobs_say_that_they_were(tmp_path: Path) -> None:
+    """A user's jobs may name as many images as he likes; no picture has 65,536 lines."""
+    said = [used(at(11, 1).timestamp(), None, None, image=f"i{n}") for n in range(1000)]
+    ran = at(11, 2).timestamp()
+    said.append(used(ran, ran, ran + HOUR, image="rocky$x^$"))
+    rows = figures(said, at(11, 1), at(12, 1), "image", ran + HOUR)
+    file = tmp_path / "used.svg"
+    _drawing(file)(rows, "a title", file)
+    drawn = file.read_text("utf-8")
+    assert "rocky$x^$" in drawn, "no sign of a name means something"
+    assert "942 others" in drawn
+
+
+def test_an_image_is_called_as_images_are() -> None:
+    for name in ("-1+1", "=cmd", "."):
+        (one,) = parse(job(said=comment(name), submitted_by="x"), MARK, every=False)
+        assert one.image == "unknown", "a spreadsheet takes it for a sum"

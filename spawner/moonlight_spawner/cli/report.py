@@ -19,6 +19,8 @@ from ..scheduler.slurm_accounting import used
 from ..scheduler.usage import BY, Figures, figures
 from ..site.settings import load_site
 
+# In a picture. A user's jobs may say that they were of as many images as he likes.
+_MOST_BARS = 60
 _HEADS = ("", "sessions", "hours", "GPU-hours", "wait, median", "wait, longest", "failures")
 
 
@@ -110,6 +112,24 @@ def _table(rows: Sequence[Sequence[str]]) -> str:
     )
 
 
+def _largest(groups: Sequence[Figures]) -> list[Figures]:
+    """As many as a picture has room for, those of the fewest hours as one."""
+    if len(groups) <= _MOST_BARS:
+        return list(groups)
+    by_hours = sorted(groups, key=lambda g: (g.hours, g.sessions), reverse=True)
+    kept, rest = by_hours[: _MOST_BARS - 1], by_hours[_MOST_BARS - 1 :]
+    others = Figures(
+        f"{len(rest)} others",
+        sum(g.sessions for g in rest),
+        sum(g.hours for g in rest),
+        sum(g.gpu_hours for g in rest),
+        None,
+        None,
+        sum(g.failures for g in rest),
+    )
+    return [*(g for g in groups if g in kept), others]
+
+
 def _drawing(file: Path) -> Any:
     """The function that draws.
 
@@ -129,7 +149,7 @@ def _drawing(file: Path) -> Any:
         ) from e
 
     def draw(rows: Sequence[Figures], title: str, file: Path) -> None:
-        groups = rows[:-1]
+        groups = _largest(rows[:-1])
         picture = Figure(figsize=(8, 2 + 0.35 * 2 * max(1, len(groups))), layout="constrained")
         picture.suptitle(f"Moonlight HPC, {title}")
         for axes, name, values in zip(
@@ -138,7 +158,7 @@ def _drawing(file: Path) -> Any:
             ([g.gpu_hours for g in groups], [g.sessions for g in groups]),
             strict=True,
         ):
-            bars = axes.barh([g.group for g in groups], values)
+            bars = axes.barh([g.group.replace("$", r"\$") for g in groups], values)
             axes.bar_label(bars, padding=3)
             axes.invert_yaxis()
             axes.set_xlabel(name)

@@ -129,7 +129,7 @@ def _step(step: Step, texts: dict[str, str]) -> str:
     state = step.state.value
     label = html.escape(texts.get(step.id, step.label))
     detail = f": {html.escape(step.detail)}" if step.detail else ""
-    return f'<li class="{state}" data-step="{step.id}">{_MARKS[state]} {label}{detail}</li>'
+    return f'<li class="{state}" data-step="{html.escape(step.id)}">{_MARKS[state]} {label}{detail}</li>'
 
 
 def _paragraph(text: str) -> str:

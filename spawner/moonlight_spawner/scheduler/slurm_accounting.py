@@ -35,7 +35,7 @@ _FIELDS = (
 )
 _SECONDS = 300.0
 _MOST_BYTES = 256 << 20
-_IMAGE = re.compile(r"\bmoonlight:image=([A-Za-z0-9._-]{1,100})")
+_IMAGE = re.compile(r"\bmoonlight:image=([A-Za-z0-9][A-Za-z0-9._-]{0,99})")
 _GPUS = re.compile(r"(?:^|,)gres/gpu(:[^=,]*)?=([0-9]+)")
 _FAILED = (JobState.FAILED, JobState.NODE_FAIL, JobState.OUT_OF_MEMORY)
 _WORD = re.compile(r"[A-Z_]+")
