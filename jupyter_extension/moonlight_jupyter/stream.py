@@ -68,9 +68,6 @@ class StreamHandler(JSONErrors, ManagerMixin, JupyterHandler):
         if self._finished:
             return
         await self._admit()
-        if "Sec-WebSocket-Key" in self.request.headers and not self._is_stream():
-            self._stripped()
-            return
         if reaches_control(self._upstream_path().decode()):
             raise HTTPError(404)
         session_id = self._session_id()
@@ -78,6 +75,9 @@ class StreamHandler(JSONErrors, ManagerMixin, JupyterHandler):
             reach = await self.reach(session_id)
         except NotFound:
             self._page(404, "unknown")
+            return
+        if "Sec-WebSocket-Key" in self.request.headers and not self._is_stream():
+            self._stripped()  # of a session that there is: what is told of it is remembered
             return
         if reach.target is None:
             self._not_there(reach)

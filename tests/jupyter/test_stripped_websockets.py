@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from moonlight_jupyter.stream import StreamHandler
 from playwright.sync_api import expect
 
 from tests.support.chromium import chromium, keep, person
@@ -40,6 +41,18 @@ async def test_a_handshake_without_upgrade_is_told_from_other_requests(
         page = await call("GET", path, headers={**STRIPPED, **HTML})
         assert page.status == 426 and b"Upgrade" in page.body
     assert node.host.heads == []
+
+
+async def test_nothing_is_remembered_of_sessions_that_are_not_there(
+    call: Call, records: Records
+) -> None:
+    """Or whoever is logged in fills the memory and the log of a server that others use."""
+    records.add()
+    nobodys = [f"ml-root-aaaaaaaaa{sign}" for sign in "abc"]
+    for session_id in nobodys:
+        answer = await call("GET", desktop(session_id) + "/echo", headers=STRIPPED)
+        assert answer.status == 404
+    assert StreamHandler._told.isdisjoint(nobodys)
 
 
 async def test_the_check_opens_for_those_who_may_see_the_desktop(

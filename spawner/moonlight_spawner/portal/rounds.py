@@ -109,6 +109,7 @@ class Rounds:
             log.exception("the portal's round is left out")
             return
         self._tell_ended(sessions)
+        self._nobodys &= {name for names in unrecorded.values() for name in names}
         todo: dict[str, list[Step]] = {}
         for user, names in unrecorded.items():
             if wanted := self._unasked(user, names):
