@@ -56,10 +56,10 @@ def test_what_two_users_ran_is_what_it_says(
     wait_for(lambda: told(str(slurm_users.bob)).get("hours", 0) > 0)
     wait_for(lambda: told(str(slurm_users.alice)).get("failures") == 1)
     of_bob, of_alice = told(str(slurm_users.bob)), told(str(slurm_users.alice))
-    seconds = of_bob["hours"] * 3600
+    seconds = of_bob["hours"] * 3600  # a difference of figures rounded to 0.36 s
     job = slurm.job(ran)
     assert (of_bob["sessions"], of_bob["failures"]) == (1, 0)
-    assert 2.9 <= seconds <= 30, job
+    assert 2.6 <= seconds <= 30, job
     assert abs(of_bob["gpu_hours"] - 2 * of_bob["hours"]) <= 0.002
     assert (of_alice["sessions"], of_alice["failures"]) == (2, 1)
 

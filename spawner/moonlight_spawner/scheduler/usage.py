@@ -18,7 +18,8 @@ class Figures:
 
     ``sessions`` were submitted in it, ``failures`` of these failed, and those of them that started
     waited ``wait_median_minutes`` and ``wait_longest_minutes`` (None: none started).
-    ``hours`` ran in it, of whatever was submitted before as well; ``gpu_hours`` are those times GPUs.
+    ``hours`` ran in it, of whatever was submitted before as well; ``gpu_hours`` are those times GPUs;
+    both to 0.0001, which is less than a second.
     """
 
     group: str
@@ -67,8 +68,8 @@ def _summed(
     return Figures(
         group=group,
         sessions=len(new),
-        hours=round(hours, 3),
-        gpu_hours=round(gpu_hours, 3),
+        hours=round(hours, 4),
+        gpu_hours=round(gpu_hours, 4),
         wait_median_minutes=round(statistics.median(waits), 2) if waits else None,
         wait_longest_minutes=round(max(waits), 2) if waits else None,
         failures=sum(failed(job) for job in new),
