@@ -13,10 +13,10 @@ from moonlight_spawner.model.errors import UserSideFailed
 from moonlight_spawner.model.job import JobInfo, JobState
 from moonlight_spawner.model.records import AgentStatus, Facts, Job, Seen, SessionRecord
 from moonlight_spawner.model.session import End, Gateway, Model, Resources, Session, State, now
+from moonlight_spawner.portal.answers import own_record
 from moonlight_spawner.portal.derived import Derived
 from moonlight_spawner.portal.freshness import serves_for
 from moonlight_spawner.portal.jobs import UsersJobs, by_owner
-from moonlight_spawner.portal.user_side import own_record
 from moonlight_spawner.portal.view import Hands, rank
 from moonlight_spawner.scheduler.base import Doubt, Snapshot
 from moonlight_spawner.scheduler.slurm_everybodys import EverybodysJobs

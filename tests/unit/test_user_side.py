@@ -18,8 +18,9 @@ from moonlight_spawner.model.errors import (
 from moonlight_spawner.model.records import AgentStatus
 from moonlight_spawner.model.session import Gateway, may_be_of, new_session_id
 from moonlight_spawner.portal import protocol
+from moonlight_spawner.portal.answers import wrong_gateway
 from moonlight_spawner.portal.places import Places
-from moonlight_spawner.portal.user_side import UserSideManager, wrong_gateway
+from moonlight_spawner.portal.user_side import UserSideManager
 from moonlight_spawner.sessions.reach import gateway_target, token_of
 from moonlight_spawner.site.options import MoonlightSite
 from moonlight_spawner.site.settings import load_site_alone

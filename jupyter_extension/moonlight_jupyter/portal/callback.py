@@ -23,8 +23,8 @@ from moonlight_spawner.model.errors import (
 from moonlight_spawner.model.limits import MAX_STATUS_BYTES
 from moonlight_spawner.model.records import AgentStatus
 from moonlight_spawner.model.session import may_be_of
+from moonlight_spawner.portal.answers import own_status
 from moonlight_spawner.portal.callback import Callbacks
-from moonlight_spawner.portal.user_side import own_status
 from moonlight_spawner.relay.buckets import Bucket
 from pydantic import ValidationError
 from tornado.web import HTTPError, RequestHandler, stream_request_body

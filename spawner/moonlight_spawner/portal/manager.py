@@ -14,12 +14,13 @@ from ..model.session import Session
 from ..sessions.reach import Reach
 from ..site.options import MoonlightSite
 from ..store.redis import RedisStore
+from .answers import check_id, own_record
 from .callback import Callbacks
 from .freshness import OTHER_DOORS_SECONDS, SOON_SECONDS
 from .jobs import everybodys
 from .records import redis_store
 from .rounds import LOCK_SECONDS, keep_rounds
-from .user_side import UserSideManager, check_id, own_record
+from .user_side import UserSideManager
 from .view import Look, View
 
 log = logging.getLogger(__name__)
@@ -101,7 +102,7 @@ class PortalManager(UserSideManager):
         await self._together(("adopt", user), self._adopt(user))
 
     async def heard(self, user: str, session_id: str, status: AgentStatus) -> None:
-        """The session's agent says how it is; ``status`` has been through :func:`.user_side.own_status`.
+        """The session's agent says how it is; ``status`` has been through :func:`.answers.own_status`.
 
         Raises
         ------

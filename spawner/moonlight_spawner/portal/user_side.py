@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import pwd
-import re
 from collections.abc import Coroutine, Hashable
 from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 
-from ..model.errors import NotFound, UserSideFailed, UserSideUnavailable, shorten
+from ..model.errors import UserSideUnavailable, shorten
 from ..model.measured import measured
-from ..model.records import AgentStatus, SessionRecord, StopReason
-from ..model.session import Gateway, Model, Session, may_be_of, now
+from ..model.records import SessionRecord, StopReason
+from ..model.session import Session, may_be_of
 from ..scheduler import make_scheduler
 from ..sessions.inside import JobHere
 from ..sessions.manager import Log
@@ -28,6 +26,7 @@ from ..site.request import (
     validate_where,
 )
 from . import protocol
+from .answers import check_id, not_believed, own_record, own_session, wrong_gateway
 from .callback import Callbacks
 from .sides import Sides
 
@@ -36,17 +35,6 @@ T = TypeVar("T")
 
 _ANY_IMAGE = "any"  # stands for the user's default
 _REACH_SECONDS = 10.0
-_MOST_ADDRESSES = 16
-# The largest part has the steps of a start and a certificate: a few kilobytes.
-_MOST_PART_BYTES = 64 << 10
-_MOST_CERTIFICATE = 16384
-_PEM = re.compile(
-    r"-----BEGIN CERTIFICATE-----\s[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----\s*", re.ASCII
-)
-# The last part of a host's name begins with a letter: getaddrinfo takes 2130706433 for an address.
-_HOST = re.compile(r"([A-Za-z0-9_-]{1,63}\.)*[A-Za-z][A-Za-z0-9_-]{0,62}\.?", re.ASCII)
-_JOB_ID = re.compile(r"[A-Za-z0-9_.+-]{1,100}", re.ASCII)
-_LOCALHOST = re.compile(r"(.*\.)?localhost|.*\.localdomain|ip6-(localhost|loopback)", re.I)
 
 
 class UserSideManager:
@@ -117,7 +105,7 @@ class UserSideManager:
             answer = await self._ask(user, request, protocol.Created)
         finally:
             self._changed(user)
-        session = _own(user, answer.session)
+        session = own_session(user, answer.session)
         await self._learned(user, session.session_id, answer.record)
         return session, answer.created
 
@@ -135,7 +123,7 @@ class UserSideManager:
         check_id(user, session_id)
         request = {"operation": "look", "session_id": session_id}
         answer = await self._ask(user, request, protocol.One)
-        return _own(user, answer.session, session_id)
+        return own_session(user, answer.session, session_id)
 
     async def stop(self, user: str, session_id: str, why: StopReason = StopReason.USER) -> Session:
         """End a session.
@@ -150,7 +138,7 @@ class UserSideManager:
             answer = await self._ask(user, request, protocol.One)
         finally:
             self._changed(user)
-        session = _own(user, answer.session, session_id)
+        session = own_session(user, answer.session, session_id)
         await self._learned(user, session_id, answer.record)
         return session
 
@@ -199,7 +187,7 @@ class UserSideManager:
         records = [own_record(user, record, local) for record in answer.records]
         ids = {record.facts.session_id for record in records}
         if len(ids) < len(records) or (session_id is not None and ids != {session_id}):
-            raise _not_believed(user, "it has other sessions than were asked for")
+            raise not_believed(user, "it has other sessions than were asked for")
         return records
 
     async def _learned(self, user: str, session_id: str, record: SessionRecord | None) -> None:
@@ -209,7 +197,7 @@ class UserSideManager:
         """Forget sessions that ended longer ago than the site keeps them; gives their ids."""
         answer = await self._ask(user, {"operation": "reap"}, protocol.Forgotten)
         if not all(may_be_of(user, session_id) for session_id in answer.session_ids):
-            raise _not_believed(user, "it forgot a session of somebody else")
+            raise not_believed(user, "it forgot a session of somebody else")
         return answer.session_ids
 
     async def close(self) -> None:
@@ -222,9 +210,9 @@ class UserSideManager:
 
     async def _look(self, user: str) -> list[Session]:
         answer = await self._ask(user, {"operation": "look"}, protocol.All)
-        sessions = [_own(user, session) for session in answer.sessions]
+        sessions = [own_session(user, session) for session in answer.sessions]
         if len({session.session_id for session in sessions}) < len(sessions):
-            raise _not_believed(user, "it has one session twice")
+            raise not_believed(user, "it has one session twice")
         return sessions
 
     async def _reach(self, user: str, session_id: str) -> Reach:
@@ -234,7 +222,7 @@ class UserSideManager:
             return Reach(None, answer.end)
         local = self.site.batch_system == "local"
         if wrong := wrong_gateway(answer.gateway, local):
-            raise _not_believed(user, f"the session's gateway {wrong}")
+            raise not_believed(user, f"the session's gateway {wrong}")
         reach = Reach(gateway_target(answer.gateway, answer.token.encode(), away=not local), None)
         self._remember(user, session_id, reach)
         return reach
@@ -257,9 +245,9 @@ class UserSideManager:
             except ValidationError as e:
                 first = e.errors(include_url=False, include_input=False)[0]
                 where = ".".join(map(str, first["loc"]))
-                raise _not_believed(user, shorten(f"{where}: {first['msg']}", 200)) from None
+                raise not_believed(user, shorten(f"{where}: {first['msg']}", 200)) from None
             except ValueError as e:
-                raise _not_believed(user, str(e)) from None
+                raise not_believed(user, str(e)) from None
 
     async def _together(self, key: Hashable, work: Coroutine[Any, Any, T]) -> T:
         """What is asked while the same is asked already shares its answer."""
@@ -304,83 +292,6 @@ def _login(user: str) -> str:
             f"{shorten(user)} is not the name of an ordinary account on the portal's machine."
         )
     return entry.pw_name
-
-
-def check_id(user: str, session_id: str) -> None:
-    if not may_be_of(user, session_id):
-        raise NotFound(f"There is no session {session_id[:80]} of {user}.")
-
-
-def _own(user: str, session: Session, session_id: str | None = None) -> Session:
-    if session.user != user or not may_be_of(user, session.session_id):
-        raise _not_believed(user, "it has a session of somebody else")
-    if session_id is not None and session.session_id != session_id:
-        raise _not_believed(user, "it has another session than was asked for")
-    if session.slurm_job_id is not None and not _JOB_ID.fullmatch(session.slurm_job_id):
-        raise _not_believed(user, "a session's job has no id of a job")
-    return session
-
-
-def own_record(user: str, record: SessionRecord, local: bool) -> SessionRecord:
-    """A record that the user's side has sent, as far as it can be his: of a session of his, with no
-    gateway that the service would not go to, and with no word from the future, which would be the
-    newest for good.
-
-    Raises
-    ------
-    UserSideFailed
-    """
-    facts, status = record.facts, record.status
-    if facts.user != user or not may_be_of(user, facts.session_id):
-        raise _not_believed(user, "it has a session of somebody else")
-    if record.job is not None and not _JOB_ID.fullmatch(record.job.job_id):
-        raise _not_believed(user, "a session's job has no id of a job")
-    for _, part in record:
-        if isinstance(part, Model) and len(part.model_dump_json()) > _MOST_PART_BYTES:
-            raise _not_believed(user, f"a part of a record has over {_MOST_PART_BYTES} bytes")
-    if record.seen and (record.job is None or record.seen.job.job_id != record.job.job_id):
-        record.seen = None
-    if status:
-        own_status(status, local)
-    facts.created_at = min(facts.created_at, now())
-    return record
-
-
-def own_status(status: AgentStatus, local: bool) -> None:
-    """Leave out of an agent's words what nobody may have the service believe."""
-    if status.gateway and wrong_gateway(status.gateway, local):
-        status.gateway = None
-    status.started_at, status.beat = min(status.started_at, now()), min(status.beat, now())
-
-
-def wrong_gateway(gateway: Gateway, local: bool) -> str:
-    """Why the service does not go there; empty if it does. A user must not have it knock at others'
-    doors: those of the portal's own machine above all. What is there hears a TLS greeting at most."""
-    if not 1024 <= gateway.port < 65536:
-        return f"has port {gateway.port}, which no user's program can have"
-    if len(gateway.certificate) > _MOST_CERTIFICATE or not _PEM.fullmatch(gateway.certificate):
-        return "has no certificate"
-    if not 0 < len(gateway.hosts) <= _MOST_ADDRESSES:
-        return f"has {len(gateway.hosts)} addresses"
-    for host in gateway.hosts:
-        try:
-            address = ipaddress.ip_address(host)
-        except ValueError:
-            if len(host) > 253 or not _HOST.fullmatch(host):
-                return f"has the address {shorten(host)}, which is none"
-            if not local and _LOCALHOST.fullmatch(host.rstrip(".")):
-                return f"has the address {shorten(host)}, which is the portal's machine itself"
-            continue
-        address = getattr(address, "ipv4_mapped", None) or address
-        if address.is_multicast or address.is_unspecified:
-            return f"has the address {host}, which is no node's"
-        if not local and address.is_loopback:
-            return f"has the address {host}, which is the portal's machine itself"
-    return ""
-
-
-def _not_believed(user: str, why: str) -> UserSideFailed:
-    return UserSideFailed(f"What {user}'s side answered cannot be believed: {why}.")
 
 
 __all__ = ["UserSideManager"]
