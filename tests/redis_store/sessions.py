@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from moonlight_spawner.model.records import Facts
-from moonlight_spawner.model.session import End, Resources, State
+from moonlight_spawner.model.session import End, Model, Resources, State
+from moonlight_spawner.store.redis import RedisStore
+
+M = TypeVar("M", bound=Model)
 
 ALICE, BOB = "alice", "bob"
 ID = "ml-alice-abcdefghij"
@@ -31,3 +34,13 @@ def facts(session_id: str = ID, user: str = ALICE, **more: Any) -> Facts:
 
 def end() -> End:
     return End(state=State.COMPLETED, code="Ended", reason="It ended.")
+
+
+def put(store: RedisStore, session_id: str = ID, user: str = ALICE, **parts: Any) -> None:
+    """These parts of a session; its facts, if none is named."""
+    store.adopt(user, session_id, parts or {"facts": facts(session_id, user)})
+
+
+def get(store: RedisStore, part: Any, model: type[M], session_id: str = ID) -> M | None:
+    """A part of a session of alice's."""
+    return store.snapshot(ALICE).get(ALICE, session_id, part, model)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from hashlib import sha256
@@ -11,7 +10,7 @@ from pathlib import Path
 import pytest
 import redis
 from moonlight_spawner.model.errors import MoonlightError
-from moonlight_spawner.model.records import Job, Stop
+from moonlight_spawner.model.records import AgentStatus, Job
 from moonlight_spawner.model.session import now
 from moonlight_spawner.store.redis import RedisStore
 
@@ -19,7 +18,7 @@ from tests.support.redis import RedisServer
 from tests.support.waiting import wait_for
 
 from .conftest import PREFIX, MakeStore
-from .sessions import ALICE, BOB, ID, OF_BOB, OTHER, end, facts
+from .sessions import ALICE, BOB, ID, OF_BOB, end, put
 
 Foreign = dict[bytes, tuple[bytes, bool]]
 
@@ -52,7 +51,7 @@ def others(server: RedisServer) -> Callable[[], Foreign]:
 
 _OURS = tuple(
     PREFIX.encode() + kind
-    for kind in (b"session:", b"user:", b"users", b"live", b"key:", b"adopted", b"lock:")
+    for kind in (b"session:", b"user:", b"users", b"live", b"adopted", b"rounds")
 )
 
 
@@ -64,38 +63,26 @@ def test_no_step_touches_the_keys_of_others(
 ) -> None:
     before = others()
 
-    def exclusively() -> None:
-        async def enter() -> None:
-            async with store.exclusively(ALICE):
-                store.put(ALICE, OTHER, "stop", Stop())
-
-        asyncio.run(enter())
-
-    shortly = make_store(server, keep=1.0)
+    shortly, rounds = make_store(server, keep=1.0), store.lock("rounds", 5.0)
     for step in (
-        lambda: store.claim_key(ALICE, "key", ID),
-        lambda: store.put(ALICE, ID, "facts", facts()),
-        lambda: store.put_once(ALICE, ID, "job", Job(job_id="1234")),
-        lambda: store.mend(ALICE, ID, "stop", Stop()),
-        lambda: store.look(ALICE, ID, "job", Job),
+        lambda: put(store),
+        lambda: put(store, job=Job(job_id="1234")),
+        lambda: store.put_newer(ALICE, ID, "status", AgentStatus(), "1"),
         lambda: store.put_secret(ALICE, ID, "token", b"x"),
         lambda: store.secret(ALICE, ID, "token"),
-        lambda: store.drop(ALICE, ID, "stop"),
-        lambda: store.put(BOB, OF_BOB, "facts", facts(OF_BOB, BOB)),
+        lambda: put(store, OF_BOB, BOB),
         lambda: store.ids(ALICE),
-        lambda: store.parts(ALICE, ID),
-        lambda: store.written_at(ALICE, ID, "job"),
-        store.users,
         store.live,
         lambda: store.touch_adopted(ALICE),
         lambda: store.adopted_at(ALICE),
         lambda: store.snapshot(ALICE),
         store.snapshot_all,
-        exclusively,
-        lambda: store.put(ALICE, ID, "end", end()),
-        lambda: store.release_key(ALICE, "key"),
+        rounds.take,
+        rounds.renew,
+        rounds.give,
+        lambda: put(store, end=end()),
         lambda: store.remove(ALICE, ID),
-        lambda: shortly.put(BOB, OF_BOB, "end", end()),
+        lambda: put(shortly, OF_BOB, BOB, end=end()),
         lambda: wait_for(lambda: store.ids(BOB) == []),
         store.snapshot_all,
     ):
@@ -106,9 +93,8 @@ def test_no_step_touches_the_keys_of_others(
 def test_nothing_is_ever_looked_for_among_all_keys(store: RedisStore, server: RedisServer) -> None:
     with server.client() as client:
         client.config_resetstat()
-    test_steps = (store.users, store.live, store.snapshot_all, lambda: store.ids(ALICE))
-    store.put(ALICE, ID, "facts", facts())
-    for step in test_steps:
+    put(store)
+    for step in (store.live, store.snapshot_all, lambda: store.ids(ALICE)):
         step()
     store.remove(ALICE, ID)
     with server.client() as client:
@@ -119,9 +105,9 @@ def test_nothing_is_ever_looked_for_among_all_keys(store: RedisStore, server: Re
 
 def test_a_prefix_is_another_portal(server: RedisServer, make_store: MakeStore) -> None:
     one, other = make_store(server), make_store(server, prefix="desks:")
-    one.put(ALICE, ID, "facts", facts())
+    put(one)
     assert other.ids(ALICE) == [] and other.live() == [] and other.snapshot_all().users() == []
-    other.put(BOB, ID, "facts", facts(ID, BOB))
+    put(other, ID, BOB)
     with server.client() as client:
         assert client.hget(f"desks:session:{ID}", "user") == b"bob"
         assert client.hget(f"{PREFIX}session:{ID}", "user") == b"alice"
@@ -170,25 +156,19 @@ def test_a_user_who_may_no_more_than_is_documented_is_enough(
 
 
 def _everything(store: RedisStore) -> None:
-    async def work() -> None:
-        async with store.exclusively(ALICE):
-            store.claim_key(ALICE, "key", ID)
-            store.put(ALICE, ID, "facts", facts())
-
-    asyncio.run(work())
+    put(store)
+    put(store, job=Job(job_id="7"), stop=None)
+    assert store.put_newer(ALICE, ID, "status", AgentStatus(), "1")
     lock = store.lock("rounds", 5.0)
     assert lock.take() and lock.renew() and lock.held
     lock.give()
-    store.put_once(ALICE, ID, "job", Job(job_id="7"))
-    store.put_secret(ALICE, ID, "token", b"secret")
+    assert store.put_secret(ALICE, ID, "token", b"secret")
     assert store.secret(ALICE, ID, "token") == b"secret"
-    store.mend(ALICE, ID, "stop", Stop())
     store.touch_adopted(ALICE)
     found = store.adopted_at(ALICE)
     assert found and now() - found < timedelta(days=1)
-    assert store.users() == [ALICE] and store.live() == [(ALICE, ID)] and store.ids(ALICE) == [ID]
-    assert store.snapshot_all().ids(ALICE) == [ID] and store.parts(ALICE, ID)
-    store.drop(ALICE, ID, "stop")
-    store.put(ALICE, ID, "end", end())
-    store.release_key(ALICE, "key")
+    assert store.live() == [(ALICE, ID)] and store.ids(ALICE) == [ID]
+    then = store.snapshot_all()
+    assert then.ids(ALICE) == [ID] and then.parts(ALICE, ID)
+    put(store, end=end())
     store.remove(ALICE, ID)

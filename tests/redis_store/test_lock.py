@@ -1,4 +1,4 @@
-"""Locks among services: limits are kept by one at a time, and periodic work is done by one alone."""
+"""Locks among services: periodic work is done by one alone."""
 
 from __future__ import annotations
 
@@ -12,26 +12,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from moonlight_spawner.model.errors import StoreUnavailable
 from moonlight_spawner.store import lock as locks
-from moonlight_spawner.store import redis as records
 from moonlight_spawner.store.redis import RedisStore
 
 from tests.support.redis import RedisServer
-from tests.support.waiting import PATIENCE, wait_for
+from tests.support.waiting import wait_for
 
 from .conftest import PREFIX, MakeStore
-from .sessions import ALICE, BOB, ID, facts
+from .sessions import put
 
 # A service: `store` is open, and `work` is what it does.
 _PROGRAM = """
 import asyncio, json, os, sys, time
-from moonlight_spawner.model.records import Facts
-from moonlight_spawner.model.session import new_session_id
 from moonlight_spawner.store.lock import work_alone
 from moonlight_spawner.store.redis import RedisStore
 from moonlight_spawner.store.redis_client import RedisPlace
-from tests.redis_store.sessions import facts
 
 url, password, path = json.loads(sys.argv[1])
 store = RedisStore(RedisPlace(url, password=password, seconds=5.0), "moonlight:", [b"k" * 32], 60)
@@ -41,23 +36,6 @@ def say(word):
         file.write(f"{os.getpid()} {word}\\n")
 
 {work}
-"""
-
-_LIMIT = """
-async def create():
-    async with store.exclusively("alice"):
-        live = store.ids("alice")
-        await asyncio.sleep(0.01)
-        if len(live) >= 2:
-            return say("refused")
-        name = new_session_id("alice")
-        store.put("alice", name, "facts", facts(name))
-        say("created")
-
-async def main():
-    await asyncio.gather(*[create() for _ in range(4)])
-
-asyncio.run(main())
 """
 
 _ROUNDS = """
@@ -101,45 +79,6 @@ def services(server: RedisServer, tmp_path: Path) -> Iterator[Services]:
     for process in made.processes:
         process.kill()
         process.wait()
-
-
-def test_a_limit_is_kept_by_requests_at_several_services(
-    services: Services, store: RedisStore
-) -> None:
-    for process in [services.start(_LIMIT) for _ in range(3)]:
-        assert process.wait(PATIENCE) == 0
-    words = [word for _, word in services.said()]
-    assert sorted(words) == ["created"] * 2 + ["refused"] * 10
-    assert len(store.live()) == 2
-
-
-def test_a_user_does_not_wait_for_another(store: RedisStore) -> None:
-    async def both() -> None:
-        async with store.exclusively(ALICE), store.exclusively(BOB):
-            pass
-
-    asyncio.run(both())
-
-
-def test_a_lock_lives_as_long_as_it_is_wanted(
-    store: RedisStore, server: RedisServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Who does something slow under it does not lose it, and who dies keeps nobody out for long."""
-    monkeypatch.setattr(records, "_LOCK_SECONDS", 1.5)
-    monkeypatch.setattr(records, "_PATIENCE_SECONDS", 2.5)
-
-    async def slow() -> None:
-        async with store.exclusively(ALICE):
-            with pytest.raises(StoreUnavailable, match="Another request of alice"):
-                async with store.exclusively(ALICE):
-                    pass
-        async with store.exclusively(ALICE):
-            pass
-        assert store.lock(f"lock:{ALICE}", 1.5).take()  # and it dies
-        async with store.exclusively(ALICE):
-            pass
-
-    asyncio.run(slow())
 
 
 def test_a_service_that_is_killed_is_followed_by_another(services: Services) -> None:
@@ -225,4 +164,4 @@ def test_without_redis_a_lock_counts_until_its_time_is_over(
         lock.give()
     finally:
         server.start()
-    make_store(server).put(ALICE, ID, "facts", facts())
+    put(make_store(server))

@@ -7,14 +7,14 @@ import time
 
 import pytest
 from moonlight_spawner.model.errors import StoreUnavailable
-from moonlight_spawner.model.records import Facts, Stop
+from moonlight_spawner.model.records import Facts
 from moonlight_spawner.store.redis import RedisStore
 
 from tests.support.redis import RedisServer
 from tests.support.waiting import wait_for
 
 from .conftest import MakeStore
-from .sessions import ALICE, ID, OTHER, facts
+from .sessions import ALICE, ID, OTHER, get, put
 
 #: Long beside the time that an answer is waited for.
 _PAUSE_MILLISECONDS = 1500
@@ -25,7 +25,7 @@ def _refused(store: RedisStore) -> str:
     with pytest.raises(StoreUnavailable) as looked:
         store.snapshot_all()
     with pytest.raises(StoreUnavailable) as changed:
-        store.put_once(ALICE, OTHER, "stop", Stop())
+        put(store, OTHER)
     assert "all sessions" in str(looked.value) and OTHER in str(changed.value)
     for refused in (looked, changed):
         assert "Try again" in str(refused.value) and "administrator" in str(refused.value)
@@ -34,10 +34,10 @@ def _refused(store: RedisStore) -> str:
 
 def _works(store: RedisStore) -> bool:
     try:
-        store.put(ALICE, ID, "facts", facts())
+        put(store)
     except StoreUnavailable:
         return False
-    return store.get(ALICE, ID, "facts", Facts) is not None
+    return get(store, "facts", Facts) is not None
 
 
 def test_away_and_back(server: RedisServer, make_store: MakeStore) -> None:
@@ -52,7 +52,7 @@ def test_away_and_back(server: RedisServer, make_store: MakeStore) -> None:
     assert _works(store)
     server.kill()
     server.start()
-    assert store.get(ALICE, ID, "facts", Facts) is not None  # with the connections of before
+    assert get(store, "facts", Facts) is not None  # with the connections of before
 
 
 def test_one_that_stands_still_is_waited_for_once(
@@ -64,12 +64,12 @@ def test_one_that_stands_still_is_waited_for_once(
     try:
         began = time.monotonic()
         with pytest.raises(StoreUnavailable, match=r"has not answered within 0\.2 s"):
-            store.users()
+            store.live()
         first = time.monotonic() - began
         began = time.monotonic()
         for _ in range(100):
             with pytest.raises(StoreUnavailable, match="has not answered"):
-                store.users()
+                store.live()
         assert time.monotonic() - began < 100 * first  # nobody waits another time
     finally:
         server.signal(signal.SIGCONT)
@@ -92,9 +92,9 @@ def test_full(server: RedisServer, make_store: MakeStore) -> None:
         client.config_set("maxmemory", 1)
         try:
             with pytest.raises(StoreUnavailable, match=r"is full.*maxmemory"):
-                store.put(ALICE, OTHER, "stop", Stop())
+                put(store, OTHER)
             with pytest.raises(StoreUnavailable, match="is full"):
-                store.claim_key(ALICE, "key", OTHER)
+                store.put_secret(ALICE, ID, "token", b"secret")
             # What is there can be read, and half of nothing was written.
             assert store.ids(ALICE) == [ID] and store.snapshot_all().ids(ALICE) == [ID]
             store.remove(ALICE, ID)  # makes room
@@ -115,7 +115,7 @@ def test_a_full_disk(server: RedisServer, make_store: MakeStore) -> None:
             client.bgsave()
             wait_for(lambda: client.info("persistence")["rdb_last_bgsave_status"] == "err")
             with pytest.raises(StoreUnavailable, match="cannot write its data to disk"):
-                store.put(ALICE, OTHER, "stop", Stop())
+                put(store, OTHER)
         finally:
             dump.rmdir()
             client.config_set("save", "")
@@ -130,7 +130,7 @@ def test_a_copy_takes_no_changes(make_store: MakeStore, server: RedisServer) -> 
         client.replicaof("127.0.0.1", 1)
         try:
             with pytest.raises(StoreUnavailable, match="replica"):
-                store.put(ALICE, OTHER, "stop", Stop())
+                put(store, OTHER)
         finally:
             client.replicaof("NO", "ONE")
     assert _works(store)

@@ -15,7 +15,7 @@ from moonlight_spawner.scheduler.base import Snapshot
 from moonlight_spawner.site.options import MoonlightSite
 from moonlight_spawner.store.redis import RedisStore
 
-from .sessions import ALICE, BOB, ID, OF_BOB, OTHER, end, facts
+from .sessions import ALICE, BOB, ID, OF_BOB, OTHER, end, facts, get
 
 T = TypeVar("T")
 GATEWAY = Gateway(hosts=["n1"], port=40000, certificate="PEM")
@@ -103,7 +103,7 @@ def test_an_answer_that_is_older_undoes_no_stop_and_no_newer_word(store: RedisSt
         await view.adopt(ALICE, [ID], [record(status=running(seconds_ago=60))])
         look = await view.look(ALICE)
         assert [s.status for s in look.sessions] == [State.STOPPING] and look.to_stop == [ID]
-        status = store.get(ALICE, ID, "status", AgentStatus)
+        status = get(store, "status", AgentStatus)
         assert status and (now() - status.beat).total_seconds() < 30
 
     viewed(store, ask)

@@ -16,7 +16,7 @@ from moonlight_spawner.store.redis import RedisStore
 from tests.support.redis import RedisServer, certificates, redis_server
 from tests.support.waiting import wait_for
 
-from .sessions import ALICE, ID, facts
+from .sessions import ALICE, ID, put
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def _store(private: Path, server: RedisServer, **settings: Any) -> RedisStore:
 
 
 def _works(store: RedisStore) -> bool:
-    store.put(ALICE, ID, "facts", facts())
+    put(store)
     found = store.ids(ALICE) == [ID]
     store.remove(ALICE, ID)
     store.close()
@@ -45,7 +45,7 @@ def test_a_port_a_socket_and_a_database(server: RedisServer, private: Path) -> N
     assert _works(_store(private, server))
     assert _works(_store(private, server, portal_redis_url=server.unix_url))
     store = _store(private, server, portal_redis_url=f"{server.unix_url}?db=3")
-    store.put(ALICE, ID, "facts", facts())
+    put(store)
     store = _store(private, server, portal_redis_url=server.url.replace("/0", "/3"))
     assert store.ids(ALICE) == [ID]
     assert _store(private, server).ids(ALICE) == []
@@ -98,9 +98,9 @@ def test_tls(with_tls: RedisServer, private: Path, tmp_path: Path) -> None:
     other.mkdir()
     certificates(other)
     with pytest.raises(StoreUnavailable, match="cannot be reached"):
-        _store(private, with_tls, **{**tls, "portal_redis_ca_file": str(other / "ca.pem")}).users()
+        _store(private, with_tls, **{**tls, "portal_redis_ca_file": str(other / "ca.pem")}).live()
     with pytest.raises(StoreUnavailable, match="cannot be reached"):
-        _store(private, with_tls, **{**tls, "portal_redis_url": with_tls.url}).users()
+        _store(private, with_tls, **{**tls, "portal_redis_url": with_tls.url}).live()
     with pytest.raises(ValueError, match="portal_redis_ca_file"):
         _store(private, with_tls, **{**tls, "portal_redis_ca_file": "/nowhere"})
 
@@ -126,12 +126,12 @@ def test_sentinels_say_where_it_is(
     wait_for(lambda: _found(_store(private, server, **asked)))
     assert _works(_store(private, server, **asked))
     with pytest.raises(StoreUnavailable, match="cannot be reached"):
-        _store(private, server, **{**asked, "portal_redis_url": "redis://another/0"}).users()
+        _store(private, server, **{**asked, "portal_redis_url": "redis://another/0"}).live()
 
 
 def _found(store: RedisStore) -> bool:
     try:
-        return store.users() == []
+        return store.live() == []
     except StoreUnavailable:
         return False
 

@@ -194,7 +194,7 @@ class View:
 
         def keep() -> bool:
             if status.gateway is None:  # left out on the way; where it is does not change
-                last = self._store.get(user, session_id, "status", AgentStatus)
+                last = self._store.snapshot(user).get(user, session_id, "status", AgentStatus)
                 if last and last.started_at == status.started_at:
                     status.gateway = last.gateway
             return self._store.put_newer(user, session_id, "status", status, rank(status))

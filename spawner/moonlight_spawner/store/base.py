@@ -1,11 +1,10 @@
-"""What a store of session records has to do."""
+"""What a store of session records has to do for who looks at sessions."""
 
 from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Collection
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeVar
@@ -27,25 +26,11 @@ class Damaged:
 
 
 class Store(ABC):
-    """Records of sessions, in parts (:mod:`moonlight_spawner.model.records`).
+    """Records of sessions, in parts (:mod:`moonlight_spawner.model.records`); what a look finds out is
+    written there as well.
 
     Methods are short and synchronous: a record is a few hundred bytes.
     """
-
-    @abstractmethod
-    def claim_key(self, user: str, request_key: str, session_id: str) -> str:
-        """The session that owns ``request_key``: ``session_id`` if the key was free.
-
-        Called within :meth:`exclusively`, together with the writing of the session's facts.
-        """
-
-    @abstractmethod
-    def release_key(self, user: str, request_key: str) -> None:
-        """Forget a key whose session came to nothing, so that a retry may try again."""
-
-    @abstractmethod
-    def exclusively(self, user: str) -> AbstractAsyncContextManager[None]:
-        """While it is entered no other process of the user is in it."""
 
     @abstractmethod
     def put(self, user: str, session_id: str, part: Part, data: Model) -> None:
@@ -86,7 +71,3 @@ class Store(ABC):
     @abstractmethod
     def ids(self, user: str) -> list[str]:
         """Ids of the user's sessions."""
-
-    @abstractmethod
-    def remove(self, user: str, session_id: str) -> None:
-        """Forget a session and its request key."""

@@ -104,6 +104,10 @@ class FileStore(Store):
         return self.root / session_id
 
     def claim_key(self, user: str, request_key: str, session_id: str) -> str:
+        """The session that owns ``request_key``: ``session_id`` if the key was free.
+
+        Called within :meth:`exclusively`, together with the writing of the session's facts.
+        """
         self._own(user)
         keys = private_directory(self.root / "keys")
         path = keys / _digest(request_key)
@@ -116,11 +120,13 @@ class FileStore(Store):
         return session_id
 
     def release_key(self, user: str, request_key: str) -> None:
+        """Forget a key whose session came to nothing, so that a retry may try again."""
         self._own(user)
         (self.root / "keys" / _digest(request_key)).unlink(missing_ok=True)
 
     @contextlib.asynccontextmanager
     async def exclusively(self, user: str) -> AsyncIterator[None]:
+        """While it is entered no other process of the user is in it."""
         self._own(user)
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         fd = open_private(self.root / "create.lock", flags)
@@ -180,6 +186,7 @@ class FileStore(Store):
         return [name for name in os.listdir(self.root) if SESSION_ID.fullmatch(name)]
 
     def remove(self, user: str, session_id: str) -> None:
+        """Forget a session and its request key."""
         self._own(user)
         directory = self.directory(session_id)
         with contextlib.suppress(OSError):  # of mode 0000: made under an odd umask, or by hand

@@ -1,18 +1,17 @@
 -- One change or look at the records of a portal's sessions, as one step of Redis's.
 --
 -- ARGV: what is to be done, the prefix of all keys, the user, the session, seconds that an ended
--- session is kept, seconds that half a record is kept; then what the step itself needs.
+-- session is kept; then what the step itself needs.
 -- Only keys below the prefix are named here; they are not in KEYS, because a record leads to its key.
 --
---   session:<id>       a hash: `user`, its parts, `<part>@` with the time of each in microseconds,
---                      `@` with that of the last change, `key`, `secret:<name>`
---   user:<user>        ids, sorted by when they are forgotten (`inf`: not yet known)
---   users              users, sorted by when their last session is forgotten
---   live               ids of sessions that have not ended
---   key:<user>:<hash>  the session that a request key stands for
+--   session:<id>  a hash: `user`, its parts, `<part>@` with the time of each in microseconds,
+--                 `@` with that of the last change, `@<part>` with a part's rank, `secret:<name>`
+--   user:<user>   ids, sorted by when they are forgotten (`inf`: not yet known)
+--   users         users, sorted by when their last session is forgotten
+--   live          ids of sessions that have not ended
 local step, prefix, user, id = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local keep, half = tonumber(ARGV[5]), tonumber(ARGV[6])
-local given = {unpack(ARGV, 7)}
+local keep = tonumber(ARGV[5])
+local given = {unpack(ARGV, 6)}
 -- Of one user; his side has fewer in an answer, and what a side says of one more session costs it nothing.
 local most = 256
 
@@ -25,28 +24,18 @@ local of_user, users, live = prefix .. 'user:' .. user, prefix .. 'users', prefi
 
 local function has(part) return redis.call('HEXISTS', session, part) == 1 end
 
-local function key_of(digest) return prefix .. 'key:' .. user .. ':' .. digest end
-
--- Told by nobody that ends it, a record of which the facts never came is no session.
 local function settle(fresh_end)
   local until_then = 'inf'
-  local digest = redis.call('HGET', session, 'key')
   if has('end') then
     if not fresh_end then return end
     until_then = seconds + keep
     redis.call('EXPIRE', session, keep)
-    if digest then redis.call('EXPIRE', key_of(digest), keep) end
     redis.call('ZREM', live, id)
     for _, name in ipairs(redis.call('HKEYS', session)) do
       if string.sub(name, 1, 7) == 'secret:' then redis.call('HDEL', session, name) end
     end
-  elseif has('facts') then
-    redis.call('PERSIST', session)
-    if digest then redis.call('PERSIST', key_of(digest)) end
-    redis.call('ZADD', live, 'NX', seconds, id)
   else
-    until_then = seconds + half
-    redis.call('EXPIRE', session, half)
+    redis.call('ZADD', live, 'NX', seconds, id)
   end
   redis.call('ZADD', of_user, until_then, id)
   local last = redis.call('ZREVRANGE', of_user, 0, 0, 'WITHSCORES')
@@ -72,9 +61,6 @@ end
 
 if step == 'ids' then
   return current(of_user)
-end
-if step == 'users' then
-  return current(users)
 end
 if step == 'live' then
   local found = {}
@@ -103,39 +89,16 @@ if step == 'versions' then
   end
   return found
 end
-if step == 'release' then
-  return redis.call('DEL', key_of(given[1]))
-end
 
 local owner = redis.call('HGET', session, 'user')
 if owner and owner ~= user then return 'not yours' end
-local begins = step == 'claim' or step == 'put' or step == 'put_once' or step == 'adopt'
 local function full(ids) return #ids >= most end
 -- Those whose time is over count no more. Looked at first: a step that has written is not told that there
 -- is no memory for the rest.
-if not owner and begins and full(redis.call('ZRANGE', of_user, 0, -1)) and full(current(of_user)) then
+if not owner and step == 'adopt' and full(redis.call('ZRANGE', of_user, 0, -1)) and full(current(of_user)) then
   return 'too many'
 end
 
-if step == 'claim' then
-  local key = key_of(given[1])
-  local first = redis.call('GET', key)
-  if first then return first end
-  redis.call('SET', key, id, 'EX', half)
-  redis.call('HSET', session, 'user', user, 'key', given[1])
-  changed()
-  settle(false)
-  return id
-end
-if step == 'put' then
-  write(given[1], given[2])
-  return 1
-end
-if step == 'put_once' then
-  if has(given[1]) then return 0 end
-  write(given[1], given[2])
-  return 1
-end
 if step == 'newer' then -- of a session on record, unless what is there ranks as high
   local rank = redis.call('HGET', session, '@' .. given[1])
   if not has('facts') or (rank and given[3] ~= '' and rank >= given[3]) then return 0 end
@@ -162,23 +125,12 @@ if step == 'adopt' then -- parts and what they are now, empty for none; the same
   end
   return differs and 1 or 0
 end
-if step == 'mend' then -- unless somebody else has meanwhile
-  if redis.call('HGET', session, given[1]) ~= given[3] then return 0 end
-  write(given[1], given[2])
-  return 1
-end
 if step == 'secret' then -- one that has ended has none
-  if has('end') then return 0 end
+  if has('end') or not has('facts') then return 0 end
   write('secret:' .. given[1], given[2])
   return 1
 end
-if step == 'drop' then
-  if redis.call('HDEL', session, given[1], given[1] .. '@') > 0 then changed() end
-  return 1
-end
 if step == 'remove' then
-  local digest = redis.call('HGET', session, 'key')
-  if digest and redis.call('GET', key_of(digest)) == id then redis.call('DEL', key_of(digest)) end
   redis.call('DEL', session)
   redis.call('ZREM', live, id)
   redis.call('ZREM', of_user, id)

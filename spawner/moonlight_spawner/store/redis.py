@@ -6,22 +6,19 @@ prefix is named, and none is looked for.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import hashlib
 import logging
 import threading
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from ..model.errors import LimitReached, NotFound, StoreUnavailable
+from ..model.errors import LimitReached, NotFound
 from ..model.measured import measured
 from ..model.session import SESSION_ID, Model
-from .base import Damaged, M, Part, Store
+from .base import Damaged, M, Part
 from .lock import RedisLock
 from .redis_client import Asking, RedisPlace
 from .sealing import Sealing
@@ -30,20 +27,15 @@ from .snapshot import Kept, RecordsThen
 log = logging.getLogger(__name__)
 
 _SCRIPT = Path(__file__).with_name("record.lua").read_text("utf-8")
-# What began to be put on record and never became a session.
-_HALF_SECONDS = 3600
-# What a user does under his lock is short; whoever dies meanwhile keeps others waiting for so long.
-_LOCK_SECONDS = 15.0
-_PATIENCE_SECONDS = 60.0
 # As many records are asked for at once as one answer may be long.
 _AT_ONCE = 500
-#: Parts in which the site's passwords may be, or where a session's token is sent: nobody but a service
-#: with the key reads or makes them.
-SEALED = ("spec", "status")
+#: Where a session's token is sent: nobody but a service with the key reads or makes it.
+SEALED = ("status",)
 
 
-class RedisStore(Store):
-    """Records of all users of a portal.
+class RedisStore:
+    """Records of all users of a portal, as their own sides and their agents tell them; they are read as
+    they are in a moment (:class:`.snapshot.RecordsThen`).
 
     Parameters
     ----------
@@ -67,46 +59,9 @@ class RedisStore(Store):
     def close(self) -> None:
         self._asking.close()
 
-    def claim_key(self, user: str, request_key: str, session_id: str) -> str:
-        found = self._step("claim", user, session_id, _digest(request_key))
-        return str(found.decode())
-
-    def release_key(self, user: str, request_key: str) -> None:
-        self._step("release", user, "", _digest(request_key))
-
-    @contextlib.asynccontextmanager
-    async def exclusively(self, user: str) -> AsyncIterator[None]:
-        lock = self.lock(f"lock:{user}", _LOCK_SECONDS)
-        clock = asyncio.get_running_loop().time
-        until = clock() + _PATIENCE_SECONDS
-        while not await lock.taken():
-            if clock() > until:
-                raise StoreUnavailable(
-                    f"Another request of {user}'s has been under way for {_PATIENCE_SECONDS:g} s, and "
-                    "they are done one after the other. Try again in a moment."
-                )
-            await asyncio.sleep(0.05)
-        renewing = asyncio.ensure_future(lock.keep())
-        try:
-            yield
-        finally:
-            renewing.cancel()
-            await asyncio.to_thread(lock.give)
-
     def lock(self, name: str, seconds: float) -> RedisLock:
         """A lock among all services, which is free again so long after its holder was last heard of."""
         return RedisLock(self._asking, self._prefix + name, seconds)
-
-    def put(self, user: str, session_id: str, part: Part, data: Model) -> None:
-        self._step("put", user, session_id, part, self._packed(user, session_id, part, data))
-
-    def put_once(self, user: str, session_id: str, part: Part, data: Model) -> bool:
-        packed = self._packed(user, session_id, part, data)
-        return bool(self._step("put_once", user, session_id, part, packed))
-
-    def look(self, user: str, session_id: str, part: Part, model: type[M]) -> M | Damaged | None:
-        data = self._raw(user, session_id, part)
-        return None if data is None else self._read(user, session_id, part, data, model)
 
     def put_newer(
         self, user: str, session_id: str, part: Part, data: Model, rank: str = ""
@@ -118,45 +73,21 @@ class RedisStore(Store):
 
     def adopt(self, user: str, session_id: str, parts: Mapping[Part, Model | None]) -> bool:
         """Put these in the place of what is there, None for what there is not; whether that changed
-        anything."""
+        anything. The first that is told of a session has its ``facts``."""
         given: list[str | bytes] = []
         for part, data in parts.items():
             given += [part, b"" if data is None else self._packed(user, session_id, part, data)]
         return bool(self._step("adopt", user, session_id, *given))
 
-    def mend(self, user: str, session_id: str, part: Part, data: Model) -> None:
-        """Unless somebody else has mended it meanwhile."""
-        damaged = self._raw(user, session_id, part)
-        if damaged is None:
-            self.put_once(user, session_id, part, data)
-        elif isinstance(self._read(user, session_id, part, damaged, type(data)), Damaged):
-            packed = self._packed(user, session_id, part, data)
-            log.warning(
-                "%s is put in the place of %r", self._where(session_id, part), damaged[:200]
-            )
-            self._step("mend", user, session_id, part, packed, damaged)
-
-    def drop(self, user: str, session_id: str, part: Part) -> None:
-        self._step("drop", user, session_id, part)
-
     def ids(self, user: str) -> list[str]:
         return [name.decode() for name in self._step("ids", user, "")]
-
-    def parts(self, user: str, session_id: str) -> list[str]:
-        """The names of the parts that there are."""
-        kept = self._fetched([(user, session_id)])
-        return kept[0].parts if kept else []
-
-    def written_at(self, user: str, session_id: str, part: Part) -> datetime | None:
-        """When a part was last written, by Redis's clock."""
-        moment = self._raw(user, session_id, f"{part}@")
-        return None if moment is None else _time(moment)
 
     def remove(self, user: str, session_id: str) -> None:
         self._step("remove", user, session_id)
 
     def put_secret(self, user: str, session_id: str, name: str, value: bytes) -> bool:
-        """Keep what nobody may read in Redis, until the session has ended; False if it has."""
+        """Keep what nobody may read in Redis, until the session has ended; False if it has, or is not on
+        record."""
         sealed = self._sealing.seal(value, user, session_id, name)
         return bool(self._step("secret", user, session_id, name, sealed))
 
@@ -170,10 +101,6 @@ class RedisStore(Store):
             where = self._where(session_id, f"secret:{name}")
             log.error("%s is of another key than portal_key_file's, or of another session", where)
         return value
-
-    def users(self) -> list[str]:
-        """Users who have sessions on record."""
-        return [name.decode() for name in self._step("users", "", "")]
 
     def live(self) -> list[tuple[str, str]]:
         """User and id of each session that has not ended."""
@@ -248,7 +175,7 @@ class RedisStore(Store):
         """
         if session_id and not SESSION_ID.fullmatch(session_id):
             raise NotFound("There is no such session: an id looks like ml-user-abcdefghij.")
-        given = [step, self._prefix, user, session_id, self._keep, _HALF_SECONDS, *more]
+        given = [step, self._prefix, user, session_id, self._keep, *more]
         what = session_id or (f"the sessions of {user}" if user else "all sessions")
         with measured("redis", step), self._asking.for_(what) as c:
             self._script = self._script or c.register_script(_SCRIPT)
@@ -294,16 +221,6 @@ class RedisStore(Store):
 
     def _where(self, session_id: str, part: str) -> str:
         return f"{part} of {self._session(session_id)} in Redis"
-
-
-def _time(moment: bytes) -> datetime:
-    """From microseconds, to the second as all times in records."""
-    seconds = int(moment.decode().rstrip("+")) // 1_000_000
-    return datetime.fromtimestamp(seconds, timezone.utc)
-
-
-def _digest(request_key: str) -> str:
-    return hashlib.sha256(request_key.encode()).hexdigest()
 
 
 __all__ = ["SEALED", "RedisStore"]

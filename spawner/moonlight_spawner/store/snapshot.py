@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
-from typing import Any, NoReturn
+from typing import Any
 
 from ..model.session import Model
 from .base import Damaged, M, Part, Store
@@ -24,7 +23,7 @@ class Kept:
         self.fields = {
             name.decode(): data
             for name, data in fields.items()
-            if not name.startswith((b"secret:", b"@")) and name not in (b"user", b"key")
+            if not name.startswith((b"secret:", b"@")) and name != b"user"
         }
         self.parts = [name for name in self.fields if not name.endswith("@")]
         self._made: dict[tuple[str, type[Any]], Any] = {}
@@ -78,20 +77,6 @@ class RecordsThen(Store):
         seconds = int(moment.decode().rstrip("+")) // 1_000_000
         return datetime.fromtimestamp(seconds, timezone.utc)
 
-    def _not_here(self, *_: Any, **__: Any) -> NoReturn:
-        raise TypeError(
-            "these records are of a moment that has passed: the store itself has to be told"
-        )
-
-    def claim_key(self, user: str, request_key: str, session_id: str) -> str:
-        self._not_here()
-
-    def release_key(self, user: str, request_key: str) -> None:
-        self._not_here()
-
-    def exclusively(self, user: str) -> contextlib.AbstractAsyncContextManager[None]:
-        self._not_here()
-
     def put(self, user: str, session_id: str, part: Part, data: Model) -> None:
         self.changes.append((user, session_id, part, data))
 
@@ -104,6 +89,3 @@ class RecordsThen(Store):
 
     def drop(self, user: str, session_id: str, part: Part) -> None:
         self.changes.append((user, session_id, part, None))
-
-    def remove(self, user: str, session_id: str) -> None:
-        self._not_here()
