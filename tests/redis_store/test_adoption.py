@@ -46,7 +46,6 @@ def test_words_of_a_session_that_is_not_on_record_are_not_kept(store: RedisStore
     assert store.ids(ALICE) == [] and store.snapshot(ALICE).parts(ALICE, OTHER) == []
 
 
-
 def test_no_more_sessions_of_a_user_are_kept_than_his_side_may_have(store: RedisStore) -> None:
     """A launch is answered by his side, with a record: of a new session each time, if he likes."""
     letters = "abcdefghijklmnopqrstuvwxyz"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +16,7 @@ from moonlight_spawner.cli.user_side import _callback
 from moonlight_spawner.model.errors import InvalidRequest, NotFound
 from moonlight_spawner.model.limits import MAX_STATUS_BYTES
 from moonlight_spawner.model.records import AgentStatus
-from moonlight_spawner.model.session import Gateway, new_session_id
+from moonlight_spawner.model.session import Gateway, new_session_id, now
 from moonlight_spawner.portal import protocol
 from moonlight_spawner.portal.callback import Callbacks, token_of
 from moonlight_spawner.site.options import MoonlightSite
@@ -149,11 +150,12 @@ def test_what_is_older_is_not_heard() -> None:
         for status in (second, first, second):
             assert (await post(ALICES, status, token("alice", ALICES))).code == 204
         # The job was started again: another agent, which counts anew.
-        again = AgentStatus(sequence=1, started_at=second.started_at.replace(year=2099))
-        await post(ALICES, again, token("alice", ALICES))
-        await post(ALICES, second, token("alice", ALICES))
+        before = second.started_at - timedelta(hours=1)
+        older, again = AgentStatus(sequence=9, started_at=before), AgentStatus(sequence=1)
+        for status in (older, again, older):
+            assert (await post(BOBS, status, token("bob", BOBS))).code == 204
 
-    assert serve(work).sequences == [8, 1]
+    assert serve(work).sequences == [8, 9, 1]
 
 
 def test_what_could_not_be_kept_is_heard_again() -> None:
@@ -170,12 +172,16 @@ def test_what_could_not_be_kept_is_heard_again() -> None:
 
 
 def test_a_node_whose_clock_is_ahead_says_nothing_of_the_future() -> None:
-    async def work(portal: Portal, post: Post) -> None:
-        status = AgentStatus(sequence=1)
-        status.beat = status.beat.replace(year=9999)
-        await post(ALICES, status, token("alice", ALICES))
+    """Nor is what it says the newest for good."""
 
-    assert serve(work).heard_of[0][2].beat.year < 9999
+    async def work(portal: Portal, post: Post) -> None:
+        ahead = AgentStatus(sequence=1)
+        ahead.beat = ahead.started_at = now().replace(year=2999)
+        for status in (ahead, AgentStatus(sequence=2)):
+            assert (await post(ALICES, status, token("alice", ALICES))).code == 204
+
+    portal = serve(work)
+    assert portal.heard_of[0][2].beat <= now() and portal.sequences == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -189,7 +195,12 @@ def test_a_node_whose_clock_is_ahead_says_nothing_of_the_future() -> None:
         b'{"steps": 1}',
         b'{"beat": "yesterday"}',
         b'{"sequence": 1e400}',
+        b'{"sequence": -1}',
+        b'{"sequence": 1%s}' % (b"0" * 12),
         b'{"started_at": 1e300}',
+        b'{"ends_at": "9999-12-31T23:59:59Z"}',
+        b'{"beat": "0001-01-01T00:00:00+14:00"}',
+        b'{"notes": %s1%s}' % (b"[" * 9000, b"]" * 9000),
     ],
     ids=lambda body: body[:20].decode("latin-1"),
 )

@@ -92,11 +92,11 @@ class Hearing:
         """
         known = self._users.setdefault(user, _User())
         before = known.last(session_id)
+        own_status(status, self._manager.site.batch_system == "local")
         # A job that is started again has another agent, which counts from the beginning.
         age = status.started_at, status.sequence
         if before and age <= before[0]:
             return
-        own_status(status, self._manager.site.batch_system == "local")
         if not self.callbacks.private:
             status.gateway = None
         known.keep(session_id, (age, status))

@@ -114,7 +114,8 @@ class AgentStatus(Model):
     notes: Notes = []
     started_at: datetime = Field(default_factory=now)
     beat: datetime = Field(default_factory=now)
-    sequence: int = 0  # grows with every word: times are to the second
+    # Grows with every word: times are to the second.
+    sequence: int = Field(default=0, ge=0, lt=10**12)
     ends_at: datetime | None = None
     ending: End | None = None  # decided, while its parts are being ended
     end: End | None = None

@@ -19,6 +19,9 @@ from .texts import Words
 
 SESSION_ID = re.compile(r"ml-[a-z0-9_][a-z0-9._-]{0,31}-[a-z2-7]{10}")
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
+# Far enough from those that a datetime can have: hours may be added, and zones changed.
+_EARLIEST = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_LATEST = datetime(3000, 1, 1, tzinfo=timezone.utc)
 
 
 def now() -> datetime:
@@ -96,16 +99,19 @@ class StaleCode(str, Enum):
 class Model(BaseModel):
     """Records are read by versions older and newer than the writer: unknown keys are passed over.
 
-    A time without a zone is taken for UTC, which all our times are: it cannot be compared else.
+    A time without a zone is taken for UTC, which all our times are: it cannot be compared else. Times and
+    numbers with which nothing can be reckoned are refused: a record may be somebody's who wants just that.
     """
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
 
     @field_validator("*", mode="after")
     @classmethod
     def _in_utc(cls, value: Any) -> Any:
-        if isinstance(value, datetime) and value.tzinfo is None:
-            return value.replace(tzinfo=timezone.utc)
+        if isinstance(value, datetime):
+            value = value if value.tzinfo else value.replace(tzinfo=timezone.utc)
+            if not _EARLIEST <= value < _LATEST:
+                raise ValueError(f"{value.isoformat()} is no time of a session")
         return value
 
 
