@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from moonlight_spawner.model.records import AgentStatus
 from moonlight_spawner.store.base import Damaged
 from moonlight_spawner.store.redis import RedisStore
@@ -11,7 +12,7 @@ from moonlight_spawner.store.redis import RedisStore
 from tests.support.redis import RedisServer
 
 from .conftest import KEY, PREFIX, MakeStore
-from .sessions import ALICE, BOB, ID, OF_BOB, OTHER, get, put
+from .sessions import ALICE, BOB, ID, OF_BOB, OTHER, end, get, put
 
 TOKEN = b"gateway-token-that-nobody-else-may-see"
 
@@ -78,3 +79,50 @@ def test_a_new_key_is_put_before_the_old_one(server: RedisServer, make_store: Ma
     new.put_secret(ALICE, ID, "token", TOKEN)
     assert old.secret(ALICE, ID, "token") is None
     assert make_store(server, keys=(b"n" * 32,)).secret(ALICE, ID, "token") == TOKEN
+
+
+def test_what_an_old_key_has_sealed_is_sealed_anew_and_the_old_key_can_go(
+    server: RedisServer, make_store: MakeStore
+) -> None:
+    """Also the words of a session that has ended, of which nobody says anything any more."""
+    old, key = make_store(server), b"n" * 32
+    for session_id in (ID, OTHER):
+        put(old, session_id)
+        old.put_secret(ALICE, session_id, "token", TOKEN)
+        old.put_newer(ALICE, session_id, "status", AgentStatus(node="n1"), "1")
+    put(old, OTHER, end=end())
+    assert old.seal_anew() == 0
+    both = make_store(server, keys=(key, KEY))
+    before = both.snapshot_all()
+    assert both.seal_anew() == 3  # the token of what has ended is not there any more
+    assert both.seal_anew() == 0
+    new = make_store(server, keys=(key,))
+    assert new.secret(ALICE, ID, "token") == TOKEN
+    for session_id in (ID, OTHER):
+        status = get(new, "status", AgentStatus, session_id)
+        assert status and status.node == "n1"
+        told = [one.written_at(ALICE, session_id, "status") for one in (before, new.snapshot_all())]
+        assert told[0] == told[1]
+    # It is no change: what an agent said is as old as it was, and a reader has read it.
+    assert not new.put_newer(ALICE, ID, "status", AgentStatus(), "1")
+    with server.client() as client:
+        assert client.ttl(f"{PREFIX}session:{OTHER}") > 0
+    assert get(make_store(server), "status", AgentStatus) is None
+
+
+def test_what_was_said_anew_meanwhile_is_not_undone(
+    server: RedisServer, make_store: MakeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, both = make_store(server), make_store(server, keys=(b"n" * 32, KEY))
+    put(old)
+    old.put_newer(ALICE, ID, "status", AgentStatus(node="n1"), "1")
+    renewed = both._sealing.renewed
+
+    def meanwhile(sealed: bytes, *place: str) -> bytes | None:
+        old.put_newer(ALICE, ID, "status", AgentStatus(node="n2"), "2")
+        return renewed(sealed, *place)
+
+    monkeypatch.setattr(both._sealing, "renewed", meanwhile)
+    assert both.seal_anew() == 0
+    status = get(both, "status", AgentStatus)
+    assert status and status.node == "n2"

@@ -15,6 +15,9 @@ from moonlight_spawner.scheduler.base import Snapshot
 from moonlight_spawner.site.options import MoonlightSite
 from moonlight_spawner.store.redis import RedisStore
 
+from tests.support.redis import RedisServer
+
+from .conftest import MakeStore
 from .sessions import ALICE, BOB, ID, OF_BOB, OTHER, end, facts, get
 
 T = TypeVar("T")
@@ -163,3 +166,27 @@ def test_what_is_somebody_elses_is_left_out_and_hides_nothing(store: RedisStore)
         assert (await view.look(ALICE)).sessions == []
 
     viewed(store, ask)
+
+
+def test_what_no_key_opens_any_more_comes_from_the_users_side_again(
+    store: RedisStore, server: RedisServer, make_store: MakeStore
+) -> None:
+    """A service whose key file was lost: of sessions that go on, and of those that have ended."""
+    other = make_store(server, keys=(b"o" * 32,))
+    ended = record(OTHER, status=running(60), end=end())
+    records = [record(status=running(60)), ended]
+
+    async def known(view: View, slurm: Slurm) -> None:
+        await view.adopt(ALICE, [], records)
+
+    async def again(view: View, slurm: Slurm) -> None:
+        assert await view.reach(ALICE, ID) is None
+        assert await view.adopt(ALICE, [ID, OTHER], records)
+        reach = await view.reach(ALICE, ID)
+        assert reach and reach.target and reach.target.port == 40000
+        assert not await view.adopt(ALICE, [ID, OTHER], records)
+
+    viewed(store, known)
+    viewed(other, again)
+    for session_id in (ID, OTHER):
+        assert get(other, "status", AgentStatus, session_id) is not None

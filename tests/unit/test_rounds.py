@@ -29,6 +29,7 @@ class Portal:
         self.hang: set[str] = set()
         self.refuse: Exception | None = None
         self.held = True
+        self.renewed = 0
 
     async def all_sessions(self) -> Collection[Session]:
         if self.refuse:
@@ -37,6 +38,9 @@ class Portal:
 
     async def unrecorded(self) -> dict[str, list[str]]:
         return dict(self.jobs)
+
+    async def renew(self) -> None:
+        self.renewed += 1
 
     async def adopt(self, user: str) -> None:
         await self._asked("adopt", user)
@@ -76,6 +80,16 @@ def go(portal: Portal, times: int = 1, **settings: Any) -> Rounds:
 
     asyncio.run(some())
     return made
+
+
+def test_secrets_are_brought_to_the_newest_key_at_once_and_then_once_an_hour(
+    portal: Portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go(portal, 3)
+    assert portal.renewed == 1
+    monkeypatch.setattr(rounds, "_RENEW_SECONDS", -1.0)
+    go(portal, 2)
+    assert portal.renewed == 3
 
 
 def test_what_is_well_is_left_alone(portal: Portal, resources: Resources) -> None:

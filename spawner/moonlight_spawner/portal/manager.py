@@ -93,6 +93,11 @@ class PortalManager(UserSideManager):
         """Names of jobs that are those of sessions and not on record, by their jobs' users."""
         return await self._view.unrecorded()
 
+    async def renew(self) -> None:
+        """Seal anew what is sealed with an older key than the first of portal_key_file."""
+        if done := await asyncio.to_thread(self._store.seal_anew):
+            log.info("%d secrets in Redis were of an older key, and are of the first one now", done)
+
     async def keep_rounds(self) -> None:
         """Do what is to be done for all users whenever no other service does, until cancelled."""
         await keep_rounds(self.site, self, self._store.lock("rounds", LOCK_SECONDS))

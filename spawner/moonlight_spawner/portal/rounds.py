@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 #: than the 15 s within which another one has to go on.
 LOCK_SECONDS, TRY_SECONDS = 8.0, 2.0
 _ROUND_SECONDS = 10.0
+# Another service may go on with an older key for a while; whoever takes the rounds over begins with it.
+_RENEW_SECONDS = 3600.0
 # Beyond its job's limit, which the agent and Slurm keep themselves (Slurm within a minute or two).
 _OVERDUE = END_RESERVE + timedelta(minutes=3)
 # A stop that Slurm did not hear is said again after this.
@@ -47,6 +49,9 @@ class Portal(Protocol):
 
     async def unrecorded(self) -> Mapping[str, Collection[str]]:
         """Names of jobs of ours that are in the queue and not on record, by their jobs' users."""
+
+    async def renew(self) -> object:
+        """Bring what is on record to the service's newest key."""
 
     async def adopt(self, user: str) -> object:
         """Put the user's own records beside ours."""
@@ -83,6 +88,7 @@ class Rounds:
         self._stopping: dict[str, float] = {}
         self._asked: dict[str, float] = {}
         self._nobodys: set[str] = set()
+        self._renewed = float("-inf")
 
     async def go_on(self) -> None:
         """Round after round, until this is cancelled."""
@@ -102,6 +108,9 @@ class Rounds:
         try:
             sessions = await self._portal.all_sessions()
             unrecorded = await self._portal.unrecorded()
+            if time.monotonic() - self._renewed > _RENEW_SECONDS:
+                await self._portal.renew()
+                self._renewed = time.monotonic()
         except MoonlightError as e:
             log.warning("the portal's round is left out: %s", e)
             return

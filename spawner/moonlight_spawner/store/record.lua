@@ -130,6 +130,11 @@ if step == 'secret' then -- one that has ended has none
   write('secret:' .. given[1], given[2])
   return 1
 end
+if step == 'reseal' then -- the same in another cover: no change, unless it has changed meanwhile
+  if redis.call('HGET', session, given[1]) ~= given[3] then return 0 end
+  redis.call('HSET', session, given[1], given[2])
+  return 1
+end
 if step == 'remove' then
   redis.call('DEL', session)
   redis.call('ZREM', live, id)

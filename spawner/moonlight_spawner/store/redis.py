@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ _SCRIPT = Path(__file__).with_name("record.lua").read_text("utf-8")
 _AT_ONCE = 500
 #: Where a session's token is sent: nobody but a service with the key reads or makes it.
 SEALED = ("status",)
+_HIDDEN = "secret:"  # what nobody but the services may read
 
 
 class RedisStore:
@@ -67,9 +68,14 @@ class RedisStore:
         self, user: str, session_id: str, part: Part, data: Model, rank: str = ""
     ) -> bool:
         """Write a part of a session that is on record, unless one that ranks as high is there already;
-        whether it was written. Ranks are compared as text."""
+        whether it was written. Ranks are compared as text; what none of our keys opens has none."""
         packed = self._packed(user, session_id, part, data)
-        return bool(self._step("newer", user, session_id, part, packed, rank))
+        if self._step("newer", user, session_id, part, packed, rank):
+            return True
+        there = self._raw(user, session_id, part) if part in SEALED else None
+        if there is None or self._sealing.open(there, user, session_id, part) is not None:
+            return False
+        return bool(self._step("newer", user, session_id, part, packed, ""))
 
     def adopt(self, user: str, session_id: str, parts: Mapping[Part, Model | None]) -> bool:
         """Put these in the place of what is there, None for what there is not; whether that changed
@@ -93,14 +99,30 @@ class RedisStore:
 
     def secret(self, user: str, session_id: str, name: str) -> bytes | None:
         """None if there is none that this service's key has sealed for this session."""
-        sealed = self._raw(user, session_id, f"secret:{name}")
+        sealed = self._raw(user, session_id, _HIDDEN + name)
         if sealed is None:
             return None
         value = self._sealing.open(sealed, user, session_id, name)
         if value is None:
-            where = self._where(session_id, f"secret:{name}")
+            where = self._where(session_id, _HIDDEN + name)
             log.error("%s is of another key than portal_key_file's, or of another session", where)
         return value
+
+    def seal_anew(self) -> int:
+        """Seal with the first key what an older one has sealed; how much that was."""
+        if not self._sealing.several:
+            return 0
+        found, done = self._step("versions", "", ""), 0
+        wanted = [(found[i].decode(), found[i + 1].decode()) for i in range(0, len(found), 3)]
+        for user, session_id, fields in self._hashes(wanted):
+            for field, sealed in fields.items():
+                name = field.decode()
+                if name not in SEALED and not name.startswith(_HIDDEN):
+                    continue
+                place = user, session_id, name.removeprefix(_HIDDEN)
+                if anew := self._sealing.renewed(sealed, *place):
+                    done += self._step("reseal", user, session_id, name, anew, sealed)
+        return done
 
     def live(self) -> list[tuple[str, str]]:
         """User and id of each session that has not ended."""
@@ -150,7 +172,12 @@ class RedisStore:
         return RecordsThen(known, self._read)
 
     def _fetched(self, wanted: Sequence[tuple[str, str]]) -> list[Kept]:
-        found: list[Kept] = []
+        return [Kept(*one) for one in self._hashes(wanted)]
+
+    def _hashes(
+        self, wanted: Sequence[tuple[str, str]]
+    ) -> Iterator[tuple[str, str, dict[bytes, bytes]]]:
+        """User, id and all fields of each of these sessions."""
         for begin in range(0, len(wanted), _AT_ONCE):
             some = wanted[begin : begin + _AT_ONCE]
             with self._asking.for_(f"{len(wanted)} sessions") as client:
@@ -160,8 +187,7 @@ class RedisStore:
                 answers = pipeline.execute()
             for (user, session_id), fields in zip(some, answers, strict=True):
                 if fields.get(b"user") == user.encode():  # else it has gone meanwhile
-                    found.append(Kept(user, session_id, fields))
-        return found
+                    yield user, session_id, fields
 
     def _step(self, step: str, user: str, session_id: str, *more: str | bytes) -> Any:
         """

@@ -20,19 +20,33 @@ class Sealing:
     def __init__(self, keys: Sequence[bytes]):
         self._ciphers = [AESGCM(_derived(key)) for key in keys]
 
+    @property
+    def several(self) -> bool:
+        """Whether something may have been sealed with an older key than the first."""
+        return len(self._ciphers) > 1
+
     def seal(self, value: bytes, *place: str) -> bytes:
         nonce = secrets.token_bytes(_NONCE_BYTES)
         return nonce + self._ciphers[0].encrypt(nonce, value, _named(place))
 
     def open(self, sealed: bytes, *place: str) -> bytes | None:
         """The value; None if none of the keys has sealed it for this place."""
+        return self._opened(sealed, place)[1]
+
+    def renewed(self, sealed: bytes, *place: str) -> bytes | None:
+        """The same, sealed with the first key; None if it is already, or is of none of the keys."""
+        by, value = self._opened(sealed, place)
+        return self.seal(value, *place) if value is not None and by > 0 else None
+
+    def _opened(self, sealed: bytes, place: Sequence[str]) -> tuple[int, bytes | None]:
+        """Which key has sealed it, and the value."""
         nonce, rest = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
-        for cipher in self._ciphers:
+        for i, cipher in enumerate(self._ciphers):
             try:
-                return cipher.decrypt(nonce, rest, _named(place))
+                return i, cipher.decrypt(nonce, rest, _named(place))
             except (InvalidTag, ValueError):
                 continue
-        return None
+        return -1, None
 
 
 def _derived(key: bytes) -> bytes:
