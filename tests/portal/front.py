@@ -22,11 +22,24 @@ _SERVER = """
 """
 
 
-def site_nginx(directory: Path, https: int, port: int, signaling: int, more: str = "") -> Nginx:
-    """nginx at ``https``, before a service at ``port`` and ``signaling``; ``more`` are other locations."""
+def site_nginx(
+    directory: Path,
+    https: int,
+    port: int,
+    signaling: int,
+    more: str = "",
+    beside: tuple[int, int] | None = None,
+) -> Nginx:
+    """nginx at ``https``, before a service at ``port`` and ``signaling``, and another one ``beside`` it;
+    ``more`` are other locations."""
     ours = directory / "moonlight"
     ours.mkdir()
-    places = {
+    second = {}
+    if beside:  # another line in both blocks
+        for shipped, there in zip((8004, 8005), beside, strict=True):
+            line = f"    server 127.0.0.1:{shipped} fail_timeout=2s;\n"
+            second[line] = line + line.replace(str(shipped), str(there))
+    places = second | {
         "/etc/nginx/moonlight/": f"{ours}/",
         "/var/cache/nginx/moonlight": str(directory / "cache"),
         "127.0.0.1:8004": f"127.0.0.1:{port}",

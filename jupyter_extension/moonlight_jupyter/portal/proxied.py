@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 from tornado.httpserver import HTTPServer
@@ -13,6 +13,8 @@ from tornado.httputil import (
     RequestStartLine,
     ResponseStartLine,
 )
+
+from .underway import Underway
 
 # What a proxy adds, and nobody else.
 _FORWARDED = (
@@ -25,9 +27,16 @@ class ProxiedServer(HTTPServer):
     """tornado believes these headers of whoever sends them, and ``X-Real-Ip`` more than what a proxy
     has added to ``X-Forwarded-For``: a proxy that sets the one passes on the other as it came."""
 
-    def initialize(self, *args: Any, proxies: Collection[str] = (), **kwargs: Any) -> None:
+    def initialize(
+        self,
+        *args: Any,
+        proxies: Collection[str] = (),
+        underway: Underway | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().initialize(*args, **{**kwargs, "xheaders": True})
         self._proxies = frozenset(proxies)
+        self._underway = underway or Underway()
 
     def start_request(
         self, server_conn: object, request_conn: HTTPConnection
@@ -35,19 +44,32 @@ class ProxiedServer(HTTPServer):
         context = getattr(request_conn, "context")  # noqa: B009  # not in its type
         comes_from = context.remote_ip
         delegate = super().start_request(server_conn, request_conn)
-        return _Without(delegate, comes_from in self._proxies, context)
+
+        def begun() -> Callable[[], None]:
+            return self._underway.begun(request_conn)
+
+        return _Without(delegate, comes_from in self._proxies, context, begun)
 
 
 class _Without(HTTPMessageDelegate):
     """Hands a request on without what is said of its address by whoever is ``proxy`` or not. That
     something was said is kept (:func:`forwarded`)."""
 
-    def __init__(self, delegate: HTTPMessageDelegate, proxy: bool, context: Any):
+    def __init__(
+        self,
+        delegate: HTTPMessageDelegate,
+        proxy: bool,
+        context: Any,
+        begun: Callable[[], Callable[[], None]],
+    ):
         self._delegate, self._proxy, self._context = delegate, proxy, context
+        self._begun = begun
+        self._over: Callable[[], None] = lambda: None
 
     def headers_received(
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
     ) -> Awaitable[None] | None:
+        self._over = self._begun()
         self._context.forwarded = any(name in headers for name in _FORWARDED)
         for name in ("X-Real-Ip",) if self._proxy else ("X-Real-Ip", "X-Forwarded-For"):
             if name in headers:
@@ -61,6 +83,7 @@ class _Without(HTTPMessageDelegate):
         self._delegate.finish()
 
     def on_connection_close(self) -> None:
+        self._over()
         self._delegate.on_connection_close()
 
 

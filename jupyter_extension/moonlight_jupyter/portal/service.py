@@ -10,7 +10,6 @@ import asyncio
 import hashlib
 import logging
 import signal
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +33,7 @@ from .limits import Limits
 from .lines import begin_log
 from .metrics import CONTENT_TYPE, Guard, Metrics
 from .proxied import ProxiedServer
+from .underway import Underway
 
 log = logging.getLogger(__name__)
 
@@ -168,14 +168,14 @@ async def serve(site: MoonlightSite) -> int:
     begin_log()
     callbacks = Callbacks(site, service_keys(Path(site.portal_key_file)))
     portal = Portal(site, portal_manager(site, callbacks), callbacks)
-    servers = []
+    servers, underway = [], Underway()
     try:
         for application, port in (
             (portal.application, site.portal_port),
             (portal.signaling, site.portal_signaling_port),
         ):
             if port:
-                servers.append(listen(application, site.portal_address, port, site.portal_proxies))
+                servers.append(listen(application, site, port, underway))
         portal.begin_rounds()
         ended = asyncio.Event()
         for signum in (signal.SIGTERM, signal.SIGINT):
@@ -197,7 +197,10 @@ async def serve(site: MoonlightSite) -> int:
         for server in servers:
             server.stop()
         await portal.watchers.close()  # pages find the next service at once
-        await websocket.all_ended(site.portal_stream_seconds)
+        await asyncio.gather(
+            websocket.all_ended(site.portal_stream_seconds),
+            underway.all_over(site.portal_stream_seconds),
+        )
         for server in servers:
             await server.close_all_connections()
         await portal.close()
@@ -205,7 +208,7 @@ async def serve(site: MoonlightSite) -> int:
 
 
 def listen(
-    application: Application, address: str, port: int, proxies: Sequence[str]
+    application: Application, site: MoonlightSite, port: int, underway: Underway
 ) -> ProxiedServer:
     """
     Raises
@@ -215,15 +218,18 @@ def listen(
     """
     server = ProxiedServer(
         application,
-        proxies=proxies,
+        proxies=site.portal_proxies,
+        underway=underway,
         max_header_size=_MOST_HEADER_BYTES,
         max_body_size=MOST_BODY_BYTES,  # what streams are sent has a limit of its own
         idle_connection_timeout=_HEADER_SECONDS,
     )
     try:
-        server.add_sockets(bind_sockets(port, address))
+        server.add_sockets(bind_sockets(port, site.portal_address))
     except OSError as e:
-        raise ValueError(f"{address}:{port} cannot be listened on: {e.strerror}.") from e
+        raise ValueError(
+            f"{site.portal_address}:{port} cannot be listened on: {e.strerror}."
+        ) from e
     return server
 
 
