@@ -36,6 +36,10 @@ c.MoonlightSite.portal_redis_url = "redis://127.0.0.1:6379/0"
 c.MoonlightSite.portal_redis_user = "moonlight"
 c.MoonlightSite.portal_redis_password_file = "/etc/moonlight-hpc/redis.password"  # noqa: S105  # a name
 
+# Who did what: in the service's log, or alone in a file (deploy/logrotate/moonlight-hpc). The unit makes the
+# directory; another one has to be the service's as well, and not below /usr or /etc, which it only reads.
+# c.MoonlightSite.portal_audit_file = "/var/log/moonlight-hpc-audit/audit.log"
+
 # Displays of X and ports on the nodes, apart from those of the VNC service below.
 c.MoonlightSite.display_min = 10
 c.MoonlightSite.display_max = 99

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import grp
+import gzip
 import io
 import json
 import logging
+import os
+import pwd
 import re
+import shutil
+import subprocess
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,8 +22,11 @@ from moonlight_jupyter.portal.audit import Audit
 from moonlight_jupyter.portal.lines import Lines
 from moonlight_jupyter.websocket import Traffic
 
+from tests.support.waiting import wait_for
+
 from .place import Place
 
+LOGROTATE = Path(__file__).resolve().parents[2] / "deploy/logrotate/moonlight-hpc"
 SESSIONS = "/api/moonlight/sessions"
 
 
@@ -82,6 +92,71 @@ def test_the_file_is_private_is_found_again_after_logrotate_and_is_no_link(
         Audit(str(tmp_path / "link"))
     with pytest.raises(ValueError, match="cannot be written"):
         Audit(str(tmp_path / "none/audit.log"))
+
+
+def test_who_asks_for_something_gets_it_where_the_file_cannot_be_written(
+    audit: Audit, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The line is in the service's log then, and the next ones in the file as soon as that can be."""
+    away = tmp_path / "away"
+    away.mkdir()
+    (tmp_path / "audit.log").rename(away / "audit.log")
+    (tmp_path / "audit.log").mkdir()
+    audit.tell("login", user="alice")
+    audit.tell("logout", user="alice")
+    said = [r.getMessage() for r in caplog.records if r.levelno == logging.ERROR]
+    assert len([text for text in said if "its directory has to be the service's" in text]) == 2
+    assert '"action": "login"' in said[-2] and '"action": "logout"' in said[-1]
+    (tmp_path / "audit.log").rmdir()
+    for action in ("stop", "create"):
+        audit.tell(action, user="alice")
+    assert [one["action"] for one in _lines(tmp_path / "audit.log")] == ["stop", "create"]
+
+
+def test_logrotate_loses_no_line_and_leaves_no_file_to_others(tmp_path: Path) -> None:
+    """The shipped rules, and a service that goes on telling meanwhile."""
+    directory = tmp_path / "audit"
+    directory.mkdir(mode=0o700)
+    rules = tmp_path / "rules"
+    me = f"su {pwd.getpwuid(os.geteuid()).pw_name} {grp.getgrgid(os.getegid()).gr_name}"
+    text = LOGROTATE.read_text("utf-8").replace("su moonlight-hpc moonlight-hpc", me)
+    rules.write_text(text.replace("/var/log/moonlight-hpc-audit/", f"{directory}/"))
+    rules.chmod(0o644)
+    program = shutil.which("logrotate", path="/usr/sbin:/usr/bin")
+    assert program, "logrotate is not installed: tools/packages test"
+    logging.getLogger("moonlight_hpc.audit").setLevel(logging.INFO)
+    audit, told, enough = Audit(str(directory / "audit.log")), [0], threading.Event()
+
+    def go_on() -> None:
+        while not enough.is_set():
+            audit.tell("stop", session=str(told[0]))
+            told[0] += 1
+
+    telling = threading.Thread(target=go_on)
+    telling.start()
+    try:
+        for _ in range(3):
+            before = told[0]
+            wait_for(lambda before=before: told[0] > before + 20)
+            argv = [program, "--state", str(tmp_path / "state"), "--force", str(rules)]
+            done = subprocess.run(argv, capture_output=True, text=True, check=False)
+            assert (done.returncode, done.stderr) == (0, "")
+        before = told[0]
+        wait_for(lambda: told[0] > before + 20)
+    finally:
+        enough.set()
+        telling.join()
+        audit.close()
+    names = ["audit.log.3.gz", "audit.log.2.gz", "audit.log.1", "audit.log"]
+    assert sorted(names) == sorted(path.name for path in directory.iterdir())
+    assert {path.stat().st_mode & 0o777 for path in directory.iterdir()} == {0o600}
+    lines = []
+    for name in names:
+        path = directory / name
+        kept = gzip.decompress(path.read_bytes()) if name.endswith("gz") else path.read_bytes()
+        assert kept, f"{name} is empty"
+        lines += [int(json.loads(line)["session"]) for line in kept.splitlines()]
+    assert lines == list(range(told[0]))
 
 
 def test_streams_tell_how_long_and_how_much(audit: Audit, tmp_path: Path) -> None:

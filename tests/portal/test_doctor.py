@@ -185,6 +185,20 @@ def test_a_redis_with_a_user_of_our_own(
         assert sorted(client.keys()) == [b"auth:token", b"vnc:session:1"], "something is left"
         asked = set(client.info("commandstats"))
         assert not asked & {"cmdstat_scan", "cmdstat_flushall", "cmdstat_config|get"}
+    red = doctor.red(portal_redis_user="moonlight", portal_redis_prefix="auth:", **settings)
+    assert (
+        list(red) == ["Redis", "isolation"] and "does not let its service do that" in red["Redis"]
+    )
+    away = {**settings, "portal_redis_url": "redis://127.0.0.1:1/0"}
+    red = doctor.red(portal_redis_user="moonlight", **away)
+    assert list(red) == ["Redis"] and "cannot be reached" in red["Redis"]
+    with server.client() as client:
+        client.replicaof("127.0.0.1", 1)
+        try:
+            red = doctor.red(portal_redis_user="moonlight", **settings)
+        finally:
+            client.replicaof("NO", "ONE")
+    assert list(red) == ["Redis"] and "a copy that takes no changes" in red["Redis"]
     (tmp_path / "password").write_text("another one")
     red = doctor.red(portal_redis_user="moonlight", **settings)
     assert list(red) == ["Redis"] and "does not let its service in" in red["Redis"]
@@ -218,6 +232,29 @@ def test_a_key_that_others_can_read(doctor: Doctor, place: Place) -> None:
     finally:
         key.chmod(0o600)
     assert red == {"directories": f"{key} (mode 0644) is readable for others"}
+
+
+def test_a_token_that_others_can_read(doctor: Doctor, place: Place) -> None:
+    token = place.config.parent / "service/metrics.token"
+    token.touch(mode=0o640)
+    try:
+        assert doctor.red(portal_metrics_token_file=str(token)) == {
+            "directories": f"{token} (mode 0640) is readable for others"
+        }
+    finally:
+        token.unlink()
+
+
+def test_a_file_of_who_did_what_that_the_service_cannot_write(doctor: Doctor, place: Place) -> None:
+    own = place.config.parent / "service/audit.log"
+    assert not doctor.red(portal_audit_file=str(own))
+    for file, words in (
+        (place.config.parent / "none/audit.log", "No such file or directory"),
+        (place.config.parent / "audit.log", f"not {place.side.service}'s"),
+        (Path("/etc/audit.log"), f"not {place.side.service}'s"),
+    ):
+        red = doctor.red(portal_audit_file=str(file))
+        assert list(red) == ["directories"] and words in red["directories"], red
 
 
 def test_a_shared_directory_that_is_not_sticky(doctor: Doctor, place: Place) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -47,6 +51,48 @@ def test_what_is_wrong_is_red_and_nothing_else(
     assert red(alice, {"MOONLIGHT_HPC_HOST_DESKTOP": "never"}) == ["images"]
     slurm.stop_slurmdbd()
     assert red(alice) == ["QoS moonlight", "accounting"]
+
+
+def test_a_portals_machine_looks_at_partition_and_qos(slurm: SlurmCluster, tmp_path: Path) -> None:
+    """As root, who launches nothing: whether a user may use the QoS is the user's matter."""
+    config = tmp_path / "config.py"
+
+    def said(partition: str = "viz", qos: str = "moonlight") -> tuple[bool, str, str]:
+        lines = f"c.MoonlightSite.partition, c.MoonlightSite.qos = {partition!r}, {qos!r}\n"
+        config.write_text(f'c = get_config()\nc.MoonlightSite.scheduler = "slurm"\n{lines}')
+        argv = [str(Path(sys.prefix, "bin/moonlight-hpc")), "doctor", "--portal", "--json"]
+        done = subprocess.run(
+            [*argv, "--config", str(config)],
+            env={**os.environ, **slurm.env},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        (found,) = (f for f in json.loads(done.stdout) if f["name"] == "QoS and partition")
+        return found["good"], found["text"], found["fix"]
+
+    assert said()[:2] == (
+        True,
+        "partition viz: up, 2 nodes; QoS moonlight is there, and it takes that",
+    )
+    assert said(partition="", qos="")[0]
+    good, text, fix = said(partition="nosuch")
+    assert not good and "the cluster has none of that name" in text and "`partition`" in fix
+    good, text, fix = said(qos="nosuch")
+    assert not good and "QoS nosuch: it does not exist" in text and "create-qos" in fix
+    good, text, fix = said(qos="normal")
+    assert (
+        not good and "takes the QoS moonlight alone" in text and "AllowQos=moonlight,normal" in fix
+    )
+    slurm.scontrol("update", "PartitionName=viz", "State=DOWN")
+    try:
+        good, text, fix = said()
+    finally:
+        slurm.scontrol("update", "PartitionName=viz", "State=UP")
+    assert not good and "it is down" in text and "State=UP" in fix
+    slurm.stop_slurmdbd()
+    good, text, fix = said()
+    assert not good and "slurmdbd" in text + fix
 
 
 def test_a_controller_that_is_away_is_all_that_is_red(

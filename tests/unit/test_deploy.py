@@ -65,6 +65,13 @@ def test_the_unit_waits_for_streams_and_leaves_users_sides_alone() -> None:
     assert unit["StateDirectory"] == Path(MoonlightSite().portal_key_file).parent.name
 
 
+def test_the_audits_directory_is_made_by_the_unit_rotated_and_named_in_the_example() -> None:
+    made = f"/var/log/{_unit()['LogsDirectory']}/"
+    assert f"\n{made}*.log {{" in (DEPLOY / "logrotate/moonlight-hpc").read_text("utf-8")
+    example = (DEPLOY / "moonlight_config.py").read_text("utf-8")
+    assert f'portal_audit_file = "{made}audit.log"' in example
+
+
 def test_unit_and_sudoers_speak_of_one_account_and_one_program() -> None:
     rule = (DEPLOY / "sudoers/moonlight-hpc").read_text("utf-8")
     assert _unit()["ExecStart"] == f"{PROGRAM} serve"
@@ -80,6 +87,9 @@ def test_logrotate_reads_its_file_and_keeps_what_was_written(tmp_path: Path) -> 
     logs.mkdir()
     text = (DEPLOY / "logrotate/moonlight-hpc").read_text("utf-8")
     rules = tmp_path / "rules"
+    text = re.sub(
+        r"(?s)/var/log/moonlight-hpc-audit/.*?\n}\n", "", text
+    )  # tests/portal/test_audit.py
     rules.write_text(text.replace("/var/log/moonlight-hpc/", f"{logs}/"))
     rules.chmod(0o644)
     with (logs / "service.log").open("a") as log:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sys
 import time
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
@@ -18,6 +19,8 @@ from moonlight_spawner.model.errors import shorten
 from moonlight_spawner.model.session import from_epoch
 
 from ..websocket import Traffic
+
+log = logging.getLogger(__name__)
 
 _LONGEST = 200
 
@@ -124,11 +127,26 @@ class Audit:
 
 
 class _PrivateFile(WatchedFileHandler):
-    """Opened anew when logrotate has moved it; nobody else may read it, or put a link in its place."""
+    """Opened anew when logrotate has moved it; nobody else may read it, or put a link in its place.
+    What cannot be written there goes to the service's log, and is nobody's error who asks for something."""
 
     def __init__(self, path: Path):
         super().__init__(path, encoding="ascii")
         self.setFormatter(logging.Formatter("%(message)s"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            super().emit(record)
+        except OSError:  # while it is opened anew
+            self.handleError(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        error = sys.exc_info()[1]
+        log.error(
+            "portal_audit_file %s cannot be written (%s); its directory has to be the service's, with room "
+            "on the disk. Not in it: %s",
+            *(self.baseFilename, error, record.getMessage()),
+        )
 
     def _open(self) -> TextIO:  # type: ignore[override]
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC

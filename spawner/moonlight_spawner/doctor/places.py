@@ -16,12 +16,18 @@ from .service import serving
 
 _SUDO = "/usr/bin/sudo"
 _RULE = "deploy/sudoers/moonlight-hpc"
+_READ_ONLY = ("/usr/", "/boot/", "/etc/")  # deploy/systemd/moonlight-hpc.service
 
 
 async def directories(site: MoonlightSite, config: Path | None) -> Finding:
     name = "directories"
     account = _account(site, config)
-    for why, fix in (*_keys(site, account), *_program(site), *_shared(site)):
+    for why, fix in (
+        *_keys(site, account),
+        *_audit(site, account),
+        *_program(site),
+        *_shared(site),
+    ):
         return Finding(name, False, why, fix)
     why, fix = await _rule(site, account)
     if why:
@@ -76,8 +82,31 @@ def _keys(site: MoonlightSite, account: pwd.struct_passwd | None) -> Iterator[tu
 
 def _names_a_secret(setting: str) -> bool:
     """Keys and passwords; what is public (certificates, the issuer's key) everybody may read."""
-    secret = setting.endswith(("_key_file", "_secret_file", "_password_file"))
+    secret = setting.endswith(("_key_file", "_secret_file", "_password_file", "_token_file"))
     return secret and setting.startswith("portal_") and "public" not in setting
+
+
+def _audit(site: MoonlightSite, account: pwd.struct_passwd | None) -> Iterator[tuple[str, str]]:
+    """The service opens it anew after each rotation."""
+    if not site.portal_audit_file:
+        return
+    path = Path(site.portal_audit_file).parent
+    owner = account.pw_name if account else "moonlight-hpc"
+    fix = f"install -d -m 0700 -o {owner} {path}; or /var/log/moonlight-hpc-audit, which the unit makes"
+    try:
+        info = path.stat()
+    except PermissionError:
+        return  # not ours to see
+    except OSError as e:
+        yield f"{path}, for `portal_audit_file`: {e.strerror}", fix
+        return
+    if account and info.st_uid != account.pw_uid:
+        yield f"{path}, for `portal_audit_file`, is {who(info.st_uid)}'s, not {owner}'s", fix
+    if info.st_mode & 0o022:
+        yield f"others may write to {path}, of `portal_audit_file`", f"chmod go-w {path}"
+    if os.path.realpath(path).startswith(_READ_ONLY):
+        text = f"{path}, for `portal_audit_file`, is only read by the service (ProtectSystem=)"
+        yield text, fix
 
 
 def _program(site: MoonlightSite) -> Iterator[tuple[str, str]]:
