@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Iterator
@@ -10,8 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.waiting import wait_for
+from tests.support.waiting import PATIENCE, wait_for
 
+from .failover import Followed, carries, followed, stream_of
 from .place import Place
 
 SESSIONS = "/api/moonlight/sessions"
@@ -134,6 +136,65 @@ def test_what_a_user_launches_and_ends_by_the_page(place: Place) -> None:
         assert client.delete(one).status_code == 403
         assert client.delete(one, headers=proof).status_code in (200, 202)
         wait_for(lambda: not _live(client))
+
+
+def test_a_redis_that_is_followed_by_another_loses_nothing_and_ends_no_stream(
+    place: Place, session: dict[str, Any]
+) -> None:
+    """By Sentinel: a service beside, whose master is killed."""
+    login = {"Authorization": f"Bearer {place.token(place.alice)}"}
+    with followed() as redis:
+        word = place.config.parent / "service/redis.password"
+        redis.master.password_file(word, place.side.service)
+        settings = {
+            "portal_redis_url": "redis://desks/0",
+            "portal_redis_sentinels": [f"127.0.0.1:{redis.sentinel.port}"],
+            "portal_redis_password_file": str(word),
+            "portal_redis_sentinel_password_file": str(word),
+            "portal_requests_per_minute": 6000,
+        }
+        with place.beside(**settings) as service:
+            with httpx.Client(base_url=service.origin, headers=login, timeout=PATIENCE) as client:
+                one = f"{SESSIONS}/{session['session_id']}"
+                wait_for(lambda: client.get(one).json()["status"] == "running")
+                asyncio.run(_followed(client, session, redis))
+            assert "Traceback" not in service.log.read_text()
+        word.unlink()
+
+
+async def _followed(client: httpx.Client, session: dict[str, Any], redis: Followed) -> None:
+    stream = await stream_of(client, session["web_url"])
+    await carries(stream)
+    key = f"moonlight:session:{session['session_id']}"
+    with redis.master.client() as one, redis.copy.client() as other:
+        token = one.hget(key, "secret:token")
+        assert token
+        wait_for(lambda: other.hget(key, "secret:token") == token)
+        known = {name for name in one.keys("moonlight:session:*")}
+    redis.master.kill()
+    refused = client.get(SESSIONS)
+    assert refused.status_code == 503 and int(refused.headers["retry-after"]) >= 1
+    assert _code(refused) == "store_unavailable"
+    await carries(stream)
+    found = await asyncio.to_thread(wait_for, lambda: _sessions(client))
+    assert (session["session_id"], "running") in [(s["session_id"], s["status"]) for s in found]
+    await carries(stream)
+    stream.close()
+    with redis.copy.client() as other:
+        assert other.info("replication")["role"] == "master"
+        assert known <= set(other.keys("moonlight:session:*"))
+        assert other.hget(key, "secret:token") == token, "it was put there anew"
+
+
+def _sessions(client: httpx.Client) -> list[dict[str, Any]]:
+    answer = client.get(SESSIONS)
+    assert answer.status_code in (200, 503), answer.text
+    found: list[dict[str, Any]] = answer.json().get("sessions", [])
+    return found
+
+
+def _code(answer: httpx.Response) -> str:
+    return str(answer.json()["error"]["code"])
 
 
 def test_an_admin_ends_a_users_session(place: Place, session: dict[str, Any]) -> None:

@@ -44,11 +44,16 @@ class RedisServer:
     certificates: Path  # where those are that it was made with
 
     def __init__(
-        self, directory: Path, port: int, more: Sequence[str] = (), sentinel: bool = False
+        self,
+        directory: Path,
+        port: int,
+        more: Sequence[str] = (),
+        sentinel: bool = False,
+        password: str = "",
     ):
         self.directory = directory
         self.port = port
-        self.password = secrets.token_urlsafe(24)
+        self.password = password or secrets.token_urlsafe(24)
         self.socket = directory / "redis.sock"
         self.log = directory / "redis.log"
         program = shutil.which("redis-server", path=SEARCH_PATH)
@@ -122,7 +127,7 @@ class RedisServer:
 
 
 @contextlib.contextmanager
-def redis_server(*more: str, sentinel: bool = False) -> Iterator[RedisServer]:
+def redis_server(*more: str, sentinel: bool = False, password: str = "") -> Iterator[RedisServer]:
     """One with all its files in a directory of its own, which every user may enter; it ends with the
     block. ``more`` are lines of its configuration, with ``{directory}`` and ``{port}``."""
     # Not tmp_path, whose parents are closed to other users, and which is too long for a socket.
@@ -131,7 +136,7 @@ def redis_server(*more: str, sentinel: bool = False) -> Iterator[RedisServer]:
     server = None
     try:
         directory.chmod(0o711)
-        server = RedisServer(directory, claims.claim(), more, sentinel)
+        server = RedisServer(directory, claims.claim(), more, sentinel, password)
         server.start()
         yield server
     finally:
