@@ -44,6 +44,29 @@ def test_files_that_the_structure_names_exist() -> None:
         assert any((place / name).exists() for place in places), name
 
 
+def test_what_a_portal_says_of_its_redis_and_its_nodes_is_said_as_the_document_quotes_it() -> None:
+    """And each sentence that the program has for it has its row."""
+    text = (ROOT / "docs/troubleshooting.md").read_text("utf-8")
+    chapters = text.partition("## A portal's Redis")[2].partition("## Looking closer")[0]
+    rows = re.findall(r"^\| (\*.*?) \|", chapters, re.MULTILINE)
+    quoted = [words for row in rows for words in re.findall(r"\*(.+?)\*", row)]
+    spawner = ROOT / "spawner/moonlight_spawner"
+    files = ("store/redis_client.py", "store/redis.py", "agent/callback.py")
+    source = "\n".join((spawner / name).read_text("utf-8") for name in files)
+    source = re.sub(r'"\n\s*f?"', "", source)
+    assert len(quoted) > 13
+    for words in quoted:
+        assert words.removesuffix(" …").removesuffix(" 401") in source, words
+    client = (spawner / "store/redis_client.py").read_text("utf-8")
+    said = re.findall(
+        r'(?m)^\s+(?:return )?\(?\s*f?"((?:is|has|does|takes|cannot be) [^"(:]*)', client
+    )
+    assert len(said) > 7
+    for words in said:
+        begin = words.partition("{")[0].strip()
+        assert any(q.startswith(begin) or begin.startswith(q.rstrip("… ")) for q in quoted), words
+
+
 def test_every_error_code_of_the_program_has_its_row() -> None:
     spawner, extension = ROOT / "spawner", ROOT / "jupyter_extension/moonlight_jupyter"
     sources = [*spawner.rglob("*.py"), *extension.rglob("*.py")]

@@ -85,6 +85,7 @@ def test_a_portal_that_is_not_there_is_waited_for_by_nobody(
     news = News(gone)
     news.tell(status(1))
     wait_for(lambda: "cannot be told" in caplog.text)
+    assert "does not answer this node (" in caplog.text and "portal_callback_url" in caplog.text
     assert not news.end(0.0)
     assert "secret-of-one" not in caplog.text
 
@@ -111,9 +112,12 @@ def test_a_refusal_is_final_and_followed_nowhere(
     news.tell(status(2))
     assert not news.end(PATIENCE)
     assert (told.asked, told.statuses) == (1, [])
-    assert [r.message for r in caplog.records] == [
-        f"the portal is told no more of this session: 127.0.0.1 answers with status {answer}"
-    ]
+    what = "portal_key_file" if answer == 401 else "portal_callback_url"
+    (said,) = (r.message for r in caplog.records)
+    assert said.startswith(
+        f"the portal is told no more of this session: 127.0.0.1 answers with status {answer}: "
+    )
+    assert what in said
 
 
 def test_a_session_that_is_not_known_yet_is_told_again_and_not_for_ever(told: Told) -> None:
@@ -144,13 +148,26 @@ def test_the_certificate_is_looked_at(tmp_path: Path, caplog: pytest.LogCaptureF
             caplog.clear()
             news = News(portal.callback(ca=ca))
             news.tell(status(1))
-            wait_for(lambda: "CERTIFICATE_VERIFY_FAILED" in caplog.text)
+            wait_for(lambda: "127.0.0.1 is not trusted on this node" in caplog.text)
+            assert "portal_callback_ca_file has to have its authority" in caplog.text
             assert not news.end(0.0)
         assert not portal.asked
         news = News(portal.callback(ca=certificate))
         news.tell(status(2))
         assert news.end(PATIENCE)
         assert portal.statuses[0].sequence == 2
+
+
+def test_a_certificate_of_another_name_is_told_from_one_of_nobody(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tls, certificate = make_certificate(tmp_path, "portal.site.org", ["portal.site.org"])
+    with Told(tls=tls) as portal:
+        news = News(portal.callback(ca=certificate))
+        news.tell(status(1))
+        wait_for(lambda: "shows a certificate of another name" in caplog.text)
+        assert "portal_callback_url has to have a name that is in it" in caplog.text
+        assert not news.end(0.0) and not portal.asked
 
 
 def test_proxies_of_the_users_are_not_asked(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:

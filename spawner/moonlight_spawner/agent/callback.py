@@ -31,6 +31,13 @@ _MOST_NOTES = 8
 # The service may not have it on record yet: a launch is answered when its job has begun already.
 _UNKNOWN, _MOST_UNKNOWN = 404, 10
 _LATER = (_UNKNOWN, 408, 425, 429)
+# What to do about what is refused for good.
+_ELSEWHERE = "portal_callback_url has to be where nginx leads /api/moonlight/ to the service"
+_REFUSED = {
+    401: "services beside each other need the same portal_key_file, with the older keys behind the newest"
+}
+# X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
+_OTHER_NAME = (62, 64)
 
 
 class Refused(Exception):
@@ -151,14 +158,14 @@ class News:
         try:
             status = self._post(body)
         except (OSError, http.client.HTTPException) as e:
-            raise Unheard(f"{self._host}: {e or type(e).__name__}") from e
+            raise Unheard(_why(self._host, e)) from e
         if 200 <= status < 300:
             return
         what = f"{self._host} answers with status {status}"
         if status in _LATER or status >= 500:
             raise Unheard(what, status == _UNKNOWN)
         # A redirection too: the token is for this address alone.
-        raise Refused(what)
+        raise Refused(f"{what}: {_REFUSED.get(status, _ELSEWHERE)}")
 
     def _post(self, body: bytes) -> int:
         """The answer's status. Proxies that the environment names are the user's, and not asked."""
@@ -176,6 +183,24 @@ class News:
     @cached_property
     def _tls(self) -> ssl.SSLContext:
         return ssl.create_default_context(cadata=self._ca)
+
+
+def _why(host: str, error: Exception) -> str:
+    """What keeps the portal from hearing it, and what an administrator has to do."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        if error.verify_code in _OTHER_NAME:
+            return (
+                f"{host} shows a certificate of another name ({error.verify_message}): portal_callback_url "
+                "has to have a name that is in it"
+            )
+        return (
+            f"the certificate of {host} is not trusted on this node ({error.verify_message}): "
+            "portal_callback_ca_file has to have its authority"
+        )
+    return (
+        f"{host} does not answer this node ({error or type(error).__name__}): portal_callback_url has to be "
+        "an address that the nodes reach"
+    )
 
 
 def _as_body(status: AgentStatus) -> bytes:
