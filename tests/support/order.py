@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 #: Fixtures that wait for others' programs, and fixtures that start desktops and servers.
-_WAITING = {"slurm_cluster", "portal_place"}
+_WAITING = {"slurm_cluster", "portal_place", "followed_document"}
 _COMPUTING = {"launch", "running", "desk", "hub", "desktop", "browser"}
 
 

@@ -5,6 +5,7 @@ Each is looked at only where what it needs is in order, so that one fault is one
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from pathlib import Path
@@ -18,6 +19,8 @@ from .web import Reply, ask
 _START = "systemctl start moonlight-hpc; why it does not run says journalctl -u moonlight-hpc"
 _RESTART = "systemctl restart moonlight-hpc"
 _SETTINGS = Path("/etc/moonlight-hpc")
+# A service that was just started is given so long to listen.
+_BEGIN_SECONDS, _AGAIN_SECONDS = 20.0, 0.2
 _CONF = "deploy/nginx/moonlight.conf"
 
 
@@ -91,10 +94,16 @@ def _no_new_privileges(pid: int) -> bool:
 
 async def ports(site: MoonlightSite, config: Path | None) -> Finding:
     name = "our ports"
-    pids = {process.pid for process in serving(site, config)}
+    ours = serving(site, config)
+    pids = {process.pid for process in ours}
     wanted = [port for port in (site.portal_port, site.portal_signaling_port) if port]
-    sockets = psutil.net_connections("tcp")
-    listening = [(*c.laddr, c.pid) for c in sockets if c.status == psutil.CONN_LISTEN]
+    listening = _listening()
+    # One that was just started listens on nothing yet; on other ports, it has other settings.
+    while not pids & {pid for *_, pid in listening} and any(map(_begins, ours)):
+        if set(wanted) <= {port for _, port, _ in listening}:  # whose they are, not all are told
+            break
+        await asyncio.sleep(_AGAIN_SECONDS)
+        listening = _listening()
     for port in wanted:
         here = [(address, pid) for address, number, pid in listening if number == port]
         if not here:
@@ -111,6 +120,19 @@ async def ports(site: MoonlightSite, config: Path | None) -> Finding:
             )
             return Finding(name, False, text, f"Correct `portal_address`, then {_RESTART}")
     return Finding(name, True, f"{' and '.join(map(str, wanted))} on {site.portal_address}")
+
+
+def _listening() -> list[tuple[str, int, int | None]]:
+    sockets = psutil.net_connections("tcp")
+    return [(*c.laddr, c.pid) for c in sockets if c.status == psutil.CONN_LISTEN]
+
+
+def _begins(process: psutil.Process) -> bool:
+    """Whether it may still be about to listen."""
+    try:
+        return process.is_running() and time.time() - process.create_time() < _BEGIN_SECONDS
+    except psutil.Error:
+        return False
 
 
 def _named(pid: int) -> str:
