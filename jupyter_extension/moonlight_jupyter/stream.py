@@ -26,7 +26,8 @@ from tornado.iostream import IOStream, StreamClosedError
 from tornado.web import HTTPError, authenticated, stream_request_body
 
 from .base import RESOURCE, JSONErrors, ManagerMixin
-from .websocket import Traffic, relay_websocket
+from .traffic import Traffic, relayed
+from .websocket import relay_websocket
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +94,7 @@ class StreamHandler(JSONErrors, ManagerMixin, JupyterHandler):
         """A part of the request's body; tornado reads on when it has been passed on."""
         if self._exchange:
             try:
-                await self._exchange.send(chunk)
+                await self._exchange.send(relayed.body("from_browser", chunk))
             except UpstreamError as e:
                 self._away(e)
 
@@ -215,7 +216,7 @@ class StreamHandler(JSONErrors, ManagerMixin, JupyterHandler):
         for name, value in answer:
             self.add_header(name, value)
         async for part in exchange.body():
-            self.write(part)
+            self.write(relayed.body("to_browser", part))
             await self.flush()
         if not self._finished:
             await self.finish()

@@ -17,37 +17,11 @@ from moonlight_spawner.relay.upstream import Exchange, Target, UpstreamError
 from moonlight_spawner.relay.wire import Wire, WireClosed
 from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
 
+from .traffic import Traffic, relayed
+
 log = logging.getLogger(__name__)
 
-
-class Traffic:
-    """What one stream has carried so far, in bytes. ``begun``: when (monotonic), 0 before it has."""
-
-    def __init__(self) -> None:
-        self.begun = 0.0
-        self._counted = {"to_browser": 0, "from_browser": 0}
-        self._pipe: Pipe | None = None
-
-    @property
-    def to_browser(self) -> int:
-        return self._pipe.to_first if self._pipe else self._counted["to_browser"]
-
-    @property
-    def from_browser(self) -> int:
-        return self._pipe.to_second if self._pipe else self._counted["from_browser"]
-
-    def by(self, pipe: Pipe) -> Pipe:
-        """The pipe counts by itself, and is asked."""
-        self._pipe = pipe
-        return pipe
-
-    def add(self, direction: str, data: bytes) -> bytes:
-        self._counted[direction] += len(data)
-        return data
-
-
-_open: dict[asyncio.Task[None], Traffic] = {}
-_gone = {"to_browser": 0, "from_browser": 0}
+_open: set[asyncio.Task[None]] = set()
 
 
 async def relay_websocket(
@@ -80,8 +54,10 @@ async def relay_websocket(
         browser = detach()
         traffic.begun = time.monotonic()
         joined = asyncio.ensure_future(_join(browser, upstream, head + b"\r\n" + early, traffic))
-        _open[joined] = traffic
-        joined.add_done_callback(_ended)
+        _open.add(joined)
+        relayed.begin(traffic)
+        joined.add_done_callback(lambda _: relayed.end(traffic))
+        joined.add_done_callback(_open.discard)
         try:
             await joined
         except (UpstreamError, StreamClosedError, WireClosed) as e:
@@ -93,20 +69,6 @@ async def relay_websocket(
 def count() -> int:
     """How many streams are open."""
     return len(_open)
-
-
-def relayed() -> dict[str, int]:
-    """Bytes of all streams since this process began, by direction."""
-    return {
-        "to_browser": _gone["to_browser"] + sum(t.to_browser for t in _open.values()),
-        "from_browser": _gone["from_browser"] + sum(t.from_browser for t in _open.values()),
-    }
-
-
-def _ended(joined: asyncio.Task[None]) -> None:
-    traffic = _open.pop(joined)
-    _gone["to_browser"] += traffic.to_browser
-    _gone["from_browser"] += traffic.from_browser
 
 
 async def all_ended(seconds: float) -> None:

@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 import pytest
+from moonlight_jupyter.traffic import relayed
 
 from .conftest import Call
 from .host import CHUNK, GREETING, PAGE
@@ -177,6 +178,17 @@ class TestBodies:
         answer = await get("GET", f"/download?n={len(CHUNK) * 20}")
         assert answer.body == CHUNK * 20
 
+    async def test_both_directions_are_counted(self, get: Call) -> None:
+        before = relayed.bytes()
+        answer = await get("POST", "/upload", body=CHUNK + b"end")
+        assert (await get("GET", "/download?n=70000")).status == 200
+        assert (await get("HEAD", "/download?n=12345")).status == 200
+        passed = {direction: n - before[direction] for direction, n in relayed.bytes().items()}
+        assert passed == {
+            "from_browser": len(CHUNK) + 3,
+            "to_browser": len(answer.body) + 70000,
+        }
+
     @pytest.mark.parametrize("path", ["/broken", "/broken-chunks"])
     async def test_half_an_answer_does_not_look_whole(self, get: Call, path: str) -> None:
         answer = await get("GET", path)
@@ -193,9 +205,12 @@ class TestWebSockets:
         path = ["moonlight", "sessions", recorded, "desktop", "echo"]
         socket = await jp_ws_fetch(*path, headers={"Cookie": "x=secret-cookie"})
         assert await socket.read_message() == GREETING
+        before = relayed.bytes()
         for message in (b"", b"x", b"y" * 126, CHUNK[:65_000]):
             await socket.write_message(message, binary=True)
             assert await socket.read_message() == message
+        now = relayed.bytes()  # while it is open
+        assert all(now[way] - before[way] > 65_000 for way in now)
         socket.close()
 
     async def test_by_the_portals_name_for_signaling(

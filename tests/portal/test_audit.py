@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from moonlight_jupyter.portal.audit import Audit
 from moonlight_jupyter.portal.lines import Lines
-from moonlight_jupyter.websocket import Traffic
+from moonlight_jupyter.traffic import Traffic
 
 from tests.support.waiting import wait_for
 

@@ -16,6 +16,7 @@ import pytest
 import yaml
 from moonlight_jupyter.portal import service
 from moonlight_jupyter.portal.metrics import _STEPS, Guard, Metrics
+from moonlight_jupyter.traffic import Traffic, relayed
 from moonlight_spawner.agent.status import STEPS
 from moonlight_spawner.model.measured import measured
 from moonlight_spawner.model.session import Resources, Session, State, Step, now
@@ -162,6 +163,27 @@ def test_what_others_took_is_told_by_command_and_result(metrics: Metrics) -> Non
         pass
     assert 'moonlight_slurm_seconds_count{command="squeue",result="done"} 1.0' in _told(metrics)
     metrics._stop = lambda: None
+
+
+def test_what_was_relayed_is_told_by_direction(metrics: Metrics) -> None:
+    def told() -> dict[str, float]:
+        found = re.findall(
+            r'^moonlight_relayed_bytes_total\{direction="(\w+)"\} (\S+)$', _told(metrics), re.M
+        )
+        return {direction: float(count) for direction, count in found}
+
+    before = told()
+    stream = Traffic()
+    relayed.begin(stream)
+    stream.add("to_browser", b"12345")
+    relayed.body("from_browser", b"123")
+    open_ = told()
+    relayed.end(stream)
+    assert told() == open_
+    assert open_ == {
+        "to_browser": before["to_browser"] + 5,
+        "from_browser": before["from_browser"] + 3,
+    }
 
 
 def _ask(

@@ -18,7 +18,7 @@ from typing import Any, TextIO
 from moonlight_spawner.model.errors import shorten
 from moonlight_spawner.model.session import from_epoch
 
-from ..websocket import Traffic
+from ..traffic import Traffic
 
 log = logging.getLogger(__name__)
 

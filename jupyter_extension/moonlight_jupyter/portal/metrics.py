@@ -25,6 +25,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST as CONTENT_TYPE
 from prometheus_client.registry import Collector
 
 from .. import websocket
+from ..traffic import relayed
 from .proxied import forwarded
 
 OTHER = "other"
@@ -180,12 +181,14 @@ class _Streams(Collector):
 
     def collect(self) -> Iterator[Metric]:
         yield GaugeMetricFamily("moonlight_streams_open", "Streams open", value=websocket.count())
-        relayed = CounterMetricFamily(
-            "moonlight_relayed_bytes", "Bytes of streams relayed", labels=["direction"]
+        counted = CounterMetricFamily(
+            "moonlight_relayed_bytes",
+            "Bytes of desktops relayed: their streams and bodies of HTTP",
+            labels=["direction"],
         )
-        for direction, count in websocket.relayed().items():
-            relayed.add_metric([direction], count)
-        yield relayed
+        for direction, count in relayed.bytes().items():
+            counted.add_metric([direction], count)
+        yield counted
 
 
 class Guard:
