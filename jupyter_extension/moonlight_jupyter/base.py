@@ -31,6 +31,8 @@ RESOURCE = "moonlight"
 # The longest text for a clipboard, and to spare: its call says itself what is too long.
 MOST_BODY_BYTES = 2 * MAX_BODY_BYTES
 _SHORT_BYTES = 64 * 1024
+# A longer body is kept while it comes, however slowly: of a user's open requests it is so many.
+_LONG_WEIGHS = 16
 # So much is read of a user's body that is too long, and not kept: a proxy that is still sending may lose
 # the answer of who does not read on (nginx says 502 then).
 _MOST_READ_BYTES = 16 * MOST_BODY_BYTES
@@ -87,7 +89,7 @@ class ManagerMixin:
     current_user: Any
     request: Any
     get_query_arguments: Any
-    _held: str | None = None
+    _held: tuple[str, int] | None = None
 
     async def _execute(self, *args: Any, **kwargs: Any) -> None:
         """For as long as a request is open, whatever becomes of it."""
@@ -95,7 +97,7 @@ class ManagerMixin:
             await super()._execute(*args, **kwargs)  # type: ignore[misc]
         finally:
             if self._held is not None:
-                self.settings["moonlight_limits"].release(self._held)
+                self.settings["moonlight_limits"].release(*self._held)
 
     @property
     def manager(self) -> SessionManager:
@@ -132,15 +134,15 @@ class ManagerMixin:
         if limits := self.settings.get("moonlight_limits"):
             limits.request(self)
 
-    def hold(self) -> None:
-        """Count this request among those that its user has open, where he may have so many.
+    def hold(self, weight: int = 1) -> None:
+        """Count this request among those that its user has open, where he may have so many; as so many.
 
         Raises
         ------
         TooManyRequests
         """
         if (limits := self.settings.get("moonlight_limits")) and self._held is None:
-            self._held = limits.hold(self)
+            self._held = limits.hold(self, weight)
 
     async def reach(self, session_id: str) -> Reach:
         """How to reach a session of the user's own: not even an admin's way leads to another's.
@@ -244,7 +246,7 @@ class MoonlightAPIHandler(JSONErrors, ManagerMixin, APIHandler):
         if self._finished:
             return
         self.count()
-        self.hold()
+        self.hold(_LONG_WEIGHS if self._declared() > _SHORT_BYTES else 1)
         if self.current_user is None and self._declared() > _SHORT_BYTES:
             self.get_login_url()
         if self._declared() > _MOST_READ_BYTES:

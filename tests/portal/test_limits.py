@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.support.waiting import wait_for
+from tests.support.waiting import PATIENCE, wait_for
 
 from .place import Place
 
@@ -110,6 +112,29 @@ def test_a_user_has_so_many_requests_open_and_takes_none_of_others(strict: Place
             stream.close()
         # What was closed is open no more.
         wait_for(lambda: client.get(NONE).status_code == 404)
+
+
+def test_bodies_that_are_kept_count_for_more(place: Place) -> None:
+    """Else some hundred of them that never end would be the service's memory."""
+    head = (
+        f"POST {SESSIONS} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {place.token(place.bob)}\r\n"
+    )
+    with place.beside(portal_requests_open=40) as service, contextlib.ExitStack() as open_ones:
+
+        def asked(length: int) -> socket.socket:
+            one = socket.create_connection(("127.0.0.1", service.port), PATIENCE)
+            one.sendall(f"{head}Content-Length: {length}\r\n\r\n".encode() + b" " * (length - 1))
+            return open_ones.enter_context(one)
+
+        kept = [asked(1 << 20), asked(1 << 20)]
+        wait_for(lambda: b"429" in asked(1 << 20).recv(64))
+        short = asked(100)
+        short.sendall(b" ")
+        assert b"HTTP/1.1 400" in short.recv(64), "an empty launch is no JSON, and was looked at"
+        for one in kept:
+            one.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                one.recv(1)
 
 
 def came_from(place: Place, **headers: str) -> str:

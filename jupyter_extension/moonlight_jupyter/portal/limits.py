@@ -50,9 +50,10 @@ class Limits:
         elif refusal is not None and refusal.code == "token_refused":
             self._failures.take(source(handler.request.remote_ip))
 
-    def hold(self, handler: Any) -> str | None:
-        """Count an open request of a user: each costs descriptors, of which a service has so many, and
-        may stay open for as long as its user likes. Gives what :meth:`release` wants, None for nobody.
+    def hold(self, handler: Any, weight: int) -> tuple[str, int] | None:
+        """Count an open request of a user, as so many: each costs descriptors and memory, of which a
+        service has so much, and may stay open for as long as its user likes. Gives what :meth:`release`
+        wants, None for nobody.
 
         Raises
         ------
@@ -61,17 +62,18 @@ class Limits:
         if handler.current_user is None:
             return None
         user = str(handler.current_user.username)
-        if self._most_open and self._open[user] >= self._most_open:
+        now = self._open[user]
+        if self._most_open and now and now + weight > self._most_open:
             raise TooManyRequests(
                 f"You have {self._most_open} requests open at once. Close some desktops or pages, or try "
                 "again in 5 s.",
                 5,
             )
-        self._open[user] += 1
-        return user
+        self._open[user] = now + weight
+        return user, weight
 
-    def release(self, user: str) -> None:
-        self._open[user] -= 1
+    def release(self, user: str, weight: int) -> None:
+        self._open[user] -= weight
         if not self._open[user]:
             del self._open[user]
 
