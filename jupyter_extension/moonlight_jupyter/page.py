@@ -21,13 +21,14 @@ STATIC = Path(__file__).parent / "static"
 _HOST = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]+)?")  # an IPv6 address is no host in a policy
 
 
-def hub_home(base_url: str, environ: Mapping[str, str]) -> str | None:
-    """The page of the Hub that has started this server, where its user starts it again. Another
-    server that was started from within has the Hub's variables, but not its place."""
-    if environ.get("JUPYTERHUB_SERVICE_PREFIX") != base_url:
-        return None
-    host, base = environ.get("JUPYTERHUB_HOST", ""), environ.get("JUPYTERHUB_BASE_URL", "/")
-    return f"{host}{base.rstrip('/')}/hub/home"
+def hub_start(base_url: str, environ: Mapping[str, str]) -> str | None:
+    """The page of the Hub that starts this very server again, of a user's several. Another server
+    that was started from within has the Hub's variables, but not its place."""
+    host, hub = environ.get("JUPYTERHUB_HOST", ""), environ.get("JUPYTERHUB_BASE_URL", "/")
+    users = f"{hub}user/"
+    if environ.get("JUPYTERHUB_SERVICE_PREFIX") != base_url or not base_url.startswith(users):
+        return None  # a Hub's service is not its user's to start
+    return f"{host}{hub}hub/spawn/{base_url.removeprefix(users).rstrip('/')}"
 
 
 class PageHandler(ManagerMixin, JupyterHandler):
@@ -57,7 +58,7 @@ class PageHandler(ManagerMixin, JupyterHandler):
             "user": self.user,
             "version": __version__,
             # For when this server no longer answers: what the page can say and offer then.
-            "hubHome": hub_home(self.base_url, os.environ),
+            "hubStart": hub_start(self.base_url, os.environ),
             "job": job_named(os.environ) or None,
         }
         # "<" must not end the script element that holds this.

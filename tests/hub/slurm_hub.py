@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from playwright.sync_api import Page
 
 from tests.cluster.fixtures import SlurmUsers
 from tests.cluster.slurm import SlurmCluster
@@ -63,6 +64,14 @@ def slurm_hub(
         with Hub(directory, more=text + more) as hub:
             yield hub
     cluster.heal()
+
+
+def log_in(page: Page, hub: Hub, user: TestUser) -> None:
+    page.goto(f"{hub.origin}/hub/login?next=/hub/home")
+    page.fill("#username_input", user.name)
+    page.fill("#password_input", PASSWORD)
+    page.click("#login_submit")
+    page.wait_for_url("**/hub/home")
 
 
 class HubUser:

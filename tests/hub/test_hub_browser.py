@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.browser.desktop import connect, launch, type_command
+from tests.browser.desktop import connect, launch, type_command, wait_for_desktop
 from tests.jupyter import sessions
 from tests.jupyter.process import free_port
 from tests.support.chromium import chromium, keep, person
 from tests.support.nginx import Nginx
 
 from .hub import PASSWORD, Hub
+
+_STOPPED = "[data-testid=connection-banner][data-cause=stopped]"
 
 
 @pytest.fixture(scope="module")
@@ -84,21 +87,33 @@ def desktop_from_the_login(browser: Browser, hub: Hub, base: str, name: str) -> 
         keep(desktop, f"hub-{name}")
         api = f"{base}user/alice/api/moonlight/sessions/{session_id}"
         assert context.request.get(api).json()["status"] == "running"
+        its_server_is_stopped(page, desktop, base)
         if name == "plain":
-            its_server_is_stopped(page, desktop, base)
+            its_server_is_started_again(context, desktop, typed)
 
 
 def its_server_is_stopped(page: Page, desktop: Page, base: str) -> None:
     """An open desktop says what has become of it, and where to start the server again."""
     page.goto(f"{base}hub/home")
     page.click("#stop")
-    banner = desktop.locator("[data-testid=connection-banner][data-cause=stopped]")
+    banner = desktop.locator(_STOPPED)
     banner.wait_for()
     said = banner.inner_text()
     assert "has ended" in said and "may keep running" in said and "keeps running;" not in said
     keep(desktop, "hub-stopped")
-    link = banner.get_by_test_id("hub-home").get_attribute("href")
-    assert link and f"{base}hub/home".endswith(link)
+    link = banner.get_by_test_id("start-server").get_attribute("href")
+    assert link and f"{base}hub/spawn/alice".endswith(link)
+
+
+def its_server_is_started_again(context: BrowserContext, desktop: Page, typed: Path) -> None:
+    """And the picture comes back by itself."""
+    with context.expect_page() as opened:
+        desktop.locator(_STOPPED).get_by_test_id("start-server").click()
+    opened.value.wait_for_url(re.compile("/user/alice/"))
+    desktop.locator("[data-phase=interrupted]").wait_for(state="detached")
+    wait_for_desktop(desktop)
+    typed.unlink()
+    assert type_command(desktop, f"echo again > {typed}", typed).strip() == "again"
 
 
 def test_from_the_hubs_login_page_to_typed_text(browser: Browser, hub: Hub) -> None:

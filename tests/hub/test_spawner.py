@@ -22,21 +22,19 @@ from moonlight_spawner.scheduler.slurm_queue import SlurmQueue
 from moonlight_spawner.scheduler.slurm_words import Asked
 from moonlight_spawner.site.options import MoonlightSite
 from moonlight_spawner.site.settings import load_site
-from playwright.sync_api import Page
 from tornado import web
 
 from tests.browser.desktop import connect, open_page, session_card, type_command, wait_running
 from tests.cluster.fixtures import SlurmUsers
 from tests.cluster.processes import of_user
 from tests.cluster.slurm import SlurmCluster
-from tests.cluster.users import TestUser
 from tests.support.chromium import chromium, keep, person
 from tests.support.cli import UserCli
 from tests.support.lab import Lab
 from tests.support.waiting import wait_for
 
-from .hub import PASSWORD, Hub
-from .slurm_hub import HubUser, slurm_hub
+from .hub import Hub
+from .slurm_hub import HubUser, log_in, slurm_hub
 
 
 @pytest.fixture(scope="module")
@@ -53,14 +51,6 @@ def alice(hub: Hub, slurm_cluster: SlurmCluster, slurm_users: SlurmUsers) -> Ite
     user = HubUser(hub, slurm_users.alice)
     yield user
     slurm_cluster.heal()
-
-
-def log_in(page: Page, hub: Hub, user: TestUser) -> None:
-    page.goto(f"{hub.origin}/hub/login?next=/hub/home")
-    page.fill("#username_input", user.name)
-    page.fill("#password_input", PASSWORD)
-    page.click("#login_submit")
-    page.wait_for_url("**/hub/home")
 
 
 def test_from_the_hubs_form_to_typed_text_and_to_the_end(
@@ -124,7 +114,8 @@ def test_a_server_with_its_desktop_outlives_the_hub_and_ends_without_a_trace(
         banner = page.locator("[data-testid=connection-banner][data-cause=stopped]")
         banner.wait_for()
         assert "함께 끝났습니다" in banner.inner_text()
-        assert banner.get_by_test_id("hub-home").get_attribute("href") == "/hub/home"
+        start = banner.get_by_test_id("start-server").get_attribute("href")
+        assert start == f"/hub/spawn/{alice.user.name}"
         keep(page, "hub-guest-ended")
 
 
@@ -332,6 +323,8 @@ def test_servers_of_several_names_are_jobs_of_their_own(
     alice.start({"desktop": False}, name="two")
     jobs = alice.jobs(slurm_cluster)
     assert len(jobs) == 2
+    page = alice.http.get(f"/user/{alice.user.name}/one/moonlight/").text
+    assert f'"hubStart": "/hub/spawn/{alice.user.name}/one"' in page
     base = f"/hub/api/users/{alice.user.name}/servers"
     alice.api("DELETE", f"{base}/one")
     wait_for(lambda: len(alice.jobs(slurm_cluster)) == 1)

@@ -63,7 +63,7 @@ class TestThePage:
             "baseUrl": "/user/alice/",
             "user": current_user(),
             "version": __version__,
-            "hubHome": None,
+            "hubStart": None,
             "job": None,
         }
 

@@ -3,8 +3,8 @@ export interface PageSettings {
   baseUrl: string;
   user: string;
   version: string;
-  /** The page of the Hub that started the server, where it is started again; null without a Hub. */
-  hubHome: string | null;
+  /** The Hub's page that starts this server again; null without a Hub. */
+  hubStart: string | null;
   /** The job that the server itself runs in, null if it does not run in one. */
   job: string | null;
 }

@@ -28,6 +28,9 @@ describe('the connection to the desktop', () => {
     const stopped = step(away, { type: 'failed', at: 9, cause: 'stopped' });
     expect(stopped).toMatchObject({ phase: 'interrupted', since: 1, cause: 'stopped' });
     expect(pollDelay(stopped)).toBeGreaterThan(pollDelay(away));
+    expect(pollDelay(step(stopped, { type: 'failed', at: 9, cause: 'pending' }))).toBe(
+      pollDelay(away),
+    );
     expect(step(stopped, { type: 'answered' })).toMatchObject({ phase: 'restored', cause: null });
   });
 

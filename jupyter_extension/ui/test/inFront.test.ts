@@ -24,6 +24,8 @@ const moved = (answer: Response, url: string): Response => {
   return answer;
 };
 const HUB = 'https://hub/hub/user/alice/moonlight/x';
+const PENDING = 'https://hub/hub/spawn-pending/alice';
+const ENDED = moved(json(424, { message: 'no' }), HUB);
 
 afterEach(() => vi.unstubAllGlobals());
 
@@ -32,7 +34,8 @@ describe('what answers in the place of our server', () => {
     ['JupyterHub, of a server that has ended', moved(json(424, { message: 'no' }), HUB), 'stopped'],
     ['the same as a page', moved(page(424), HUB), 'stopped'],
     ['a Hub that keeps its older answer', moved(json(503, { message: 'no' }), HUB), 'stopped'],
-    ['a Hub that is starting it', moved(page(200), 'https://h/hub/spawn-pending/a'), 'away'],
+    ['a Hub that is starting it', moved(page(200), PENDING), 'pending'],
+    ['a Hub that could not start it', moved(page(500), PENDING), 'stopped'],
     ['configurable-http-proxy', page(503), 'away'],
     ['nginx without a server', page(502), 'away'],
     ['nginx with one that is slow', page(504), 'away'],
@@ -61,13 +64,29 @@ describe('what answers in the place of our server', () => {
   });
 
   it.each([
-    [moved(json(424, { message: 'JupyterHub server no longer running' }), HUB), 'stopped'],
-    [moved(page(200), 'https://hub/hub/spawn-pending/alice'), 'gateway'],
+    [ENDED, 'stopped'],
+    [moved(page(200), PENDING), 'gateway'],
     [moved(page(200), 'https://hub/hub/login'), 'expired'],
   ])('is told from our API', async (answer, kind) => {
     vi.stubGlobal('fetch', vi.fn().mockResolvedValue(answer));
     vi.stubGlobal('document', { cookie: '' });
     await expect(new ApiClient('/').sessions()).rejects.toMatchObject({ kind });
+  });
+
+  it.each([
+    ['is on its way', moved(page(200), PENDING), 'gateway'],
+    ['has ended', moved(page(424), HUB), 'stopped'],
+    ['failed to start', moved(page(500), PENDING), 'stopped'],
+    ['is there again', page(200), 'stopped'], // and is so at the next look
+  ])('is asked for as a page: only there a Hub says that it %s', async (_, answer, kind) => {
+    const asked = vi.fn().mockResolvedValueOnce(ENDED).mockResolvedValueOnce(answer);
+    vi.stubGlobal('fetch', asked);
+    vi.stubGlobal('document', { cookie: '' });
+    await expect(new ApiClient('/user/alice/').sessions()).rejects.toMatchObject({ kind });
+    expect(asked.mock.calls[1]).toMatchObject([
+      '/user/alice/moonlight/',
+      { headers: { Accept: 'text/html' } },
+    ]);
   });
 
   it('is not taken for a Hub’s word when a proxy answers at our own address', () => {
@@ -80,13 +99,16 @@ describe('what becomes of the desktop', () => {
   it.each([
     ['on', { scheduler: 'slurm', way: 'job', slurm_job_id: '7' }, null],
     ['on', { scheduler: 'slurm', way: 'owning', slurm_job_id: '7' }, '7'],
-    ['on', { scheduler: 'slurm', way: 'guest', slurm_job_id: '7' }, '8'],
+    ['elsewhere', { scheduler: 'slurm', way: 'guest', slurm_job_id: '7' }, '8'],
+    ['elsewhere', { scheduler: 'slurm', way: 'guest', slurm_job_id: '7' }, null],
     ['with', { scheduler: 'slurm', way: 'guest', slurm_job_id: '7' }, '7'],
     ['unknown', { scheduler: 'local', way: 'job', slurm_job_id: null }, null],
   ] as [string, Partial<Session>, string | null][])('%s: %o, server in job %s', (fate, of, job) => {
     expect(fateOf(session(of), job)).toBe(fate);
   });
 });
+
+const LOCAL: Partial<Session> = { scheduler: 'local', slurm_job_id: null };
 
 describe('the banner', () => {
   function words(language: 'en' | 'ko', cause: Cause, of: Partial<Session>, more = {}): string {
@@ -95,35 +117,44 @@ describe('the banner', () => {
     return render(banner, language, more);
   }
   const guest: Partial<Session> = { way: 'guest', slurm_job_id: '7' };
-  const atHub = { hubHome: '/hub/home', job: '7' };
+  const atHub = { hubStart: '/hub/spawn/alice/one', job: '7' };
 
   it('does not say of a desktop that it runs when it ended with its server', () => {
     const html = words('en', 'stopped', guest, atHub);
     expect(html).toContain('has ended with it');
     expect(html).not.toMatch(/keeps running|reconnecting|spinner/);
-    expect(html).toContain('href="/hub/home"');
+    expect(html).toContain('href="/hub/spawn/alice/one"');
     expect(html).toContain('role="alert"');
-    expect(words('ko', 'stopped', guest, atHub)).toMatch(/함께 끝났습니다.*JupyterHub로 이동/);
+    expect(words('ko', 'stopped', guest, atHub)).toMatch(/함께 끝났습니다.*서버 시작/);
   });
 
   it('says of a desktop with a job of its own that it runs on, and how to come back to it', () => {
     const html = words('en', 'stopped', {}, atHub);
     expect(html).toMatch(/keeps running in its own job\. Start the server again at JupyterHub/);
-    expect(words('en', 'stopped', { scheduler: 'local', slurm_job_id: null })).toMatch(
-      /may keep running\..*Reload the page/,
-    );
+    expect(words('en', 'stopped', LOCAL)).toMatch(/may keep running\..*Reload the page/);
   });
 
-  it.each(['away', 'network', 'node'] as Cause[])('goes on trying while it is %s', (cause) => {
-    const html = words('en', cause, {});
-    expect(html).toMatch(/spinner.*role="status".*role="timer"/);
-    expect(words('en', cause, guest, atHub)).not.toMatch(
-      cause === 'node' ? /job of/ : /It keeps running/,
-    );
+  it.each(['away', 'pending', 'network', 'node'] as Cause[])(
+    'goes on trying while it is %s',
+    (cause) => {
+      const html = words('en', cause, {});
+      expect(html).toMatch(/spinner.*role="status".*role="timer"/);
+      expect(words('en', cause, guest, atHub)).not.toMatch(
+        cause === 'node' ? /ends with/ : /keeps running/,
+      );
+    },
+  );
+
+  it('says of a guest of another server’s job that it runs on with that', () => {
+    for (const cause of ['stopped', 'away', 'pending'] as Cause[]) {
+      const html = words('en', cause, { ...guest, slurm_job_id: '8' }, atHub);
+      expect(html).toContain('keeps running as long as the job that it was started in');
+    }
   });
 
-  it.each(['away', 'stopped', 'login', 'unknown'] as Cause[])('speaks Korean of %s', (cause) => {
-    for (const of of [{}, guest, { scheduler: 'local', slurm_job_id: null }]) {
+  const causes = ['away', 'pending', 'stopped', 'login', 'unknown'] as Cause[];
+  it.each(causes)('speaks Korean of %s', (cause) => {
+    for (const of of [{}, guest, { ...guest, slurm_job_id: '8' }, LOCAL]) {
       const text = words('ko', cause, of, atHub).replace(/<[^>]*>/g, '');
       expect(text).toMatch(/[가-힣]/);
       expect(text.replace(/Jupyter(Hub)?/g, '')).not.toMatch(/[A-Za-z]{3}/);

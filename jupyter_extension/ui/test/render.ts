@@ -6,7 +6,13 @@ import type { PageSettings } from '../src/config';
 import { LanguageProvider, type Language } from '../src/i18n/Language';
 import { PortalProvider } from '../src/sessions/Portal';
 
-const usual: PageSettings = { baseUrl: '/', user: 'alice', version: '0', hubHome: null, job: null };
+const usual: PageSettings = {
+  baseUrl: '/',
+  user: 'alice',
+  version: '0',
+  hubStart: null,
+  job: null,
+};
 
 /** A part of the page as HTML, as it is before anybody touches it. */
 export function render(

@@ -2,6 +2,7 @@ import { noteServerDate } from '../time/clock';
 import { ApiError, asApiError, errorFromAnswer, retryAfterMs } from './errors';
 import { readEvents, type ServerEvent } from './eventStream';
 import { fetchSeen, saidInFront } from './inFront';
+import { homeUrl } from '../routes';
 import type {
   ClipboardText,
   Image,
@@ -78,7 +79,7 @@ export class ApiClient {
     const abort = new AbortController();
     const timer = setTimeout(() => abort.abort(), ANSWER_WITHIN_MS);
     try {
-      const answer = await fetchSeen(this.url(path), {
+      const init: RequestInit = {
         method,
         credentials: 'same-origin',
         cache: 'no-store',
@@ -90,7 +91,8 @@ export class ApiClient {
           ...headers,
         },
         body: body === undefined ? undefined : JSON.stringify(body),
-      });
+      };
+      const answer = await fetchSeen(this.url(path), init, homeUrl(this.baseUrl));
       if (!answer) {
         throw new ApiError('expired', 0, '', '');
       }
@@ -112,8 +114,8 @@ async function readAnswer<T>(answer: Response): Promise<T> {
   }
   if (!isJson) {
     // JupyterHub and OOD answer an expired login with a redirect to a login page, which is a 200.
-    const away = saidInFront(answer) === 'away';
-    const kind = away ? 'gateway' : answer.redirected ? 'expired' : 'bad_answer';
+    const pending = saidInFront(answer) === 'pending';
+    const kind = pending ? 'gateway' : answer.redirected ? 'expired' : 'bad_answer';
     throw new ApiError(kind, answer.status, '', '');
   }
   return (await answer.json()) as T;

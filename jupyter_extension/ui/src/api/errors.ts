@@ -32,7 +32,11 @@ interface ErrorBody {
 /** Anything else that is forbidden would stay so after a new login. */
 const NO_LOGIN = new Set(['', 'forbidden']);
 
-const KINDS: Partial<Record<InFront, ErrorKind>> = { stopped: 'stopped', away: 'gateway' };
+const KINDS: Partial<Record<InFront, ErrorKind>> = {
+  stopped: 'stopped',
+  pending: 'gateway',
+  away: 'gateway',
+};
 
 /** Longer than this nobody waits; a limit that is counted by the minute never asks for more. */
 const LONGEST_WAIT_MS = 60_000;

@@ -8,8 +8,9 @@ function ordinal(n: number): string {
 
 const runsOn: Record<Fate, string> = {
   on: 'The desktop keeps running in its own job.',
+  elsewhere: 'The desktop keeps running as long as the job that it was started in.',
   unknown: 'The desktop may keep running.',
-  with: 'The desktop runs in the job of that server and ends when it does.',
+  with: 'The desktop runs in the job that this server was started in, and ends with that job.',
 };
 
 export const en = {
@@ -40,7 +41,7 @@ export const en = {
     stopped:
       'The Jupyter server that this page came from has ended. What is shown is the last known ' +
       'state. Start the server again; this page then goes on by itself.',
-    toHub: 'To JupyterHub',
+    startServer: 'Start the server',
   },
 
   problem: {
@@ -330,6 +331,8 @@ export const en = {
     inFront: {
       away: (fate: Fate) =>
         `The server that leads to your desktop does not answer; trying again… ${runsOn[fate]}`,
+      pending: (fate: Fate) =>
+        `JupyterHub is ending the server that leads to your desktop, or starting it again; trying again… ${runsOn[fate]}`,
       stopped: (fate: Fate, hub: boolean) => {
         const again = hub ? 'Start the server again at JupyterHub' : 'Start the server again';
         const rest =

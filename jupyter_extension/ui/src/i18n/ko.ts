@@ -3,8 +3,9 @@ import type { Dictionary } from './en';
 
 const runsOn: Record<Fate, string> = {
   on: '데스크톱은 자체 작업에서 계속 실행 중입니다.',
+  elsewhere: '데스크톱은 시작된 작업이 끝날 때까지 계속 실행됩니다.',
   unknown: '데스크톱은 계속 실행 중일 수 있습니다.',
-  with: '데스크톱은 그 서버의 작업 안에서 실행되며 작업과 함께 끝납니다.',
+  with: '데스크톱은 이 서버가 시작된 작업 안에서 실행되며 그 작업과 함께 끝납니다.',
 };
 
 export const ko: Dictionary = {
@@ -35,7 +36,7 @@ export const ko: Dictionary = {
     stopped:
       '이 페이지를 제공하던 Jupyter 서버가 종료되었습니다. 마지막으로 확인된 상태를 표시합니다. 서버를 ' +
       '다시 시작하면 이 페이지가 저절로 이어집니다.',
-    toHub: 'JupyterHub로 이동',
+    startServer: '서버 시작',
   },
 
   problem: {
@@ -315,6 +316,8 @@ export const ko: Dictionary = {
     inFront: {
       away: (fate) =>
         `데스크톱으로 이어 주는 서버가 응답하지 않아 다시 시도하고 있습니다… ${runsOn[fate]}`,
+      pending: (fate) =>
+        `JupyterHub가 데스크톱으로 이어 주는 서버를 종료하거나 다시 시작하고 있어 기다리는 중입니다… ${runsOn[fate]}`,
       stopped: (fate, hub) => {
         const again = hub ? 'JupyterHub에서 서버를 다시 시작하면' : '서버를 다시 시작하면';
         return fate === 'with'

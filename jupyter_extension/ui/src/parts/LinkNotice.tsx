@@ -2,7 +2,7 @@ import { useSpeech } from '../i18n/Language';
 import { problemText } from '../i18n/wording';
 import { useFeed } from '../sessions/Portal';
 import { Notice } from './Notice';
-import { ToHub } from './ToHub';
+import { StartServer } from './StartServer';
 
 /** Says when the page no longer hears from the portal, and what it does about it. */
 export function LinkNotice() {
@@ -18,7 +18,7 @@ export function LinkNotice() {
   }
   if (link === 'stopped') {
     return (
-      <Notice tone="warning" link={<ToHub />}>
+      <Notice tone="warning" link={<StartServer />}>
         {t.link.stopped}
       </Notice>
     );

@@ -1,6 +1,6 @@
 import type { Session } from '../api/types';
 import { useSpeech } from '../i18n/Language';
-import { ToHub } from '../parts/ToHub';
+import { StartServer } from '../parts/StartServer';
 import { usePortal } from '../sessions/Portal';
 import { durationParts } from '../time/format';
 import { useNow } from '../time/useNow';
@@ -52,7 +52,7 @@ function Interrupted({
     ? t.viewer.offline(fate)
     : cause === null || cause === 'network' || cause === 'node'
       ? t.viewer.interrupted(cause === 'node' ? 'on' : fate)
-      : t.viewer.inFront[cause](fate, settings.hubHome !== null);
+      : t.viewer.inFront[cause](fate, settings.hubStart !== null);
   return (
     <div
       className="banner banner-warning"
@@ -66,8 +66,8 @@ function Interrupted({
       </span>
       {waits ? (
         <Since since={since} />
-      ) : cause === 'stopped' && settings.hubHome ? (
-        <ToHub />
+      ) : cause === 'stopped' && settings.hubStart ? (
+        <StartServer />
       ) : (
         <Reload />
       )}

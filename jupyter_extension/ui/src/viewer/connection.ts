@@ -72,7 +72,7 @@ function interrupted(state: Connection, at: number, cause: Cause): Connection {
 
 /** Whether it comes back by itself; else somebody has to do something, and it is looked for all the same. */
 export const comesBack = ({ cause }: Connection): boolean =>
-  cause === 'node' || cause === 'network' || cause === 'away';
+  cause === 'node' || cause === 'network' || cause === 'away' || cause === 'pending';
 
 const STEADY_POLL_MS = 5_000;
 const EAGER_POLL_MS = 1_500;

@@ -75,7 +75,7 @@ export class ConnectionWatch {
   private async find(): Promise<'answered' | 'blocked' | Cause> {
     // Asked twice: the server may have ended between the one request and the other.
     for (let tries = 0; tries < 2; tries += 1) {
-      const cause = await lookFor(`${this.streamUrl}healthz`);
+      const cause = await lookFor(this.streamUrl);
       if (cause) {
         return cause;
       }
@@ -120,16 +120,17 @@ export class ConnectionWatch {
 }
 
 /** What keeps the gateway from being reached, null if it answers. */
-async function lookFor(url: string): Promise<Cause | null> {
+async function lookFor(streamUrl: string): Promise<Cause | null> {
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(), ANSWER_WITHIN_MS);
   try {
-    const answer = await fetchSeen(url, {
+    const init: RequestInit = {
       credentials: 'same-origin',
       cache: 'no-store',
       headers: { Accept: 'application/json' },
       signal: abort.signal,
-    });
+    };
+    const answer = await fetchSeen(`${streamUrl}healthz`, init, streamUrl);
     return answer ? await judge(answer) : 'login';
   } catch {
     return 'network';
