@@ -21,7 +21,10 @@ from moonlight_spawner.model.errors import (
 )
 from moonlight_spawner.model.limits import MAX_BODY_BYTES
 from moonlight_spawner.model.session import Session
+from moonlight_spawner.relay.headers import Headers
+from moonlight_spawner.relay.origin import comes_by_https
 from moonlight_spawner.sessions.manager import Reach, SessionManager
+from tornado.httputil import HTTPHeaders, HTTPServerRequest
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
@@ -164,6 +167,16 @@ class ManagerMixin:
         page = f"{self.base_url}moonlight/sessions/{session.session_id}/"
         data: dict[str, Any] = json.loads(session.model_dump_json())
         return {**data, "web_url": page, "stream_url": page + "desktop/"}
+
+
+def pairs_of(headers: HTTPHeaders) -> Headers:
+    """All headers of a request, as the relay has them."""
+    return [(n.lower().encode("latin-1"), v.encode("latin-1")) for n, v in headers.get_all()]
+
+
+def by_https(request: HTTPServerRequest) -> bool | None:
+    """Whether the browser's own hop is https, as far as that is known."""
+    return comes_by_https(pairs_of(request.headers), request.protocol == "https")
 
 
 class JSONErrors:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 from jupyter_server.extension.application import ExtensionApp
 from moonlight_spawner import __version__
 from moonlight_spawner.model.account import account
 from moonlight_spawner.sessions.manager import SessionManager
+from moonlight_spawner.sessions.page_address import remember_page
 from moonlight_spawner.site.options import MoonlightSite
 from moonlight_spawner.site.settings import load_site
 
@@ -41,6 +43,7 @@ class MoonlightExtension(ExtensionApp):
             moonlight_manager=manager,
             moonlight_user=user,
             moonlight_watchers=self._watchers,
+            moonlight_remember_page=partial(remember_page, manager.store),
         )
         # For our card in JupyterLab: it is installed also where this server is not ours.
         self.settings.setdefault("page_config_data", {})["moonlight"] = "on"

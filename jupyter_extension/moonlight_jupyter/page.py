@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -15,9 +16,10 @@ from moonlight_spawner.model.session import job_named
 from tornado.web import HTTPError, StaticFileHandler, authenticated
 
 from .api import LAST_HANDLERS
-from .base import RESOURCE, ManagerMixin
+from .base import RESOURCE, ManagerMixin, by_https
 
 STATIC = Path(__file__).parent / "static"
+_ADDRESS = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?")
 _HOST = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]+)?")  # an IPv6 address is no host in a policy
 
 
@@ -50,6 +52,7 @@ class PageHandler(ManagerMixin, JupyterHandler):
             query = f"?{self.request.query}" if self.request.query else ""
             self.redirect(f"{self.request.path}/{query}")
             return
+        await self._remember()
         index = STATIC / "index.html"
         if not index.is_file():
             raise HTTPError(500, "The page is not built. Run `make install` in the checkout.")
@@ -69,6 +72,20 @@ class PageHandler(ManagerMixin, JupyterHandler):
         self.xsrf_token  # noqa: B018  # sets the cookie that the page sends back
         self.set_header("Cache-Control", "no-store")
         self.finish(html)
+
+    async def _remember(self) -> None:
+        """Keep by which address browsers come, for the user's terminals. The portal's is a setting."""
+        remember = self.settings.get("moonlight_remember_page")
+        host = self.request.host
+        if (
+            remember
+            and _ADDRESS.fullmatch(host)
+            and "text/html" in self.request.headers.get("Accept", "")
+        ):
+            scheme = "https" if by_https(self.request) else "http"
+            url = f"{scheme}://{host}{self.base_url}moonlight/"
+            lasts = hub_start(self.base_url, os.environ) is not None
+            await asyncio.to_thread(remember, url, lasts)
 
     @property
     def content_security_policy(self) -> str:

@@ -17,15 +17,14 @@ from jupyter_server.utils import ensure_async
 from moonlight_spawner.model.errors import NotFound
 from moonlight_spawner.relay import framing, pages
 from moonlight_spawner.relay import headers as h
-from moonlight_spawner.relay.origin import comes_by_https, is_own
+from moonlight_spawner.relay.origin import is_own
 from moonlight_spawner.relay.upstream import Exchange, Target, UpstreamError
 from moonlight_spawner.sessions.control import reaches_control
 from moonlight_spawner.sessions.manager import Reach
-from tornado.httputil import HTTPHeaders
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.web import HTTPError, authenticated, stream_request_body
 
-from .base import RESOURCE, JSONErrors, ManagerMixin
+from .base import RESOURCE, JSONErrors, ManagerMixin, by_https, pairs_of
 from .traffic import Traffic, relayed
 from .websocket import relay_websocket
 
@@ -156,7 +155,7 @@ class StreamHandler(JSONErrors, ManagerMixin, JupyterHandler):
             raise HTTPError(403)
 
     def _own_origin(self, origin: str) -> bool:
-        https = comes_by_https(_pairs(self.request.headers), self.request.protocol == "https")
+        https = by_https(self.request)
         if is_own(origin, [self.request.host], https):
             return True
         if self.allow_origin:
@@ -195,7 +194,7 @@ class StreamHandler(JSONErrors, ManagerMixin, JupyterHandler):
 
     async def _begin(self) -> None:
         assert self._target and self.request.method
-        headers = h.for_gateway(_pairs(self.request.headers), self._target.headers)
+        headers = h.for_gateway(pairs_of(self.request.headers), self._target.headers)
         if "Transfer-Encoding" in self.request.headers:
             headers.append((b"transfer-encoding", b"chunked"))
         try:
@@ -226,7 +225,7 @@ class StreamHandler(JSONErrors, ManagerMixin, JupyterHandler):
 
     async def _relay_stream(self) -> None:
         assert self._target
-        headers = h.websocket_request(_pairs(self.request.headers), self._target.headers)
+        headers = h.websocket_request(pairs_of(self.request.headers), self._target.headers)
         traffic = Traffic()
         tell = self.settings.get(
             "moonlight_tell_stream"
@@ -333,10 +332,6 @@ def _wants_page(handler: JupyterHandler) -> bool:
 def _ascii(target: str) -> bytes:
     """A request target as HTTP allows it; clients send other bytes too, tornado takes them."""
     return quote(target.encode("latin-1", "replace"), safe=_TARGET_CHARACTERS).encode()
-
-
-def _pairs(headers: HTTPHeaders) -> h.Headers:
-    return [(n.lower().encode("latin-1"), v.encode("latin-1")) for n, v in headers.get_all()]
 
 
 HANDLERS: list[tuple[str, Any]] = [

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ from tests.jupyter import sessions
 from tests.jupyter.process import free_port
 from tests.support.chromium import chromium, keep, person
 from tests.support.nginx import Nginx
+from tests.support.waiting import PATIENCE
 
 from .hub import PASSWORD, Hub
 
@@ -87,9 +91,28 @@ def desktop_from_the_login(browser: Browser, hub: Hub, base: str, name: str) -> 
         keep(desktop, f"hub-{name}")
         api = f"{base}user/alice/api/moonlight/sessions/{session_id}"
         assert context.request.get(api).json()["status"] == "running"
+        opened = a_terminal(hub, "session", "open", session_id)
+        assert opened.stdout == f"{desktop.url}\n", opened.stderr
         its_server_is_stopped(page, desktop, base)
         if name == "plain":
             its_server_is_started_again(context, desktop, typed)
+
+
+def a_terminal(hub: Hub, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Our command as alice calls it, who has come by the Hub."""
+    directory = str(hub.sessions_dir("alice"))
+    return subprocess.run(
+        [sys.executable, "-m", "moonlight_spawner", *arguments],
+        env={
+            **os.environ,
+            "MOONLIGHT_HPC_SCHEDULER": "local",
+            "MOONLIGHT_HPC_SESSIONS_DIR": directory,
+        },
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
 
 
 def its_server_is_stopped(page: Page, desktop: Page, base: str) -> None:

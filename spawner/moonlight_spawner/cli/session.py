@@ -12,6 +12,7 @@ from ..model.errors import as_json
 from ..model.session import Session, State, Way
 from ..sessions.manager import SessionManager
 from .command import add_command
+from .page import find_page
 
 _LAST_LOOKS = 300  # ten a second: a runner ends what is left within seconds, and writes its end
 _SYMBOLS = {"waiting": "·", "running": "…", "done": "✓", "failed": "✗"}
@@ -129,17 +130,12 @@ async def _open(manager: SessionManager, user: str, options: argparse.Namespace)
     if session.status is not State.RUNNING or session.gateway is None:
         print(_line(session), file=sys.stderr)
         return 1
-    pages = [
-        url.rstrip("/") + f"/moonlight/sessions/{session.session_id}/" for url in _jupyter_servers()
-    ]
-    if not pages:
-        print(
-            "No Jupyter server of yours runs here. Start one with `jupyter lab`, then call this "
-            f"again, or open the path /moonlight/sessions/{session.session_id}/ of your portal.",
-            file=sys.stderr,
-        )
+    found = find_page(manager, session)
+    if found.words:
+        print(found.words, file=sys.stderr)
+    if not found.url:
         return 1
-    print(pages[0])
+    print(found.url)
     return 0
 
 
@@ -182,14 +178,6 @@ def _steps(session: Session) -> list[str]:
         for s in session.steps
         if s.state.value in ("done", "failed")
     ]
-
-
-def _jupyter_servers() -> list[str]:
-    try:
-        from jupyter_server.serverapp import list_running_servers
-    except ImportError:
-        return []
-    return [str(server["url"]) for server in list_running_servers()]
 
 
 def _tell(options: argparse.Namespace, text: str) -> None:

@@ -1,0 +1,53 @@
+"""Where a browser found this user's page last: what a terminal can tell of the way to it.
+
+Between a browser and a Jupyter server there may be a Hub, a proxy, a path of its own or a tunnel. The
+server knows of none of them but by the requests that came through, so it keeps what they say.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+
+from pydantic import ValidationError
+
+from ..model.errors import MoonlightError
+from ..model.files import read_shared, write_private
+from ..model.session import Model
+from ..processes.mark import ProcessMark, mark_of
+from ..store.files import FileStore
+
+log = logging.getLogger(__name__)
+
+_NAME = "page.json"
+_MOST_BYTES = 1 << 14
+
+
+class PageAddress(Model):
+    """``url`` ends with a slash. ``lasts``: it leads to the page also when ``server`` has ended, for
+    a Hub starts it anew."""
+
+    url: str
+    server: ProcessMark
+    lasts: bool = False
+
+
+def remember_page(store: FileStore, url: str, lasts: bool) -> None:
+    """A browser has opened the page of this process there. What goes wrong is logged: it is no
+    reason not to show a page."""
+    try:
+        address = PageAddress(url=url, server=mark_of(os.getpid()), lasts=lasts)
+        write_private(store.root / _NAME, address.model_dump_json())
+    except (OSError, MoonlightError) as e:
+        log.warning("the address of the page cannot be kept: %s", e)
+
+
+def remembered_page(store: FileStore) -> str | None:
+    """The page's address, unless who served it has certainly ended for good."""
+    try:
+        text = read_shared(store.root / _NAME, _MOST_BYTES)
+        address = PageAddress.model_validate_json(text) if text else None
+    except (OSError, ValidationError) as e:
+        log.warning("the address of the page cannot be read: %s", e)
+        return None
+    return address.url if address and (address.lasts or not address.server.gone()) else None
