@@ -189,6 +189,29 @@ def test_who_opens_a_desktop_that_ends_is_told_why(tmp_path: Path) -> None:
     assert "failed: It ended so." in opened.stderr
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('{"hours": 99}', "hours is 99, but this site allows 0.1 to 8"),
+        ("{hours", "The request is not JSON"),
+        (f'{{"image": "{"x" * 65536}"}}', "The request has over 65536 bytes"),
+        (None, "cannot be read from"),
+    ],
+    ids=["a wrong field", "no JSON", "too long", "no file"],
+)
+def test_what_a_file_asks_of_here_is_checked_before_anything_starts(
+    tmp_path: Path, text: str | None, told: str
+) -> None:
+    request = tmp_path / "request.json"
+    if text is not None:
+        request.write_text(text)
+    here = run(tmp_path / "sessions", "here", "--json", "--request", str(request))
+    assert here.returncode == 2
+    error = json.loads(here.stdout)
+    assert error["error"]["code"] == "invalid_request" and told in error["message"]
+    assert json.loads(run(tmp_path / "sessions", "session", "list", "--json").stdout) == []
+
+
 LOGINS = ["20231234", "9lab", "dom+user", "DOM\\user", "first last", "홍길동", "Upper.Case"]
 
 

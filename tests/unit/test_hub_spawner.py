@@ -6,6 +6,7 @@ import asyncio
 import re
 import subprocess
 from collections.abc import Callable
+from datetime import datetime, timezone
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 from moonlight_spawner.hub import MoonlightSpawner, spawner
 from moonlight_spawner.hub.options import check, form, from_form
 from moonlight_spawner.model.errors import InvalidRequest
+from moonlight_spawner.model.job import JobInfo, JobState
 from moonlight_spawner.model.session import Resources
 from moonlight_spawner.site.options import MoonlightSite
 
@@ -90,6 +92,41 @@ def test_the_job_of_a_start_that_ended_with_the_hub_is_ended(
     again.load_state(state)
     assert asyncio.run(again.poll()) == 1 and not again.job_id
     assert (tmp_path / "asked").read_text() == "7\n"
+
+
+def job(state: JobState, **facts: Any) -> JobInfo:
+    return JobInfo(job_id="7", state=state, **facts)
+
+
+MESSAGE = "Other jobs come first."
+WAITS: Any = {"state": JobState.PENDING, "message": MESSAGE, "position": 3, "pending": 9}
+START = datetime(2026, 11, 28, 17, 5, tzinfo=timezone.utc)
+
+
+@pytest.mark.parametrize(
+    ("info", "said"),
+    [
+        (job(JobState.PENDING, message=MESSAGE), f"Waiting in the queue: {MESSAGE}"),
+        (job(**WAITS), f"Waiting in the queue (place 3 of 9): {MESSAGE}"),
+        (
+            job(**WAITS, at_least=True, estimated_start=START),
+            f"Waiting in the queue (place at least 3 of 9): {MESSAGE} "
+            "Slurm expects it to start at 2026-11-28 17:05 UTC.",
+        ),
+        (
+            job(JobState.RUNNING, node="n1"),
+            "The job runs on n1. Your server is being started.",
+        ),
+        (job(JobState.TIMEOUT, message="Its time is up."), "Its time is up."),
+    ],
+    ids=["waits", "with its place", "in a long queue, with an estimate", "runs", "has ended"],
+)
+def test_the_hubs_page_is_told_what_slurm_says_of_the_job(
+    spawners: Spawners, info: JobInfo, said: str
+) -> None:
+    one = spawners()
+    one._learn(info)
+    assert asyncio.run(anext(one.progress()))["message"] == said
 
 
 def test_the_jobs_log_is_private_and_what_the_server_makes_is_as_its_user_wants(

@@ -310,7 +310,8 @@ class MoonlightSpawner(SlurmSpawner):  # type: ignore[misc]  # batchspawner has 
 
 def _sentence(info: JobInfo) -> str:
     if info.state.name == "PENDING":
-        place = f" (place {info.position} of {info.pending})" if info.position else ""
+        at_least = "at least " if info.at_least else ""
+        place = f" (place {at_least}{info.position} of {info.pending})" if info.position else ""
         estimate = info.estimated_start
         when = f" Slurm expects it to start at {estimate:%Y-%m-%d %H:%M} UTC." if estimate else ""
         return f"Waiting in the queue{place}: {info.message}{when}"
