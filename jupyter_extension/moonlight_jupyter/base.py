@@ -236,6 +236,8 @@ class MoonlightAPIHandler(JSONErrors, ManagerMixin, APIHandler):
     _prepared_future: Any  # tornado's, for when the body may come
     #: Bytes of the body that have come; what is over the most is not kept.
     received = 0
+    #: How long its user is to get nothing more, for what he has been sent.
+    owed_seconds = 0.0
 
     def set_default_headers(self) -> None:
         super().set_default_headers()
@@ -298,6 +300,11 @@ class MoonlightAPIHandler(JSONErrors, ManagerMixin, APIHandler):
         MoonlightError, HTTPError
         """
         raise getattr(self, "login_refusal", None) or HTTPError(403)
+
+    def write(self, chunk: Any) -> None:
+        super().write(chunk)
+        if limits := self.settings.get("moonlight_limits"):
+            self.owed_seconds = limits.answered(self, len(self._write_buffer[-1]))
 
     def data_received(self, chunk: bytes) -> None:
         self.received += len(chunk)

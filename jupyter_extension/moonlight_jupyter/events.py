@@ -8,6 +8,7 @@ import json
 import logging
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from jupyter_server.auth.decorator import authorized
@@ -24,7 +25,14 @@ _BUSY_SECONDS, _CALM_SECONDS = 0.7, 3.0
 _HEARTBEAT_SECONDS = 15.0
 _QUEUE = 256
 
-Event = tuple[str, Any]
+
+@dataclass
+class Event:
+    """What happened, for all who listen. ``text`` is what they are sent, made once."""
+
+    kind: str
+    data: Any = None
+    text: str = ""
 
 
 class Watcher:
@@ -67,7 +75,7 @@ class Watcher:
             sessions = await self._manager.sessions(self._user)
         finally:
             self._coming -= 1
-        queue.put_nowait(("sessions", sessions))
+        queue.put_nowait(Event("sessions", sessions))
         self._tell({s.session_id: s for s in sessions})  # whoever listens already knows less
         self._listeners.add(queue)
         if self._task is None or self._task.done():
@@ -81,7 +89,7 @@ class Watcher:
     async def close(self) -> None:
         for queue in self._listeners:
             with contextlib.suppress(asyncio.QueueFull):
-                queue.put_nowait(("end", None))
+                queue.put_nowait(Event("end"))
         if self._task:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -103,8 +111,8 @@ class Watcher:
         return self._calm if calm else self._busy
 
     def _tell(self, found: Mapping[str, Session]) -> None:
-        events: list[Event] = [("session", s) for i, s in found.items() if self._known.get(i) != s]
-        events += [("removed", i) for i in self._known if i not in found]
+        events = [Event("session", s) for i, s in found.items() if self._known.get(i) != s]
+        events += [Event("removed", i) for i in self._known if i not in found]
         self._known = dict(found)
         for queue in list(self._listeners):
             try:
@@ -114,7 +122,7 @@ class Watcher:
                 self._listeners.discard(queue)
                 while not queue.empty():
                     queue.get_nowait()
-                queue.put_nowait(("end", None))
+                queue.put_nowait(Event("end"))
 
 
 class Watchers:
@@ -165,13 +173,16 @@ class EventsHandler(MoonlightAPIHandler):
             await self._send("retry: 2000\n\n")
             while until is None or time.time() < until:
                 try:
-                    kind, data = await asyncio.wait_for(self._queue.get(), _pause(until))
+                    event = await asyncio.wait_for(self._queue.get(), _pause(until))
                 except asyncio.TimeoutError:
                     await self._send(": still here\n\n")
                     continue
-                if kind == "end":
+                if event.kind == "end":
                     return
-                await self._send(f"event: {kind}\ndata: {json.dumps(self._data(kind, data))}\n\n")
+                event.text = event.text or json.dumps(self._data(event.kind, event.data))
+                await self._send(f"event: {event.kind}\ndata: {event.text}\n\n")
+                if self.owed_seconds:  # what comes meanwhile waits, or ends this
+                    await asyncio.sleep(min(self.owed_seconds, _HEARTBEAT_SECONDS))
         except StreamClosedError:
             return
         finally:
@@ -180,7 +191,7 @@ class EventsHandler(MoonlightAPIHandler):
     def on_connection_close(self) -> None:
         if self._queue is not None:
             with contextlib.suppress(asyncio.QueueFull):
-                self._queue.put_nowait(("end", None))
+                self._queue.put_nowait(Event("end"))
 
     def compute_etag(self) -> None:
         return None

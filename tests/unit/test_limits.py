@@ -34,6 +34,25 @@ def test_so_many_at_once_and_then_so_many_a_second() -> None:
     assert [bucket.take() for _ in range(4)] == [True, True, True, False], "no more is saved up"
 
 
+def test_what_costs_more_than_there_is_left_is_made_good_by_waiting() -> None:
+    clock = Clock()
+    bucket = Bucket(2.0, 4.0, clock)
+    assert bucket.spend(1.0) == 0.0 and bucket.spend(9.0) == pytest.approx(3.0)
+    clock.now = 3.4
+    assert not bucket.take()
+    clock.now = 3.6
+    assert bucket.take() and not bucket.take()
+
+
+def test_a_long_answer_is_as_many_requests_as_it_has_parts() -> None:
+    some = Limits(MoonlightSite(portal_requests_per_minute=600))
+    alice, bob = handler("alice"), handler("bob")
+    assert some.answered(alice, 3000) == 0.0 and some.answered(handler(None), 1 << 30) == 0.0
+    assert 10 < some.answered(alice, 210 * (64 << 10)) < 12
+    assert times(some.request, alice) == 0 and times(some.request, bob, 50) == 50
+    assert Limits(MoonlightSite(portal_requests_per_minute=0)).answered(alice, 1 << 40) == 0.0
+
+
 def test_who_is_refused_comes_no_later_for_it() -> None:
     clock = Clock()
     bucket = Bucket(1.0, 1.0, clock)

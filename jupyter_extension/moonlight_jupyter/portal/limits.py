@@ -15,6 +15,8 @@ from moonlight_spawner.relay.buckets import Buckets, source
 from moonlight_spawner.site.options import MoonlightSite
 
 _MOST_KEPT = 10_000
+# Of an answer; so many more are one request more: what is in his records is a user's to make long.
+_BYTES_OF_ONE = 64 * 1024
 _AT_ONCE_SECONDS = 10.0  # a page with several sessions opens with some calls at once
 
 
@@ -49,6 +51,12 @@ class Limits:
             self._requests.take(user.username)
         elif refusal is not None and refusal.code == "token_refused":
             self._failures.take(source(handler.request.remote_ip))
+
+    def answered(self, handler: Any, size: int) -> float:
+        """Count an answer of so many bytes to a user; gives the seconds in which he is to get no more."""
+        if handler.current_user is None:
+            return 0.0
+        return self._requests.spend(handler.current_user.username, size / _BYTES_OF_ONE)
 
     def hold(self, handler: Any, weight: int) -> tuple[str, int] | None:
         """Count an open request of a user, as so many: each costs descriptors and memory, of which a
@@ -94,6 +102,9 @@ class _Limit:
         self._buckets = None
         if per_minute:
             self._buckets = Buckets(per_minute / 60, at_once or per_minute, _MOST_KEPT)
+
+    def spend(self, name: str, more: float) -> float:
+        return 0.0 if self._buckets is None else self._buckets.of(name).spend(more)
 
     def take(self, name: str) -> None:
         if self._buckets is None:

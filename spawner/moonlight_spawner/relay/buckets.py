@@ -17,13 +17,23 @@ class Bucket:
         self._at = clock()
 
     def take(self) -> bool:
-        now = self._clock()
-        self._left = min(self._burst, self._left + (now - self._at) * self._rate)
-        self._at = now
+        self._fill()
         if self._left < 1:
             return False
         self._left -= 1
         return True
+
+    def spend(self, more: float) -> float:
+        """Take what was begun and costs more, also where there is none left; gives the seconds until that
+        is made good."""
+        self._fill()
+        self._left -= more
+        return max(0.0, -self._left) / self._rate
+
+    def _fill(self) -> None:
+        now = self._clock()
+        self._left = min(self._burst, self._left + (now - self._at) * self._rate)
+        self._at = now
 
     def give_back(self) -> None:
         self._left = min(self._burst, self._left + 1)
