@@ -139,6 +139,7 @@ class MoonlightDesktop
     JSON.generate(
       "image" => asked["image"], "hours" => asked["hours"], "cpus" => asked["cores"],
       "memory_gb" => asked["memory"], "gpus" => asked["gpus"], "resolution" => asked["resolution"],
+      "follow_window" => true, # its page has no other way
       "fps" => quality["fps"], "bitrate_kbps" => quality["bitrate_kbps"],
       "keyboard" => asked["keyboard"]
     )

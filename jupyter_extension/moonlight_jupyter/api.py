@@ -67,6 +67,7 @@ class SiteHandler(MoonlightAPIHandler):
                     "memory_gb": site.memory_gb,
                     "gpus": site.gpus,
                     "resolution": site.resolution,
+                    "follow_window": True,
                     "fps": site.fps,
                     "bitrate_kbps": site.bitrate_kbps,
                     "keyboard": site.keyboard,

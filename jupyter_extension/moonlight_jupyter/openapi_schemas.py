@@ -133,6 +133,7 @@ def _launch(site: MoonlightSite) -> dict[str, Any]:
         "memory_gb": number("memory_gb", NUMBER),
         "gpus": number("gpus", WHOLE),
         "resolution": {**TEXT, "pattern": "^[1-9][0-9]{2,4}x[1-9][0-9]{2,4}$"},
+        "follow_window": {"type": "boolean"},
         "fps": number("fps", WHOLE),
         "bitrate_kbps": number("bitrate_kbps", WHOLE),
         "keyboard": {"enum": keyboards(site)},

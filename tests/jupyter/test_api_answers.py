@@ -25,7 +25,8 @@ SESSION = {
     *("request", "scheduler", "slurm_job_id", "queue", "steps", "node", "display_num"),
     *("sunshine_port", "web_url", "stream_url", "notes", "created_at", "started_at", "ends_at"),
     *("ended_at", "stale_since", "stale_reason", "stale_code"),
-    *("encoder", "gl_renderer", "audio", "clipboard", "files", "door", "way", "allocation"),
+    *("encoder", "gl_renderer", "audio", "screen", "clipboard", "files", "door", "way"),
+    "allocation",
 }
 
 
@@ -72,6 +73,7 @@ class TestEachCall:
         assert answer.json["defaults"] == {
             **{"image": "host-desktop", "hours": 0.1, "cpus": 1, "memory_gb": 1.0, "gpus": 0},
             **{"resolution": "800x600", "fps": 30, "bitrate_kbps": 20000, "keyboard": "us"},
+            "follow_window": True,
             "where": "job",
         }
         assert (answer.json["where"], answer.json["here"]) == (["job"], None)

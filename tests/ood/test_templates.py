@@ -248,7 +248,13 @@ def test_what_is_staged_is_the_users_alone_and_asks_the_node_for_what_was_chosen
     at = lines.index("MOONLIGHT_REQUEST")
     assert json.loads(lines[at - 1]) == {
         **{"image": "host-desktop", "hours": 1, "cpus": 2, "memory_gb": 2, "gpus": 0},
-        **{"resolution": "1920x1080", "fps": 30, "bitrate_kbps": 5000, "keyboard": "us"},
+        **{
+            "resolution": "1920x1080",
+            "follow_window": True,
+            "fps": 30,
+            "bitrate_kbps": 5000,
+            "keyboard": "us",
+        },
     }
     [execute] = [line for line in lines if line.startswith("exec ")]
     assert shlex.split(execute.rstrip("\\"))[1] == '/opt/it\'s "here" $x/moonlight-hpc'

@@ -18,6 +18,9 @@ from tests.support.waiting import PATIENCE
 def test_a_session_streams_to_the_browser_without_a_pin(alice: UserCli) -> None:
     session = alice.wait(alice.create()["session_id"], "running")
     assert session["host"] == "sunshine"
+    # Its screen follows no window, and has the size that the record says.
+    assert session["request"]["follow_window"] is False
+    assert session["screen"] == session["request"]["resolution"]
     steps = {step["id"]: step["detail"] for step in session["steps"]}
     assert steps["picture"] == "libx264 [software]"
     assert any("encoded by CPU" in note for note in session["notes"])

@@ -50,6 +50,10 @@ def test_without_images_the_nodes_desktop_is_offered_and_the_rest_explained(
         assert found[name].unavailable_code == "ImageMissing"
         assert found[name].unavailable_reason == "It is not installed here."
     assert Catalogue(site).get(HOST_DESKTOP).path is None
+    # Images bring Sunshine, whose screen has one size.
+    assert [i for i in found if found[i].follows_window] == [HOST_DESKTOP]
+    site.streaming_host = "sunshine"
+    assert not any(image.follows_window for image in Catalogue(site).all())
 
 
 def test_a_declared_image_with_its_file_is_the_default(site: MoonlightSite, images: Path) -> None:

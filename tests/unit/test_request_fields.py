@@ -73,6 +73,7 @@ def test_an_empty_request_gets_the_sites_defaults(site: MoonlightSite) -> None:
         "memory_gb": 5.0,
         "gpus": 1,
         "resolution": "1280x720",
+        "follow_window": True,
         "fps": 30,
         "bitrate_kbps": 20000,
         "keyboard": "us",
@@ -88,6 +89,7 @@ def test_a_full_request_is_taken_as_it_is(site: MoonlightSite) -> None:
         "memory_gb": 1.5,
         "gpus": 0,
         "resolution": "2560x1440",
+        "follow_window": True,
         "fps": 10,
         "bitrate_kbps": 500,
         "keyboard": "kr",
@@ -195,6 +197,21 @@ def test_hostile_text_is_refused(field: str, value: str, site: MoonlightSite) ->
 )
 def test_a_malformed_resolution_is_refused(value: str, site: MoonlightSite) -> None:
     assert "1920x1080" in only_error("resolution", value, site).message
+
+
+def test_who_names_a_size_wants_that_one(site: MoonlightSite) -> None:
+    def follows(**body: Any) -> bool:
+        return validate_request(body, site, "desktop").follow_window
+
+    assert follows()
+    assert not follows(resolution="1280x720")
+    assert follows(resolution="1280x720", follow_window=True)
+    assert not follows(follow_window=False)
+
+
+@pytest.mark.parametrize("value", ["yes", 1, 0, None, []])
+def test_a_screen_follows_or_does_not(value: Any, site: MoonlightSite) -> None:
+    assert "true or false" in only_error("follow_window", value, site).message
 
 
 @pytest.mark.parametrize("value", ["639x720", "1280x479", "2561x1440", "2560x1441", "99999x99999"])

@@ -237,6 +237,7 @@ class Parts:
         width, height = self._spec.request.size
         if not await self._x.resize(width, height):
             self._status.note(f"The X server would not take the resolution {width}x{height}.")
+        self._status.status.screen = await self._x.size()
 
     async def _open_changes(self, container: Container, env: dict[str, str]) -> Container:
         if not isinstance(container, Apptainer):

@@ -167,6 +167,7 @@ class Supervisor:
         """Show that the node lives, and reap adopted processes."""
         while True:
             await asyncio.sleep(_BEAT_SECONDS)
+            self._status.status.screen = await self._x.size() or self._status.status.screen
             self._status.write()
             own = {self._x.child.pid, *self._desktop.pids}
             own |= {child.pid for child in self._host.children}

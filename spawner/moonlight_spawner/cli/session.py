@@ -28,7 +28,9 @@ def add_commands(groups: Any) -> None:
     create.add_argument("--cpus", type=int)
     create.add_argument("--memory-gb", type=float)
     create.add_argument("--gpus", type=int)
-    create.add_argument("--resolution", help="WIDTHxHEIGHT")
+    create.add_argument(
+        "--resolution", help="WIDTHxHEIGHT, fixed; without it the screen follows its window"
+    )
     create.add_argument("--fps", type=int)
     create.add_argument("--bitrate-kbps", type=int, help="highest bitrate of the picture")
     create.add_argument("--keyboard", help="keyboard layout, e.g. kr or de(nodeadkeys)")

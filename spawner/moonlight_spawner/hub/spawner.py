@@ -297,7 +297,7 @@ class MoonlightSpawner(SlurmSpawner):  # type: ignore[misc]  # batchspawner has 
         )
         environment.filters["quote"] = shlex.quote
         # The job's share is what it has; the rest is what the desktop is asked for.
-        request = resources.model_dump(include={"image", "resolution", "keyboard"})
+        request = resources.model_dump(include={"image", "resolution", "follow_window", "keyboard"})
         return environment.from_string(self.batch_script).render(
             environment=dict(self.site.job_environment),
             prologue="\n".join(filter(None, (self.site.job_prologue.strip(), self.req_prologue))),

@@ -109,6 +109,7 @@ class AgentStatus(Model):
     encoder: str | None = None
     gl_renderer: str | None = None
     audio: bool | None = None
+    screen: str | None = None
     clipboard: str = "off"
     files: str = "off"
     notes: Notes = []

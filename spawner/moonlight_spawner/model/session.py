@@ -147,7 +147,11 @@ class Queue(Model):
 
 
 class Resources(Model):
-    """What a session asked for, after validation. ``memory_gb`` is GiB as Slurm's ``G`` is."""
+    """What a session asked for, after validation. ``memory_gb`` is GiB as Slurm's ``G`` is.
+
+    ``follow_window``: the screen gets the size of the window that shows it; ``resolution`` is its
+    first one. Else it keeps that, until somebody who looks at it changes it.
+    """
 
     image: str
     hours: float
@@ -155,6 +159,7 @@ class Resources(Model):
     memory_gb: float
     gpus: int
     resolution: str
+    follow_window: bool = True  # as it always was, before it could be chosen
     fps: int
     bitrate_kbps: int = 20000
     keyboard: str = "us"
@@ -213,8 +218,9 @@ class Session(Model):
     """A session as every door sees it.
 
     ``reason`` is a sentence for the user and ``reason_code`` a stable word for programs.
-    ``encoder``, ``gl_renderer`` and ``audio`` are what the node really uses, None until it is
-    known; ``clipboard`` and ``files`` are ``both``, ``to_desktop``, ``from_desktop`` or ``off``.
+    ``encoder``, ``gl_renderer``, ``audio`` and ``screen`` (its size, ``1280x720``) are what the node
+    really uses, None until it is known; ``clipboard`` and ``files`` are ``both``, ``to_desktop``,
+    ``from_desktop`` or ``off``.
     ``door`` is where it was started (``jupyterlab``, ``cli``, …; empty in records of older versions).
     ``allocation`` is set where the job was there before the session (``way``): what they share.
     ``stale_since`` is set while the batch system or the node does not answer, or when neither can be
@@ -243,6 +249,7 @@ class Session(Model):
     encoder: str | None = None
     gl_renderer: str | None = None
     audio: bool | None = None
+    screen: str | None = None
     clipboard: str = "off"
     files: str = "off"
     notes: Notes = []

@@ -83,6 +83,7 @@ def _take_from_agent(session: Session, agent: AgentStatus) -> None:
     session.display_num, session.sunshine_port = agent.display_num, agent.sunshine_port
     session.encoder, session.gl_renderer = agent.encoder, agent.gl_renderer
     session.audio, session.clipboard, session.files = agent.audio, agent.clipboard, agent.files
+    session.screen = agent.screen
     session.notes = agent.notes
     session.gateway = agent.gateway
     session.started_at = session.started_at or agent.started_at

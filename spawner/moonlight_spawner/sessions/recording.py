@@ -12,7 +12,7 @@ from ..model.errors import LimitReached, RecordsUnwritable
 from ..model.records import Facts, Job
 from ..model.session import Resources, Way, new_session_id
 from ..scheduler import Scheduler
-from ..site.images import Catalogue
+from ..site.images import Catalogue, follows_window
 from ..site.options import MoonlightSite
 from ..site.request import validate_request, validate_request_key, validate_user
 from ..store import FileStore
@@ -103,6 +103,7 @@ class Recorder:
         user, session_id, resources = new.user, new.session_id, new.resources
         try:
             image = self.images.get(resources.image)
+            host = image.streaming_host(resources.host)
             place, _ = await asyncio.gather(self._place(job), self._check_limit(user))
             facts = Facts(
                 session_id=session_id,
@@ -110,13 +111,13 @@ class Recorder:
                 image_id=image.id,
                 image_name=image.name,
                 image_path=image.path,
-                host=image.streaming_host(resources.host),
+                host=host,
                 scheduler=self._scheduler.name,
                 place=place,
                 door=new.door,
                 way=way,
                 allocation=job.allocation if job else None,
-                request=resources,
+                request=_as_can_be(resources, host),
             )
             if job:  # before the facts, which make it a session: one of a job is never without it
                 self._store.put_once(user, session_id, "job", Job(job_id=job.job_id))
@@ -138,3 +139,8 @@ class Recorder:
                 f"You have {len(live)} live sessions, and this site allows {self._site.max_sessions}. "
                 f"Stop one first: {names}."
             )
+
+
+def _as_can_be(asked: Resources, host: str) -> Resources:
+    """What is on record is what will be: not every host's screen follows its window."""
+    return asked.model_copy(update={"follow_window": asked.follow_window and follows_window(host)})

@@ -31,7 +31,8 @@ class Image(Model):
     """One entry of the catalogue. ``path`` is the image file, None for the node's own desktop.
 
     What keeps one from being used is said twice: ``unavailable_reason`` to those who would use it,
-    ``unavailable_detail`` with names of files to those who can mend it.
+    ``unavailable_detail`` with names of files to those who can mend it. ``follows_window``: its screen
+    can have the size of the window that shows it.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Image(Model):
     unavailable_code: str | None = None
     unavailable_reason: str | None = None
     unavailable_detail: str | None = None
+    follows_window: bool = False
     path: str | None = Field(default=None, exclude=True)
 
     def streaming_host(self, wanted: str) -> str:
@@ -50,6 +52,11 @@ class Image(Model):
         if wanted != "auto":
             return wanted
         return "sunshine" if self.path else "selkies"
+
+
+def follows_window(host: str) -> bool:
+    """Whether this streaming host gives the screen the size of its window."""
+    return host == "selkies"
 
 
 class Catalogue:
@@ -82,6 +89,9 @@ class Catalogue:
                     icon="desktop",
                 )
             )
+        wanted_host = self._site.streaming_host
+        for image in images:
+            image.follows_window = follows_window(image.streaming_host(wanted_host))
         return _one_default(images)
 
     def default(self) -> str:

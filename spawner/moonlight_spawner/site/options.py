@@ -80,7 +80,9 @@ class MoonlightSite(PortalSettings, RedisSettings):
     memory_gb = Float(8.0, help="Default memory, GiB.").tag(config=True)
     gpus = Int(min=0, help="Default number of GPUs (1; without a batch system: 1 if there is one).")
     gpus.tag(config=True)
-    resolution = Unicode("1920x1080", help="Default resolution.").tag(config=True)
+    resolution = Unicode(
+        "1920x1080", help="Default resolution; the first of a screen that follows its window."
+    ).tag(config=True)
     fps = Int(60, help="Default frames per second.").tag(config=True)
     bitrate_kbps = Int(
         20000, min=500, max=500000, help="Default of the highest bitrate, kbit/s (Sunshine)."

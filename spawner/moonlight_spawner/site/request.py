@@ -70,6 +70,8 @@ def validate_request(body: Any, site: MoonlightSite, default_image: str) -> Reso
         "fps": (site.fps, lambda n, v: _integer(n, v, allowed[n])),
         "bitrate_kbps": (site.bitrate_kbps, lambda n, v: _integer(n, v, allowed[n])),
         "keyboard": (site.keyboard, lambda n, v: _one_of(n, v, keyboards(site))),
+        # Who names a size wants that one.
+        "follow_window": ("resolution" not in body, _yes_or_no),
         "host": (site.streaming_host, lambda n, v: _one_of(n, v, HOSTS)),
     }
     errors = [
@@ -171,6 +173,12 @@ def _integer(name: str, value: Any, limit: dict[str, float]) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise _Wrong(f"{name} is {_shown(value)!r}, but must be a whole number.")
     return int(_number(name, value, limit))
+
+
+def _yes_or_no(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise _Wrong(f"{name} is {_shown(value)!r}, but must be true or false.")
+    return value
 
 
 def _image(name: str, value: Any) -> str:

@@ -34,6 +34,16 @@ def window_manager_present(screen: Screen) -> bool:
         return False
 
 
+def size(screen: Screen) -> str | None:
+    """How large the screen is, ``1280x720``; None if that cannot be learned."""
+    try:
+        with connection(screen) as x:
+            geometry = x.screen().root.get_geometry()
+            return f"{geometry.width}x{geometry.height}"
+    except FAILURES:
+        return None
+
+
 def resize(screen: Screen, width: int, height: int) -> bool:
     """Make the screen ``width`` x ``height`` pixels, within the size that Xvfb began with.
 

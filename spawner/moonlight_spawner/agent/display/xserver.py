@@ -131,6 +131,10 @@ class XServer:
         """Give the screen this size in pixels; False if the server would not."""
         return await asyncio.to_thread(xclient.resize, self.screen, width, height)
 
+    async def size(self) -> str | None:
+        """The screen's size in pixels, ``1280x720``; None if the server does not say."""
+        return await asyncio.to_thread(xclient.size, self.screen)
+
     async def window_manager_present(self) -> bool:
         return await asyncio.to_thread(xclient.window_manager_present, self.screen)
 
