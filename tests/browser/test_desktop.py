@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import BrowserContext
 
+from tests.browser import viewer
 from tests.browser.desktop import (
     connect,
     launch,
@@ -28,6 +29,12 @@ def test_from_the_launcher_card_to_text_typed_into_a_file_on_the_node(
     session_id = launch(page)
     keep(page, "3-running")
     session = lab.api(f"sessions/{session_id}")
+    # It begins with the size of the window that it will follow.
+    assert (session["request"]["resolution"], session["request"]["follow_window"]) == (
+        "1280x800",
+        True,
+    )
+    assert session["screen"] == "1280x800"
     assert slurm.job(session["slurm_job_id"])["QOS"] == "moonlight"
 
     desktop = connect(context, page, session_id)
@@ -39,11 +46,8 @@ def test_from_the_launcher_card_to_text_typed_into_a_file_on_the_node(
     # Come back by reloading, then in a second tab, then after closing both.
     desktop.reload()
     wait_for_desktop(desktop)
-    second = context.new_page()
-    second.goto(desktop.url)
-    wait_for_desktop(second)
+    second = viewer.show_it_in_two_windows(context, desktop)
     second.close()
-    desktop.close()
     again = context.new_page()
     again.goto(f"{lab.url}moonlight/sessions/{session_id}/")
     wait_for_desktop(again)
@@ -58,12 +62,17 @@ def test_from_the_launcher_card_to_text_typed_into_a_file_on_the_node(
     assert "You stopped it" in again.locator("[data-testid=ended-page]").inner_text()
 
 
-def test_a_session_outlives_its_jupyter_server_and_the_page_comes_back_by_itself(
+def test_its_tools_work_and_it_outlives_its_jupyter_server_the_page_comes_back_by_itself(
     lab: Lab, context: BrowserContext
 ) -> None:
     page = open_page(context, lab)
     session_id = launch(page)
     desktop = connect(context, page, session_id)
+    viewer.use_the_bar(desktop)
+    viewer.change_the_picture(desktop)
+    viewer.send_keys_that_browsers_keep(desktop)
+    viewer.carry_files(desktop, lab.user.home)
+    viewer.look_at_the_connection(desktop)
     lab.kill()
     desktop.locator("[data-testid=connection-banner]").wait_for()
     keep(desktop, "6-interrupted")

@@ -12,6 +12,7 @@ import './styles/session.css';
 import './styles/native.css';
 import './styles/dialog.css';
 import './styles/viewer.css';
+import './styles/tools.css';
 
 const root = document.getElementById('root');
 if (root) {

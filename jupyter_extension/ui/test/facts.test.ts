@@ -10,6 +10,7 @@ describe('the facts of a running session', () => {
   const known = session({
     node: 'n1',
     display_num: 0,
+    screen: '1280x720',
     encoder: 'libx264 [software]',
     gl_renderer: 'llvmpipe (LLVM 15.0.6, 256 bits)',
     audio: false,
@@ -19,6 +20,7 @@ describe('the facts of a running session', () => {
     expect(factsOf(en, known)).toEqual([
       { label: 'Node', value: 'n1' },
       { label: 'Display', value: ':0' },
+      { label: 'Screen', value: '1280 × 720' },
       { label: 'Encoder', value: 'libx264 [software]' },
       { label: 'OpenGL', value: 'llvmpipe (LLVM 15.0.6, 256 bits)' },
       { label: 'Sound', value: 'off' },

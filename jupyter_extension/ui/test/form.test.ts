@@ -7,11 +7,13 @@ import {
   firstWhere,
   isAskedFor,
   requestOf,
+  sizeOfWindow,
   sizesWithin,
   startingValues,
   valuesOf,
 } from '../src/launch/form';
 import { messagesFromServer, messagesOf } from '../src/launch/messages';
+import { sizeWords } from '../src/launch/summary';
 import { en } from '../src/i18n/en';
 import { limits, request, site } from './sample';
 
@@ -50,6 +52,40 @@ describe('the launch form', () => {
     expect(messagesFromServer([hours])).toEqual({ hours: 'hours is 99' });
     expect(messagesFromServer([hours, { field: 'image', message: 'no such image' }])).toBeNull();
     expect(messagesFromServer([])).toBeNull();
+  });
+
+  it('lets the screen follow the window where the image and the server can', () => {
+    const newer = { ...site, defaults: { ...request, follow_window: true } };
+    const can = { follows_window: true };
+    const follows = startingValues(null, newer, can);
+    expect(requestOf('desktop', follows, undefined, '1912x1004')).toMatchObject({
+      resolution: '1912x1004',
+      follow_window: true,
+    });
+    expect(sizeWords(en, follows)).toBe('Follows the window');
+    const fixed = startingValues({ follow_window: 'no', width: '1280', height: '720' }, newer, can);
+    expect(requestOf('desktop', fixed, undefined, '1912x1004')).toMatchObject({
+      resolution: '1280x720',
+      follow_window: false,
+    });
+    expect(sizeWords(en, fixed)).toBe('1280×720');
+    for (const cannot of [
+      startingValues(null, newer, { follows_window: false }),
+      startingValues(null, newer, {}),
+      startingValues({ follow_window: 'yes' }, site, null),
+    ]) {
+      const sent = requestOf('desktop', cannot, undefined, '1912x1004');
+      expect(sent).toMatchObject({ resolution: request.resolution, follow_window: undefined });
+    }
+  });
+
+  it('measures the window in pixels of its display, within what the site allows', () => {
+    const of = (innerWidth: number, innerHeight: number, devicePixelRatio: number): string =>
+      sizeOfWindow(limits, { innerWidth, innerHeight, devicePixelRatio } as Window);
+    expect(of(1281, 801, 1)).toBe('1280x800');
+    expect(of(900, 500, 1.5)).toBe('1350x750');
+    expect(of(390, 844, 3)).toBe('1170x1600');
+    expect(of(390, 300, 1)).toBe('640x480');
   });
 
   it('offers only screen sizes that the site allows', () => {

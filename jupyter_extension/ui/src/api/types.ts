@@ -18,7 +18,8 @@ export interface LaunchRequest {
   gpus: number;
   resolution: string;
   fps: number;
-  /** Older servers know neither of these. */
+  /** Older servers know none of these. */
+  follow_window?: boolean;
   bitrate_kbps?: number;
   keyboard?: string;
   where?: Where;
@@ -89,6 +90,7 @@ export interface Session {
   encoder?: string | null;
   gl_renderer?: string | null;
   audio?: boolean | null;
+  screen?: string | null;
   clipboard?: ClipboardWays;
   files?: ClipboardWays;
   door?: string;
@@ -104,7 +106,8 @@ export interface Image {
   default: boolean;
   available: boolean;
   unavailable_reason: string | null;
-  /** Older servers know neither of these; the detail is for the portal's admins alone. */
+  /** Older servers know none of these; the detail is for the portal's admins alone. */
+  follows_window?: boolean;
   unavailable_code?: string | null;
   unavailable_detail?: string | null;
 }

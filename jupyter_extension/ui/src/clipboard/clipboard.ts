@@ -17,6 +17,10 @@ const WAYS: Readonly<Record<ClipboardWays, Ways>> = {
 export const waysOf = ({ clipboard = 'off' }: Pick<Session, 'clipboard'>): Ways =>
   WAYS[clipboard] ?? WAYS.off;
 
+/** The same of files. */
+export const fileWaysOf = ({ files = 'off' }: Pick<Session, 'files'>): Ways =>
+  WAYS[files] ?? WAYS.off;
+
 export const isUsable = ({ toDesktop, fromDesktop }: Ways): boolean => toDesktop || fromDesktop;
 
 /** The sentence about the direction that is missing. */

@@ -1,5 +1,6 @@
 import type { DurationParts } from '../time/format';
 import type { Fate } from '../viewer/fate';
+import { tools } from './tools.en';
 
 function ordinal(n: number): string {
   const suffix = { one: 'st', two: 'nd', few: 'rd', other: 'th' } as Record<string, string>;
@@ -127,6 +128,8 @@ export const en = {
     keyboard: 'Keyboard layout',
     keyboardHint: 'of the keyboard in front of you',
     custom: 'Other size…',
+    followWindow: 'Follows the window',
+    followHint: 'of the browser, whatever size that has',
     range: (min: number, max: number) => `${min} to ${max}`,
     sizeRange: (minW: number, minH: number, maxW: number, maxH: number) =>
       `${minW} × ${minH} to ${maxW} × ${maxH}`,
@@ -192,6 +195,7 @@ export const en = {
   session: {
     node: 'Node',
     display: 'Display',
+    screen: 'Screen',
     encoder: 'Encoder',
     openGl: 'OpenGL',
     sound: 'Sound',
@@ -357,6 +361,8 @@ export const en = {
     unknown: 'This desktop is not known',
     unknownHint: 'It may have been removed long after it ended, or it belongs to somebody else.',
   },
+
+  tools,
 
   windowTitle: {
     home: 'Moonlight desktops',

@@ -1,5 +1,6 @@
 import type { Fate } from '../viewer/fate';
 import type { Dictionary } from './en';
+import { tools } from './tools.ko';
 
 const runsOn: Record<Fate, string> = {
   on: '데스크톱은 자체 작업에서 계속 실행 중입니다.',
@@ -112,6 +113,8 @@ export const ko: Dictionary = {
     keyboard: '키보드 레이아웃',
     keyboardHint: '지금 사용 중인 키보드 기준',
     custom: '다른 크기…',
+    followWindow: '창 크기에 맞춤',
+    followHint: '브라우저 창의 크기를 따릅니다',
     range: (min, max) => `${min} ~ ${max}`,
     sizeRange: (minW, minH, maxW, maxH) => `${minW} × ${minH} ~ ${maxW} × ${maxH}`,
     notNumber: (label) => `${label}: 숫자를 입력하세요.`,
@@ -175,6 +178,7 @@ export const ko: Dictionary = {
   session: {
     node: '노드',
     display: '디스플레이',
+    screen: '화면',
     encoder: '인코더',
     openGl: 'OpenGL',
     sound: '소리',
@@ -340,6 +344,8 @@ export const ko: Dictionary = {
     unknown: '알 수 없는 데스크톱입니다',
     unknownHint: '종료된 지 오래되어 기록이 지워졌거나 다른 사용자의 데스크톱입니다.',
   },
+
+  tools,
 
   windowTitle: {
     home: 'Moonlight 데스크톱',

@@ -8,13 +8,20 @@ import { useFeed, usePortal } from '../sessions/Portal';
 import { sessionsOf } from '../sessions/reducer';
 import { hasEnded } from '../sessions/status';
 import { chooseImage } from './chooseImage';
-import { check, firstWhere, joinSize, requestOf, startingValues, type FormValues } from './form';
+import {
+  check,
+  firstWhere,
+  requestOf,
+  sizeOfWindow,
+  startingValues,
+  type FormValues,
+} from './form';
 import { revealCard } from '../sessions/revealCard';
 import { ImageCards } from './ImageCards';
 import { messagesFromServer, messagesOf } from './messages';
 import { OptionFields, type FieldMessages } from './OptionFields';
 import { Remembered } from './remembered';
-import { summaryOf } from './summary';
+import { sizeWords, summaryOf } from './summary';
 import { useLaunch } from './useLaunch';
 import { WhereChoice } from './WhereChoice';
 
@@ -22,7 +29,10 @@ export function LaunchForm({ site, images }: { site: Site; images: readonly Imag
   const { t, language } = useSpeech();
   const { settings } = usePortal();
   const remembered = useMemo(() => new Remembered(settings.user), [settings.user]);
-  const valuesFor = (id: string): FormValues => startingValues(remembered.optionsOf(id), site);
+  const valuesFor = (id: string): FormValues => {
+    const chosen = images.find((one) => one.id === id) ?? null;
+    return startingValues(remembered.optionsOf(id), site, chosen);
+  };
 
   const [image, setImage] = useState(() =>
     chooseImage(images, remembered.lastImage(), site.defaults.image),
@@ -58,7 +68,7 @@ export function LaunchForm({ site, images }: { site: Site; images: readonly Imag
       return;
     }
     setWrong({});
-    launch(requestOf(image.id, values, where), (session) => {
+    launch(requestOf(image.id, values, where, sizeOfWindow(site.limits)), (session) => {
       remembered.keep(image.id, values);
       revealCard(session.session_id);
     });
@@ -90,7 +100,7 @@ export function LaunchForm({ site, images }: { site: Site; images: readonly Imag
           <span>{t.launch.options}</span>
           <span className="options-summary">
             {where === 'here'
-              ? t.launch.screen(joinSize(values).replace('x', '×'), values.fps)
+              ? t.launch.screen(sizeWords(t, values), values.fps)
               : summaryOf(t, language, values)}
           </span>
         </summary>

@@ -4,6 +4,9 @@ import type { Limits, Range, Where } from '../api/types';
 import { useSpeech } from '../i18n/Language';
 import { describedBy, Field } from './Field';
 import {
+  fixedSize,
+  FOLLOWS,
+  followsWindow,
   isAskedFor,
   isWhole,
   joinSize,
@@ -28,6 +31,7 @@ interface Props {
 }
 
 const CUSTOM = 'custom';
+const WINDOW = 'window';
 
 export function OptionFields({ values, limits, keyboards, messages, where, onChange }: Props) {
   return (
@@ -105,9 +109,12 @@ function SizeInput({
   const sizes = sizesWithin(limits);
   const size = joinSize(values);
   const [asksCustom, setAsksCustom] = useState(false);
-  const custom = asksCustom || !sizes.includes(size);
+  const follows = followsWindow(values);
+  const custom = !follows && (asksCustom || !sizes.includes(size));
   const { width, height } = limits;
-  const hint = t.field.sizeRange(width.min, height.min, width.max, height.max);
+  const hint = follows
+    ? t.field.followHint
+    : t.field.sizeRange(width.min, height.min, width.max, height.max);
 
   const side = (name: Extract<FormField, 'width' | 'height'>): ReactNode => (
     <input
@@ -128,15 +135,21 @@ function SizeInput({
       <select
         id="field-resolution"
         name="resolution"
-        value={custom ? CUSTOM : size}
+        value={follows ? WINDOW : custom ? CUSTOM : size}
         aria-describedby={describedBy('resolution', message)}
         onChange={({ target }) => {
           setAsksCustom(target.value === CUSTOM);
-          if (target.value !== CUSTOM) {
-            onChange(splitSize(target.value));
+          if (target.value === WINDOW) {
+            onChange({ follow_window: FOLLOWS });
+          } else {
+            const chosen = target.value === CUSTOM ? size : target.value;
+            onChange(values.follow_window === undefined ? splitSize(chosen) : fixedSize(chosen));
           }
         }}
       >
+        {values.follow_window !== undefined && (
+          <option value={WINDOW}>{t.field.followWindow}</option>
+        )}
         {sizes.map((common) => (
           <option key={common} value={common}>
             {common.replace('x', ' × ')}

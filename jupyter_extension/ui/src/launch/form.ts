@@ -1,4 +1,4 @@
-import type { LaunchRequest, Limits, Range, Site, Where } from '../api/types';
+import type { Image, LaunchRequest, Limits, Range, Site, Where } from '../api/types';
 
 export const NUMBER_FIELDS = ['hours', 'cpus', 'memory_gb', 'gpus', 'fps', 'bitrate_kbps'] as const;
 export type NumberField = (typeof NUMBER_FIELDS)[number];
@@ -12,7 +12,11 @@ const CHECKED_FIELDS: readonly FormField[] = [...NUMBER_FIELDS, 'width', 'height
 const KBITS = 1_000;
 
 /** What an older server does not know is not asked for and not sent. */
-type Newer = 'bitrate_kbps' | 'keyboard';
+type Newer = 'bitrate_kbps' | 'keyboard' | 'follow_window';
+
+/** The screen's size is that of the window which shows it; else the one that was chosen. */
+export const FOLLOWS = 'yes';
+const FIXED = 'no';
 
 /** What stands in the inputs: text, because a half-typed number is no number. */
 export type FormValues = Record<Exclude<FormField, Newer>, string> & Partial<Record<Newer, string>>;
@@ -43,6 +47,8 @@ export function valuesOf(request: LaunchRequest): FormValues {
     fps: String(request.fps),
     bitrate_kbps: request.bitrate_kbps == null ? undefined : String(request.bitrate_kbps / KBITS),
     keyboard: request.keyboard ?? undefined,
+    follow_window:
+      request.follow_window === undefined ? undefined : request.follow_window ? FOLLOWS : FIXED,
     ...splitSize(request.resolution),
   };
 }
@@ -54,6 +60,21 @@ export function sizesWithin(limits: Limits): string[] {
     const { width, height } = splitSize(size);
     return fits(width, limits.width) && fits(height, limits.height);
   });
+}
+
+export const followsWindow = ({ follow_window }: Pick<FormValues, 'follow_window'>): boolean =>
+  follow_window === FOLLOWS;
+
+export const fixedSize = (resolution: string): Partial<FormValues> => ({
+  ...splitSize(resolution),
+  follow_window: FIXED,
+});
+
+/** This window in its display's pixels, as far as the site allows: the first size of its desktop. */
+export function sizeOfWindow(limits: Limits, of: Window = window): string {
+  const pixels = (side: number, { min, max }: Range): number =>
+    Math.min(Math.max(2 * Math.floor((side * of.devicePixelRatio) / 2), min), max);
+  return `${pixels(of.innerWidth, limits.width)}x${pixels(of.innerHeight, limits.height)}`;
 }
 
 /** A comma is how half of Europe and many keyboards write 1.5. */
@@ -105,8 +126,17 @@ export const isAskedFor = (field: FormField, where?: Where): boolean =>
 export const firstWhere = ({ where = [], defaults }: Site): Where | undefined =>
   where.length > 0 ? (defaults.where ?? where[0]) : undefined;
 
-/** The request of a form that `check` has no complaints about. */
-export function requestOf(image: string, values: FormValues, where?: Where): LaunchRequest {
+/**
+ * The request of a form that `check` has no complaints about. `now` is the size of the window that a
+ * desktop which follows it begins with.
+ */
+export function requestOf(
+  image: string,
+  values: FormValues,
+  where?: Where,
+  now?: string,
+): LaunchRequest {
+  const follows = followsWindow(values);
   return {
     image,
     ...(where && { where }),
@@ -114,7 +144,8 @@ export function requestOf(image: string, values: FormValues, where?: Where): Lau
     cpus: toNumber(values.cpus),
     memory_gb: toNumber(values.memory_gb),
     gpus: toNumber(values.gpus),
-    resolution: joinSize(values),
+    resolution: (follows && now) || joinSize(values),
+    follow_window: values.follow_window === undefined ? undefined : follows,
     fps: toNumber(values.fps),
     bitrate_kbps: values.bitrate_kbps === undefined ? undefined : toKbits(values.bitrate_kbps),
     keyboard: values.keyboard,
@@ -125,6 +156,7 @@ export function requestOf(image: string, values: FormValues, where?: Where): Lau
 export function startingValues(
   remembered: Partial<FormValues> | null,
   { defaults, limits, keyboards = [] }: Pick<Site, 'defaults' | 'limits' | 'keyboards'>,
+  image: Pick<Image, 'follows_window'> | null = null,
 ): FormValues {
   const values = valuesOf(defaults);
   if (!limits.bitrate_kbps) {
@@ -138,6 +170,8 @@ export function startingValues(
       values[field] = text;
     }
   }
+  const known = [FOLLOWS, FIXED].find((word) => word === remembered?.follow_window);
+  values.follow_window = image?.follows_window ? (known ?? values.follow_window) : undefined;
   const offered = [remembered?.keyboard, defaults.keyboard, keyboards[0]];
   values.keyboard = offered.find((code) => code !== undefined && keyboards.includes(code));
   return values;

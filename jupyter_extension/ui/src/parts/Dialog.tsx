@@ -8,12 +8,15 @@ interface Props {
   wide?: boolean;
   /** A press beside the dialog closes it; not for questions that want an answer. */
   lightDismiss?: boolean;
+  /** What lies behind stays in full sight. */
+  clear?: boolean;
   onClose: () => void;
   children: ReactNode;
 }
 
 /** A modal question or view. The browser's own <dialog> keeps the focus inside and gives it back. */
-export function Dialog({ title, wide = false, lightDismiss = false, onClose, children }: Props) {
+export function Dialog(props: Props) {
+  const { title, wide = false, lightDismiss = false, clear = false, onClose, children } = props;
   const { t } = useSpeech();
   const element = useRef<HTMLDialogElement>(null);
   const titleId = useId();
@@ -33,7 +36,9 @@ export function Dialog({ title, wide = false, lightDismiss = false, onClose, chi
   return (
     <dialog
       ref={element}
-      className={wide ? 'dialog dialog-wide' : 'dialog'}
+      className={['dialog', wide && 'dialog-wide', clear && 'dialog-clear']
+        .filter(Boolean)
+        .join(' ')}
       aria-labelledby={titleId}
       onCancel={(event) => {
         event.preventDefault();

@@ -15,6 +15,7 @@ export function factsOf(t: Dictionary, session: Session): Fact[] {
   const facts: [string, string | null | undefined][] = [
     [words.node, node],
     [words.display, display_num === null ? null : `:${display_num}`],
+    [words.screen, session.screen?.replace('x', ' × ')],
     [words.encoder, encoderOf(session)],
     [words.openGl, gl_renderer],
     [words.sound, audio == null ? null : audio ? words.soundOn : words.soundOff],

@@ -1,5 +1,7 @@
 import { useCallback, type RefObject } from 'react';
 
+import { isToolsShortcut } from './shortcut';
+
 const ALLOWED = 'clipboard-read; clipboard-write; fullscreen; autoplay; gamepad; keyboard-map';
 
 interface Props {
@@ -8,12 +10,10 @@ interface Props {
   title: string;
   /** The user pressed the keys that lead out of the desktop, which takes all others. */
   onWantsTools: () => void;
+  onLoaded: (inner: Window) => void;
 }
 
-const isToolsShortcut = ({ code, ctrlKey, altKey, shiftKey }: KeyboardEvent): boolean =>
-  code === 'KeyM' && ctrlKey && altKey && shiftKey;
-
-export function DesktopFrame({ frame, src, title, onWantsTools }: Props) {
+export function DesktopFrame({ frame, src, title, onWantsTools, onLoaded }: Props) {
   const loaded = useCallback(() => {
     const inner = frame.current?.contentWindow;
     // Whoever is in the toolbar or a dialog stays there.
@@ -32,7 +32,10 @@ export function DesktopFrame({ frame, src, title, onWantsTools }: Props) {
       },
       { capture: true },
     );
-  }, [frame, onWantsTools]);
+    if (inner) {
+      onLoaded(inner);
+    }
+  }, [frame, onWantsTools, onLoaded]);
 
   return (
     <iframe

@@ -1,13 +1,18 @@
-import { useCallback, useRef } from 'react';
+import { useCallback, useEffect, useRef, useState } from 'react';
 
 import type { Session } from '../api/types';
 import { useSpeech } from '../i18n/Language';
 import { useFeed } from '../sessions/Portal';
 import { ConnectionBanner } from './ConnectionBanner';
 import { DesktopFrame } from './DesktopFrame';
+import { Elsewhere } from './Elsewhere';
 import { EndWarning } from './EndWarning';
+import { PAGE } from './host/selkies';
+import { isToolsShortcut } from './shortcut';
 import { Toolbar } from './Toolbar';
+import { TransferNotice } from './tools/TransferNotice';
 import { useConnection } from './useConnection';
+import { useSelkies } from './useSelkies';
 
 interface Props {
   session: Session;
@@ -20,25 +25,68 @@ export function DesktopView({ session, streamUrl, now }: Props) {
   const { t } = useSpeech();
   const { link } = useFeed();
   const { connection, reload } = useConnection(streamUrl, link);
+  const { host, state } = useSelkies(session);
   const handle = useRef<HTMLButtonElement>(null);
   const frame = useRef<HTMLIFrameElement>(null);
-  const toTools = useCallback(() => handle.current?.focus(), []);
+  const [called, setCalled] = useState(0);
+  const toTools = useCallback(() => setCalled((times) => times + 1), []);
   const toDesktop = useCallback(() => frame.current?.focus(), []);
+  const name = t.viewer.frame(session.image_name);
+  const loaded = useCallback((inner: Window) => host?.attach(inner, name), [host, name]);
+  const useHere = useCallback(() => {
+    host?.comeBack();
+    reload();
+  }, [host, reload]);
+  useEffect(() => {
+    const pressed = (event: KeyboardEvent): void => {
+      if (isToolsShortcut(event)) {
+        event.preventDefault();
+        toTools();
+      }
+    };
+    window.addEventListener('keydown', pressed);
+    return () => window.removeEventListener('keydown', pressed);
+  }, [toTools]);
+
+  // A session that was started by an older version has no page without the host's own panel.
+  const page = host && state?.drivable !== false ? PAGE : '';
+  const drivable = state?.drivable ? host : null;
   return (
     <main className="desktop">
       <h1 className="visually-hidden">{session.image_name}</h1>
-      <Toolbar session={session} now={now} handle={handle} onReload={reload} onDone={toDesktop} />
+      <Toolbar
+        session={session}
+        streamUrl={streamUrl}
+        now={now}
+        host={drivable}
+        state={state}
+        handle={handle}
+        called={called}
+        onReload={state?.elsewhere ? useHere : reload}
+        onDone={toDesktop}
+      />
       <div className="desktop-notices">
         <ConnectionBanner connection={connection} session={session} />
+        {host && !window.isSecureContext && (
+          <p className="banner banner-warning" role="alert">
+            {t.tools.insecure}
+          </p>
+        )}
+        <TransferNotice transfers={state?.transfers ?? []} />
         <EndWarning endsAt={session.ends_at} startedAt={session.started_at} now={now} />
       </div>
-      <DesktopFrame
-        key={connection.frame}
-        frame={frame}
-        src={streamUrl}
-        title={t.viewer.frame(session.image_name)}
-        onWantsTools={toTools}
-      />
+      {state?.elsewhere ? (
+        <Elsewhere streamUrl={streamUrl} onUse={useHere} />
+      ) : (
+        <DesktopFrame
+          key={`${connection.frame} ${page}`}
+          frame={frame}
+          src={`${streamUrl}${page}`}
+          title={name}
+          onWantsTools={toTools}
+          onLoaded={loaded}
+        />
+      )}
     </main>
   );
 }

@@ -1,92 +1,100 @@
-import { useEffect, useRef, useState, type RefObject } from 'react';
+import { useCallback, useEffect, useRef, useState, type RefObject } from 'react';
 
 import type { Session } from '../api/types';
-import { isUsable, waysOf } from '../clipboard/clipboard';
-import { ClipboardDialog } from '../clipboard/ClipboardDialog';
+import { fileWaysOf, isUsable, waysOf } from '../clipboard/clipboard';
 import { useSpeech } from '../i18n/Language';
 import { Icon } from '../parts/Icon';
 import { homeUrl } from '../routes';
 import { usePortal } from '../sessions/Portal';
 import { Stale } from '../sessions/SessionFacts';
-import { StopDialog } from '../sessions/StopDialog';
 import { TimeLeft } from '../sessions/TimeLeft';
+import { verdictOf } from './host/connection';
+import type { SelkiesHost, SelkiesState } from './host/selkies';
 import { Tool } from './Tool';
+import { ToolDialog, type ToolName } from './tools/ToolDialog';
+import { useFold } from './useFold';
 import { useFullScreen } from './useFullScreen';
-
-const SHOWN_AT_FIRST_MS = 4_000;
-const LINGERS_MS = 900;
-/** A press on the handle that follows the mouse's arrival this soon means "open", which it is. */
-const SAME_GESTURE_MS = 500;
 
 interface Props {
   session: Session;
+  streamUrl: string;
   now: number;
+  /** The client in the frame, where it can be driven. */
+  host: SelkiesHost | null;
+  state: SelkiesState | null;
   handle: RefObject<HTMLButtonElement | null>;
+  /** Rises when the user calls for the tools by the keyboard. */
+  called: number;
   onReload: () => void;
   /** Gives the keyboard back to the desktop. */
   onDone: () => void;
 }
 
 /** The tools above the desktop; they fold into a small handle when nobody needs them. */
-export function Toolbar({ session, now, handle, onReload, onDone }: Props) {
+export function Toolbar(props: Props) {
+  const { session, streamUrl, now, host, state, handle, called, onReload, onDone } = props;
   const { t } = useSpeech();
   const { settings } = usePortal();
-  const [open, setOpen] = useState(true);
-  const [asked, setAsked] = useState<'clipboard' | 'stop' | null>(null);
-  const { full, possible, toggle } = useFullScreen();
+  const [asked, setAsked] = useState<ToolName | null>(null);
+  const { full, locked, possible, toggle } = useFullScreen();
   const bar = useRef<HTMLElement>(null);
-  const folding = useRef<ReturnType<typeof setTimeout>>(undefined);
-  const hoveredAt = useRef(0);
+  const { open, unfold, fold, events, ofTools, ofHandle } = useFold(bar, onDone);
 
-  const stay = (): void => clearTimeout(folding.current);
-  const foldSoon = (after = LINGERS_MS): void => {
-    stay();
-    folding.current = setTimeout(() => {
-      const inUse = bar.current?.matches(':hover, :focus-within');
-      if (!inUse) {
-        setOpen(false);
-      }
-    }, after);
-  };
+  const done = useCallback(() => {
+    fold();
+    onDone();
+  }, [fold, onDone]);
   const closeDialog = (): void => {
     setAsked(null);
     // After the dialog has handed the focus back to its button.
     requestAnimationFrame(onDone);
   };
   useEffect(() => {
-    foldSoon(SHOWN_AT_FIRST_MS);
-    return stay;
-  }, []);
+    if (called > 0) {
+      unfold();
+      handle.current?.focus();
+    }
+  }, [called, unfold, handle]);
 
+  const opens = (name: ToolName) => ({
+    testId: name,
+    opensDialog: true,
+    onPress: () => setAsked(name),
+  });
+  const verdict = verdictOf(state?.samples ?? [], state?.path ?? null);
+  const tone = verdict === 'good' ? 'good' : verdict === 'unknown' ? 'none' : 'bad';
   return (
     <>
       <nav
         ref={bar}
         className={open ? 'toolbar toolbar-open' : 'toolbar'}
         aria-label={t.viewer.toolbar}
-        onPointerEnter={({ pointerType, timeStamp }) => {
-          stay();
-          // A tap enters as well, right before it clicks.
-          if (pointerType === 'mouse' && !open) {
-            hoveredAt.current = timeStamp;
-            setOpen(true);
-          }
-        }}
-        onPointerLeave={() => foldSoon()}
-        onBlur={() => foldSoon()}
+        {...events}
         onKeyDown={(event) => {
-          if (event.key === 'Escape' && open) {
-            setOpen(false);
-            handle.current?.focus();
+          if (event.key === 'Escape') {
+            event.preventDefault();
+            done();
           }
         }}
       >
+        <button
+          ref={handle}
+          type="button"
+          className="toolbar-handle"
+          aria-expanded={open}
+          aria-controls="desktop-tools"
+          aria-label={open ? t.viewer.hideTools : t.viewer.showTools}
+          aria-keyshortcuts="Control+Alt+Shift+M"
+          {...ofHandle}
+        >
+          <Icon name={open ? 'up' : 'down'} size={16} />
+        </button>
         {open && (
-          <div className="tools" id="desktop-tools">
+          <div className="tools" id="desktop-tools" {...ofTools}>
             <div className="tools-row">
               <span className="tools-facts">
                 <strong>{session.image_name}</strong>
-                {session.node && <span>{session.node}</span>}
+                {session.node && <span className="tools-node">{session.node}</span>}
                 {session.ends_at && (
                   <span title={t.session.timeLeft}>
                     <Icon name="clock" size={15} /> <TimeLeft endsAt={session.ends_at} now={now} />
@@ -97,64 +105,61 @@ export function Toolbar({ session, now, handle, onReload, onDone }: Props) {
                 <Tool
                   icon={full ? 'small' : 'full'}
                   label={full ? t.viewer.leaveFullScreen : t.viewer.fullScreen}
+                  testId="full-screen"
                   onPress={() => {
                     toggle();
                     onDone();
                   }}
                 />
               )}
+              {host && <Tool icon="sliders" label={t.tools.settings} {...opens('settings')} />}
+              {host && <Tool icon="keys" label={t.tools.keys} {...opens('keys')} />}
+              {isUsable(waysOf(session)) && (
+                <Tool icon="clipboard" label={t.clipboard.title} {...opens('clipboard')} />
+              )}
+              {host && isUsable(fileWaysOf(session)) && (
+                <Tool icon="files" label={t.tools.files} {...opens('files')} />
+              )}
+              {host && (
+                <Tool
+                  icon="pulse"
+                  label={t.tools.connection}
+                  state={{ word: t.tools.verdicts[verdict], tone }}
+                  {...opens('connection')}
+                />
+              )}
               <Tool
                 icon="again"
                 label={t.viewer.reload}
+                testId="reload"
                 onPress={() => {
                   onReload();
                   onDone();
                 }}
               />
-              {isUsable(waysOf(session)) && (
-                <Tool
-                  icon="clipboard"
-                  label={t.clipboard.title}
-                  testId="clipboard"
-                  opensDialog
-                  onPress={() => setAsked('clipboard')}
-                />
-              )}
-              <Tool
-                icon="stop"
-                label={t.session.stop}
-                testId="stop"
-                opensDialog
-                onPress={() => setAsked('stop')}
-              />
-              <a className="tool" href={homeUrl(settings.baseUrl)} aria-label={t.viewer.back}>
+              <Tool icon="stop" label={t.session.stop} {...opens('stop')} />
+              <a className="tool" href={homeUrl(settings.baseUrl)} title={t.viewer.back}>
                 <Icon name="back" size={17} />
-                <span className="tool-label">{t.viewer.back}</span>
+                <span className="tool-label">{t.viewer.mine}</span>
               </a>
             </div>
             <Stale session={session} now={now} />
-            <p className="tools-hint">{t.viewer.shortcut}</p>
+            <p className="tools-hint">
+              {t.viewer.shortcut} {locked && t.tools.leaveFull}
+            </p>
           </div>
         )}
-        <button
-          ref={handle}
-          type="button"
-          className="toolbar-handle"
-          aria-expanded={open}
-          aria-controls="desktop-tools"
-          aria-label={open ? t.viewer.hideTools : t.viewer.showTools}
-          aria-keyshortcuts="Control+Alt+Shift+M"
-          onClick={({ timeStamp }) => {
-            if (!open || timeStamp - hoveredAt.current > SAME_GESTURE_MS) {
-              setOpen(!open);
-            }
-          }}
-        >
-          <Icon name={open ? 'up' : 'down'} size={16} />
-        </button>
       </nav>
-      {asked === 'clipboard' && <ClipboardDialog session={session} onClose={closeDialog} />}
-      {asked === 'stop' && <StopDialog session={session} onClose={closeDialog} />}
+      {asked && (
+        <ToolDialog
+          name={asked}
+          session={session}
+          streamUrl={streamUrl}
+          host={host}
+          state={state}
+          onClose={closeDialog}
+        />
+      )}
     </>
   );
 }

@@ -16,10 +16,13 @@ from urllib.parse import unquote
 
 from ...processes.child import Child
 from ...processes.environment import find
+from ...relay.replies import NO_STORE
 from ...relay.upstream import Target
 from ..display.clipboard import FROM_DESKTOP, TO_DESKTOP
-from .base import Host, HostFailed
+from .base import Answer, Host, HostFailed
 
+#: The page of its client without the panel: the viewer around it has those tools.
+PAGE = "/core.html"
 _START_SECONDS = 90.0
 _PICTURE_SECONDS = 90.0
 _WEBSOCKET = "/api/websockets"
@@ -95,6 +98,12 @@ class SelkiesHost(Host):
     @property
     def files(self) -> str:
         return self.context.spec.files
+
+    def answer(self, path: str) -> Answer | None:
+        if path.partition("?")[0] != PAGE:
+            return None
+        page = (Path(__file__).parent / "selkies.html").read_bytes()
+        return 200, [(b"content-type", b"text/html;charset=utf-8"), *NO_STORE], page
 
     def refusal(self, method: str, path: str, websocket: bool) -> str:
         closed: tuple[str, ...] = () if self.files in TO_DESKTOP else _UPLOADS

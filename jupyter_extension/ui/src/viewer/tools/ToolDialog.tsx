@@ -1,0 +1,50 @@
+import type { Session } from '../../api/types';
+import { ClipboardDialog } from '../../clipboard/ClipboardDialog';
+import { StopDialog } from '../../sessions/StopDialog';
+import type { SelkiesHost, SelkiesState } from '../host/selkies';
+import { ConnectionDialog } from './ConnectionDialog';
+import { FilesDialog } from './FilesDialog';
+import { KeysDialog } from './KeysDialog';
+import { SettingsDialog } from './SettingsDialog';
+
+export type ToolName = 'settings' | 'keys' | 'clipboard' | 'files' | 'connection' | 'stop';
+
+interface Props {
+  name: ToolName;
+  session: Session;
+  streamUrl: string;
+  host: SelkiesHost | null;
+  state: SelkiesState | null;
+  onClose: () => void;
+}
+
+/** What a tool opens; nothing where its host has gone meanwhile. */
+export function ToolDialog({ name, session, streamUrl, host, state, onClose }: Props) {
+  switch (name) {
+    case 'clipboard':
+      return <ClipboardDialog session={session} onClose={onClose} />;
+    case 'stop':
+      return <StopDialog session={session} onClose={onClose} />;
+  }
+  if (!host || !state) {
+    return null;
+  }
+  switch (name) {
+    case 'settings':
+      return <SettingsDialog session={session} host={host} state={state} onClose={onClose} />;
+    case 'keys':
+      return <KeysDialog host={host} state={state} onClose={onClose} />;
+    case 'files':
+      return (
+        <FilesDialog
+          session={session}
+          streamUrl={streamUrl}
+          host={host}
+          transfers={state.transfers}
+          onClose={onClose}
+        />
+      );
+    case 'connection':
+      return <ConnectionDialog state={state} onClose={onClose} />;
+  }
+}

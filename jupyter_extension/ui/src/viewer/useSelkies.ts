@@ -1,0 +1,23 @@
+import { useEffect, useMemo, useSyncExternalStore } from 'react';
+
+import type { Session } from '../api/types';
+import { SelkiesHost, type SelkiesState } from './host/selkies';
+
+/** The streaming host's client in the frame, where it is one that this page can drive; else null. */
+export function useSelkies(session: Session): {
+  host: SelkiesHost | null;
+  state: SelkiesState | null;
+} {
+  const { session_id, host: kind } = session;
+  const host = useMemo(
+    () => (kind === 'selkies' ? new SelkiesHost(session) : null),
+    // What it is told of the session does not change while that runs.
+    [session_id, kind],
+  );
+  useEffect(() => host?.leave, [host]);
+  const state = useSyncExternalStore(host?.subscribe ?? never, host?.getState ?? nothing);
+  return { host, state };
+}
+
+const never = (): (() => void) => () => undefined;
+const nothing = (): null => null;

@@ -1,0 +1,246 @@
+import { createElement } from 'react';
+import { describe, expect, it, vi } from 'vitest';
+
+import { afterWord, bytesOf, type Transfer } from '../src/viewer/host/files';
+import {
+  delayOf,
+  verdictOf,
+  withSample,
+  type Path,
+  type Sample,
+} from '../src/viewer/host/connection';
+import { CHORDS, strokesOf } from '../src/viewer/host/keys';
+import { isFrom, pathOf, sampleOf, saysElsewhere } from '../src/viewer/host/selkies';
+import { Elsewhere } from '../src/viewer/Elsewhere';
+import { isToolsShortcut } from '../src/viewer/shortcut';
+import { figuresOf } from '../src/viewer/tools/ConnectionDialog';
+import { Graph } from '../src/viewer/tools/Graph';
+import { lineOf } from '../src/viewer/tools/line';
+import { TransferNotice } from '../src/viewer/tools/TransferNotice';
+import { mayAct, SAME_GESTURE_MS } from '../src/viewer/useFold';
+import { enterFullScreen } from '../src/viewer/useFullScreen';
+import { en } from '../src/i18n/en';
+import { ko } from '../src/i18n/ko';
+import { render } from './render';
+
+const sample = (changes: Partial<Sample> = {}): Sample => ({
+  at: 0,
+  fps: 30,
+  roundTrip: 12,
+  node: 9,
+  here: 5,
+  mbps: 2,
+  cpu: 30,
+  ...changes,
+});
+const path = (changes: Partial<Path> = {}): Path => ({
+  encoder: 'x264 h264',
+  gpuEncodes: false,
+  gpuExpected: false,
+  transport: 'websockets',
+  decoder: 'software',
+  size: '1280x720',
+  poor: false,
+  ...changes,
+});
+const steady = (changes: Partial<Sample>): Sample[] => Array(5).fill(sample(changes)) as Sample[];
+
+describe('what the client in the frame says', () => {
+  it('is heard from our own frame and origin alone', () => {
+    const frame = {} as Window;
+    expect(isFrom({ origin: 'https://a', source: frame }, frame, 'https://a')).toBe(true);
+    expect(isFrom({ origin: 'https://b', source: frame }, frame, 'https://a')).toBe(false);
+    expect(isFrom({ origin: 'https://a', source: {} as Window }, frame, 'https://a')).toBe(false);
+    expect(isFrom({ origin: 'https://a', source: null }, null, 'https://a')).toBe(false);
+  });
+
+  it('is read without trust in its shape', () => {
+    expect(sampleOf({}, 7)).toEqual({
+      at: 7,
+      fps: null,
+      roundTrip: null,
+      node: null,
+      here: null,
+      mbps: null,
+      cpu: null,
+    });
+    const data = {
+      latest: { fps: 29.5, rtt_ms: 0, send_ms: 8, present_ms: 'soon', mbps: 1.5, cpu_percent: 12 },
+      info: { encoder: 'x264', codec: 'h264', hardware: false, hardware_expected: true },
+      client: { transport: 'websockets', resolution: '1280x720', connection: 'poor' },
+    };
+    expect(sampleOf(data, 7)).toMatchObject({ fps: 29.5, roundTrip: null, node: 8, here: null });
+    expect(pathOf(data)).toMatchObject({ encoder: 'x264 h264', gpuExpected: true, poor: true });
+    expect(pathOf(undefined)).toMatchObject({ encoder: '', gpuEncodes: null });
+  });
+
+  it('tells that another window has the picture', () => {
+    const kill = 'a new primary client connected connection killed';
+    expect(saysElsewhere(`Connection Terminated: ${kill}`)).toBe(true);
+    expect(saysElsewhere('Session opened elsewhere. Reload this page to take over.')).toBe(true);
+    expect(saysElsewhere('WebSocket disconnected. Attempting to reconnect...')).toBe(false);
+  });
+});
+
+describe('the verdict on the connection', () => {
+  it.each([
+    ['unknown', [], path()],
+    ['unknown', steady({}), null],
+    ['good', steady({}), path()],
+    ['good', steady({ fps: 0, node: null, here: null }), path()],
+    ['network', steady({ roundTrip: 300 }), path()],
+    ['network', steady({}), path({ poor: true })],
+    ['cpu', steady({ node: 120 }), path()],
+    ['good', steady({ cpu: 99 }), path()],
+    ['node', steady({ node: 120 }), path({ gpuEncodes: true })],
+    ['here', steady({ here: 200 }), path()],
+    ['idleGpu', steady({}), path({ gpuExpected: true })],
+  ] as [string, Sample[], Path | null][])('is %s', (verdict, samples, way) => {
+    expect(verdictOf(samples, way)).toBe(verdict);
+  });
+
+  it('does not change with one bad moment', () => {
+    const once = [...steady({}), sample({ roundTrip: 900, node: 400 })];
+    expect(verdictOf(once, path())).toBe('good');
+  });
+
+  it('adds the delay up, and keeps the last minutes', () => {
+    expect(delayOf([sample({ node: 10, roundTrip: 20, here: 5 })])).toBe(25);
+    expect(delayOf([sample({ node: null, roundTrip: null })])).toBeNull();
+    let samples: readonly Sample[] = [];
+    for (let at = 0; at < 500; at += 1) {
+      samples = withSample(samples, sample({ at }));
+    }
+    expect(samples).toHaveLength(150);
+    expect(samples[149]?.at).toBe(499);
+  });
+
+  it('comes with its figures, in words too', () => {
+    const shown = figuresOf(en, steady({}), path()).map(({ label, value }) => `${label}: ${value}`);
+    expect(shown).toContain('Delay: 20 ms');
+    expect(shown).toContain('Encoder: x264 h264, by CPU');
+    expect(shown).toContain('Transport: WebSocket');
+    const graph = createElement(Graph, {
+      label: 'Delay',
+      values: [10, null, 30],
+      show: (n: number) => `${n} ms`,
+    });
+    expect(render(graph)).toMatch(
+      /role="img" aria-label="Delay over the last minutes: 10 ms to 30/,
+    );
+    expect(lineOf([0, 5, null, 10], 30, 12)).toBe('M0.0 11.0L10.0 6.0M30.0 1.0');
+    expect(lineOf([0, 0], 30, 12)).toBe('M0.0 11.0L30.0 11.0');
+  });
+});
+
+describe('keys that a browser keeps', () => {
+  it('go down one after the other and up the other way round, with what is held', () => {
+    const events = strokesOf('secure').map(({ type, init }) => {
+      const held = [init.ctrlKey && 'ctrl', init.altKey && 'alt'].filter(Boolean).join('+');
+      return `${type} ${init.code} ${held}`.trim();
+    });
+    expect(events).toEqual([
+      'keydown ControlLeft ctrl',
+      'keydown AltLeft ctrl+alt',
+      'keydown Delete ctrl+alt',
+      'keyup Delete ctrl+alt',
+      'keyup AltLeft ctrl',
+      'keyup ControlLeft',
+    ]);
+    expect(Object.keys(en.tools.chords)).toEqual(Object.keys(CHORDS));
+  });
+
+  it('lead to the tools by one chord alone', () => {
+    const pressed = { code: 'KeyM', ctrlKey: true, altKey: true, shiftKey: true };
+    expect(isToolsShortcut(pressed)).toBe(true);
+    expect(isToolsShortcut({ ...pressed, altKey: false })).toBe(false);
+  });
+
+  it('belong to the desktop in full screen, in Firefox and in Chromium', async () => {
+    const asked: unknown[] = [];
+    const firefox = {
+      requestFullscreen: (options: { keyboardLock: string }) => {
+        asked.push(options.keyboardLock);
+        return Promise.resolve();
+      },
+    } as unknown as Element;
+    expect(await enterFullScreen(firefox, {} as Navigator)).toBe(true);
+    expect(asked).toEqual(['browser']);
+
+    const chromium = { requestFullscreen: () => Promise.resolve() } as unknown as Element;
+    const lock = vi.fn().mockResolvedValue(undefined);
+    expect(await enterFullScreen(chromium, { keyboard: { lock } } as unknown as Navigator)).toBe(
+      true,
+    );
+    expect(lock).toHaveBeenCalledWith();
+    expect(await enterFullScreen(chromium, {} as Navigator)).toBe(false);
+  });
+});
+
+describe('the bar', () => {
+  it('does nothing in the first moment after it opened under the pointer', () => {
+    expect(mayAct(1_000, { timeStamp: 1_000 + SAME_GESTURE_MS / 2, detail: 1 })).toBe(false);
+    expect(mayAct(1_000, { timeStamp: 1_001 + SAME_GESTURE_MS, detail: 1 })).toBe(true);
+    expect(mayAct(1_000, { timeStamp: 1_001, detail: 0 })).toBe(true);
+  });
+});
+
+describe('files on their way', () => {
+  const words = (list: Transfer[]) => list.map((one) => `${one.name} ${one.state} ${one.percent}`);
+
+  it('are one line each, the newest first', () => {
+    let list: Transfer[] = [];
+    for (const told of [
+      { status: 'start', fileName: 'a.txt', fileSize: 10 },
+      { status: 'progress', fileName: 'a.txt', progress: 40 },
+      { status: 'end', fileName: 'a.txt' },
+      { status: 'start', fileName: 'a.txt', fileSize: 12 },
+      { status: 'error', fileName: 'a.txt', message: 'disk full' },
+      { status: 'start', fileName: 'b.txt' },
+      { status: 'warning', fileName: 'c.txt' },
+      { status: 7 },
+    ]) {
+      list = afterWord(list, told);
+    }
+    expect(words(list)).toEqual(['b.txt going 0', 'a.txt failed 0', 'a.txt done 100']);
+  });
+
+  it('have the size that the host tells, as far as it does', () => {
+    expect(bytesOf('12.5 KB')).toBe(12_800);
+    expect(bytesOf('0.0 KB')).toBeNull();
+    expect(bytesOf('-')).toBeNull();
+  });
+
+  it('are told of over the picture', () => {
+    const transfers: Transfer[] = [{ name: 'a.txt', size: 2_000, percent: 40, state: 'going' }];
+    const html = render(createElement(TransferNotice, { transfers }), 'ko');
+    expect(html).toMatch(/role="status".*a\.txt.*40%.*2 kB.*<progress aria-label="a.txt"/);
+    expect(render(createElement(TransferNotice, { transfers: [] }))).toBe('');
+  });
+});
+
+describe('a desktop that another window shows', () => {
+  it.each([
+    ['en', /shown in another window.*Use it here/],
+    ['ko', /다른 창에 표시되고 있습니다.*여기에서 사용/],
+  ] as ['en' | 'ko', RegExp][])('is said in %s', (language, words) => {
+    const html = render(
+      createElement(Elsewhere, { streamUrl: '/x/', onUse: () => undefined }),
+      language,
+    );
+    expect(html).toMatch(words);
+  });
+});
+
+describe('the words of the tools', () => {
+  const leaves = (words: unknown): unknown[] =>
+    typeof words === 'object' && words ? Object.values(words).flatMap(leaves) : [words];
+  it('are Korean, but for names of keys and techniques', () => {
+    const names =
+      /Ctrl|Alt|Del|Super|Windows|Tab|Print Screen|Esc|CPU|GPU|HTTPS|https|ms|Mbps|F11/g;
+    for (const word of leaves(ko.tools).filter((word) => typeof word === 'string')) {
+      expect((word as string).replace(names, '')).not.toMatch(/[A-Za-z]{2}/);
+    }
+    expect(leaves(ko.tools)).toHaveLength(leaves(en.tools).length);
+  });
+});

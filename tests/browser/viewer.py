@@ -1,0 +1,141 @@
+"""The viewer around a desktop's picture, as a person uses it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.support.chromium import changed, keep
+from tests.support.waiting import PATIENCE, wait_until
+
+from .desktop import wait_for_desktop
+
+FRAME = "[data-testid=desktop-frame]"
+expect.set_options(timeout=PATIENCE * 1000)
+_WINDOW = 0.1  # of the picture: a terminal
+
+
+def use_the_bar(page: Page) -> None:
+    """It opens under the pointer without doing anything; the keyboard leads there and back."""
+    inner = page.frame_locator(FRAME)
+    expect(inner.locator("#overlayInput")).to_have_count(1)
+    expect(inner.locator("#dashboard-root, .sidebar")).to_have_count(0)
+    bar = page.get_by_role("navigation", name="Desktop tools")
+    tools = bar.locator(".tools")
+    page.mouse.move(640, 600)
+    expect(tools).to_be_hidden()
+    page.mouse.move(640, 3)
+    expect(tools).to_be_visible()
+    page.mouse.click(640, 3)  # where the handle was is the handle still
+    assert page.locator("dialog").count() == 0 and not page.evaluate("document.fullscreenElement")
+    page.mouse.move(640, 600)
+    expect(tools).to_be_hidden()
+
+    page.locator(FRAME).focus()
+    page.keyboard.press("Control+Alt+Shift+M")
+    expect(bar.get_by_role("button", name="Hide the desktop tools")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(bar.get_by_test_id("full-screen")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(tools).to_be_hidden()
+    expect(page.locator(FRAME)).to_be_focused()
+
+
+def open_tool(page: Page, name: str) -> None:
+    page.locator(FRAME).focus()
+    page.keyboard.press("Control+Alt+Shift+M")
+    page.get_by_test_id(name).click()
+    page.get_by_role("dialog").wait_for()
+
+
+def close_tool(page: Page) -> None:
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def change_the_picture(page: Page) -> None:
+    """Another size while it runs, and back to that of the window."""
+    inner = page.frame_locator(FRAME)
+    canvas = inner.locator("#videoCanvas")
+
+    def has(width: int, height: int) -> bool:
+        return bool(
+            canvas.evaluate("(c, s) => c.width === s[0] && c.height === s[1]", [width, height])
+        )
+
+    assert wait_until(lambda: has(1280, 800), interval=0.2), "not the window's size"
+    open_tool(page, "settings")
+    page.get_by_test_id("size").select_option("1600x900")
+    assert wait_until(lambda: has(1600, 900), interval=0.2), "not the size that was chosen"
+    page.get_by_test_id("scaling").select_option("exact")
+    page.get_by_test_id("scaling").select_option("fit")
+    page.get_by_test_id("quality").select_option("low")
+    page.get_by_test_id("fps").select_option("15")
+    keep(page, "viewer-settings")
+    page.get_by_test_id("size").select_option("window")
+    assert wait_until(lambda: has(1280, 800), interval=0.2), "not the window's size again"
+    close_tool(page)
+    stored = page.evaluate("JSON.parse(localStorage.getItem('moonlight:viewer'))")
+    assert (stored["quality"], stored["fps"]) == ("low", 15)
+
+
+def send_keys_that_browsers_keep(page: Page) -> None:
+    """Ctrl+Alt+T opens a terminal on XFCE."""
+    open_tool(page, "keys")
+    before = page.screenshot()
+    page.get_by_test_id("key-terminal").click()
+    expect(page.get_by_role("dialog").get_by_role("status")).to_have_text("Sent: Ctrl + Alt + T")
+    close_tool(page)
+    assert wait_until(lambda: changed(before, page.screenshot()) > _WINDOW, interval=0.2)
+
+
+def carry_files(page: Page, home: Path) -> None:
+    """One to the desktop, with its progress, and the same one back."""
+    open_tool(page, "files")
+    with page.expect_file_chooser() as asked:
+        page.get_by_test_id("upload").click()
+    asked.value.set_files({"name": "자료 1.txt", "mimeType": "text/plain", "buffer": b"forty-two"})
+    expect(page.get_by_test_id("transfers").last).to_contain_text("arrived")
+    assert (home / "Desktop" / "자료 1.txt").read_bytes() == b"forty-two"
+    entry = page.get_by_test_id("entries").get_by_role("link", name="자료 1.txt")
+    with page.expect_download() as fetched:
+        entry.click()
+    assert fetched.value.suggested_filename == "자료 1.txt"
+    assert Path(fetched.value.path()).read_bytes() == b"forty-two"
+    keep(page, "viewer-files")
+    close_tool(page)
+
+
+def look_at_the_connection(page: Page) -> None:
+    open_tool(page, "connection")
+    verdict = page.get_by_test_id("verdict")
+    expect(verdict).not_to_have_attribute("data-verdict", "unknown")
+    facts = page.get_by_role("dialog").locator(".facts")
+    expect(facts).to_contain_text("264")  # x264, H.264
+    expect(facts).to_contain_text("by CPU")
+    expect(facts).to_contain_text(re.compile(r"Delay\s*\d+ ms"))
+    expect(page.get_by_role("img", name=re.compile("Bandwidth over the last"))).to_be_visible()
+    keep(page, "viewer-connection")
+    close_tool(page)
+
+
+def show_it_in_two_windows(context: BrowserContext, first: Page) -> Page:
+    """The second takes the picture, the first gets it when asked for, the second when the first
+    goes: that one is left."""
+    second = context.new_page()
+    second.goto(first.url)
+    wait_for_desktop(second)
+    elsewhere = first.get_by_test_id("elsewhere")
+    elsewhere.wait_for()
+    assert "shown in another window" in elsewhere.inner_text()
+    keep(first, "viewer-elsewhere")
+    first.bring_to_front()
+    first.get_by_test_id("use-here").click()
+    wait_for_desktop(first)
+    second.get_by_test_id("elsewhere").wait_for()
+    first.close()
+    second.bring_to_front()
+    wait_for_desktop(second)
+    return second
