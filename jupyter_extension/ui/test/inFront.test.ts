@@ -89,6 +89,14 @@ describe('what answers in the place of our server', () => {
     ]);
   });
 
+  it('is what was said first where the second question gets lost', async () => {
+    const lost = new TypeError('Failed to fetch');
+    const asked = vi.fn().mockResolvedValueOnce(ENDED).mockRejectedValueOnce(lost);
+    vi.stubGlobal('fetch', asked.mockResolvedValue({ type: 'opaqueredirect', status: 0 }));
+    vi.stubGlobal('document', { cookie: '' });
+    await expect(new ApiClient('/').sessions()).rejects.toMatchObject({ kind: 'stopped' });
+  });
+
   it('is not taken for a Hub’s word when a proxy answers at our own address', () => {
     expect(saidInFront(seen(503))).toBe('away');
     expect(saidInFront(seen(503, { redirected: true }))).toBe('stopped');

@@ -69,11 +69,15 @@ async function ofAHub(
   page: string,
   signal: AbortSignal | null | undefined,
 ): Promise<Response> {
-  const asked = await fetch(page, {
-    credentials: 'same-origin',
-    cache: 'no-store',
-    headers: { Accept: 'text/html' },
-    signal,
-  });
-  return saidInFront(asked) === 'pending' ? asked : answer;
+  try {
+    const asked = await fetch(page, {
+      credentials: 'same-origin',
+      cache: 'no-store',
+      headers: { Accept: 'text/html' },
+      signal,
+    });
+    return saidInFront(asked) === 'pending' ? asked : answer;
+  } catch {
+    return answer; // which was there, whatever became of the second
+  }
 }
