@@ -130,6 +130,15 @@ class Hub:
         _kill(children)
         shutil.rmtree(self.directory / "homes", ignore_errors=True)
 
+    def restart(self) -> None:
+        """As an administrator does, whose settings say that servers outlive the Hub (they are none of
+        its processes then). A node from a wheel is two processes, and the Hub ends one."""
+        children = self._children()
+        self._process.send_signal(signal.SIGTERM)
+        self._process.wait(PATIENCE)
+        _kill(children)
+        self.start()
+
     def kill(self) -> None:
         """As a machine that fails; its proxy is ended, too."""
         children = self._children()
