@@ -128,8 +128,8 @@ describe('the verdict on the connection', () => {
     expect(render(graph)).toMatch(
       /role="img" aria-label="Delay over the last minutes: 10 ms to 30/,
     );
-    expect(lineOf([0, 5, null, 10], 30, 12)).toBe('M0.0 11.0L10.0 6.0M30.0 1.0');
-    expect(lineOf([0, 0], 30, 12)).toBe('M0.0 11.0L30.0 11.0');
+    expect(lineOf([0, 5, null, 10], 30, 12)).toBe('M0.0 11.0h0L10.0 6.0M30.0 1.0h0');
+    expect(lineOf([0, 0], 30, 12)).toBe('M0.0 11.0h0L30.0 11.0');
   });
 });
 

@@ -39,7 +39,7 @@ export function ConnectionDialog({ state, onClose }: { state: SelkiesState; onCl
           />
           <Graph
             label={words.figures.delay}
-            values={samples.map((sample) => delayOf([sample]))}
+            values={samples.map((sample) => (sample.node === null ? null : delayOf([sample])))}
             show={(n) => words.ms(Math.round(n))}
           />
           <Graph

@@ -11,7 +11,8 @@ export function lineOf(values: readonly (number | null)[], width: number, height
       }
       // A line's width of room, or the highest would be cut.
       const y = height - 1 - (value / most) * (height - 2);
-      const point = `${pen}${(i * step).toFixed(1)} ${y.toFixed(1)}`;
+      // The line of no length is a dot where nothing follows.
+      const point = `${pen}${(i * step).toFixed(1)} ${y.toFixed(1)}${pen === 'M' ? 'h0' : ''}`;
       pen = 'L';
       return point;
     })
