@@ -61,7 +61,7 @@ class EverybodysJobs:
             return self._names
         self._names_at = time.monotonic()
         # A name may hold any character, line ends too: a line is over where nobody could have written.
-        # And it may be as long as its user likes, who would fill the answer with some of them.
+        # And it may have a thousand signs, of which some hundred jobs would fill the answer.
         end = secrets.token_hex(16)
         argv = ["--noheader", "--all", "--states=PENDING,RUNNING", *where]
         argv.append(f"--format=%u|%{_LONGEST_NAME}j|{end}")
