@@ -300,3 +300,30 @@ def test_a_session_whose_directory_is_closed_to_its_owner_can_be_removed(
     argv = [sys.executable, "-c", remove, str(root.parent), made["session_id"]]
     run_as(user, argv, check=True)
     assert not (root / made["session_id"]).exists()
+
+
+# What a command loads from beside the standard library: each one's start pays for it, a user's at the
+# terminal, a portal's for each question, an agent's in every job.
+LOADED = """
+import sys
+from moonlight_spawner.cli.main import main
+main(["session", "list"])
+files = [(name, getattr(module, "__file__", None) or "") for name, module in sys.modules.items()]
+print(*{name.partition(".")[0] for name, file in files if "-packages" in file})
+"""
+
+
+def test_a_list_loads_no_library_that_it_does_not_need(tmp_path: Path) -> None:
+    settings = {"MOONLIGHT_HPC_SCHEDULER": "local", "MOONLIGHT_HPC_SESSIONS_DIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED],
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
+    )
+    needed = {"moonlight_spawner", "h11", "pydantic", "pydantic_core", "traitlets"}
+    theirs = {"annotated_types", "typing_extensions", "typing_inspection"}
+    found = {name for name in done.stdout.splitlines()[-1].split() if not name.startswith("_")}
+    assert found <= needed | theirs
