@@ -15,6 +15,7 @@ from moonlight_spawner.model.account import path_name
 
 from tests.cluster.processes import Process
 from tests.cluster.users import TestUser, run_as
+from tests.support.cli import lister
 from tests.support.waiting import wait_until
 
 from .sessions import DeskSession
@@ -85,10 +86,11 @@ class LocalDesk:
         told: dict[str, Any] = {}
 
         def met() -> object:
-            told.update(self.look(session))
+            told.update(next(s for s in listed() if s["session_id"] == session.id))
             return condition(told)
 
-        assert wait_until(met, interval=0.2), f"{told}\n{session.log()}"
+        with lister(self.user, self.env) as listed:
+            assert wait_until(met, interval=0.2), f"{told}\n{session.log()}"
         return told
 
     def close(self) -> None:

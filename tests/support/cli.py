@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,44 @@ from tests.support.waiting import wait_until
 
 Session = dict[str, Any]
 ENDED = ("completed", "failed", "cancelled", "timeout")
+
+# Each line that it reads is one more call of the command.
+_LISTER = """
+import sys
+from moonlight_spawner.cli.main import main
+for _ in sys.stdin:
+    print("\\0", main(["session", "list", "--all", "--json"]), flush=True)
+"""
+
+
+@contextmanager
+def lister(user: TestUser, env: Mapping[str, str]) -> Iterator[Callable[[], list[Session]]]:
+    """``moonlight-hpc session list --all`` again and again, for who waits: each call is a manager of
+    its own, as in a process of its own, whose start costs twenty times what it asks."""
+    with tempfile.TemporaryFile("w+") as errors:
+        options = as_user(user, env)
+        argv = [sys.executable, "-c", _LISTER]
+        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        with subprocess.Popen(argv, text=True, stderr=errors, **pipes, **options) as process:
+            assert process.stdin and process.stdout
+
+            def listed() -> list[Session]:
+                line = said = ""
+                with suppress(BrokenPipeError):  # it has ended: its words tell why
+                    print(file=process.stdin, flush=True)
+                for line in process.stdout:
+                    if line.startswith("\0"):
+                        break
+                    said += line
+                errors.seek(0)
+                assert line == "\0 0\n", errors.read() + said
+                found: list[Session] = json.loads(said)
+                return found
+
+            try:
+                yield listed
+            finally:
+                process.kill()
 
 
 class UserCli:
@@ -82,13 +122,14 @@ class UserCli:
         session: Session = {}
 
         def there() -> bool:
-            session.update(self.get(session_id, env))
+            session.update(next(s for s in listed() if s["session_id"] == session_id))
             if met(session):
                 return True
             assert session["status"] not in ENDED, self._story(session)
             return False
 
-        assert wait_until(there, interval=0.3), self._story(session)
+        with lister(self.user, {**self.env, **(env or {})}) as listed:
+            assert wait_until(there, interval=0.2), self._story(session)
         return session
 
     def _story(self, session: Session) -> str:
