@@ -5,8 +5,9 @@ VENV := $(or $(shell tools/venv_dir),$(error no place for the virtual environmen
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 TELL := tools/telling
-# More than a test machine has cores: the tests of a real Slurm wait more than they compute.
-WORKERS ?= 2
+# One more than a test machine has cores: the tests of a real Slurm wait more than they compute, and
+# the others take turns at the cores (tests/support/cores.py).
+WORKERS ?= 3
 
 SOURCES := $(shell find spawner jupyter_extension/moonlight_jupyter jupyter_extension/jupyter-config \
   image_defs deploy ood_app -type f -not -path '*/__pycache__/*' -not -path '*/static/*' -not -path '*/labextension/*')

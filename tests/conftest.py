@@ -8,6 +8,7 @@ from moonlight_spawner.agent.display.screen import make_sockets
 pytest_plugins = [
     "tests.cluster.fixtures",
     "tests.support.order",
+    "tests.support.cores",
     "tests.support.growth",
     "tests.support.reachable",
     "tests.support.site",

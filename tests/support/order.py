@@ -33,6 +33,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items[:] = [item for path in _alternate(waiting, computing, short) for item in files[path]]
 
 
+def computes(fixtures: set[str]) -> bool:
+    """Whether a test with these fixtures needs a core while it runs."""
+    return bool(fixtures & _COMPUTING) or not fixtures & _WAITING
+
+
 def _fixtures(tests: Iterable[pytest.Item]) -> set[str]:
     return {name for item in tests for name in getattr(item, "fixturenames", ())}
 
