@@ -116,7 +116,7 @@ def test_a_wrong_file_ends_it(tmp_path: Path, words: str, change: Change, status
     web = Web(tmp_path, 2, 47989, generate(HOST)[1])
     change(web)
     process = web.start()
-    timer = threading.Timer(10, process.kill)
+    timer = threading.Timer(PATIENCE, process.kill)
     timer.start()
     assert process.wait() == status
     timer.cancel()

@@ -15,7 +15,7 @@ TESTS = Path(__file__).parents[1]
 #: What waits, and where among its arguments the seconds stand.
 _WAITS = {
     **{"wait_until": 1, "wait_for": 1, "create_connection": 1},
-    **{"wait": 0, "join": 0, "settimeout": 0, "result": 0, "sleep": 0, "get": 1},
+    **{"wait": 0, "join": 0, "settimeout": 0, "result": 0, "sleep": 0, "get": 1, "Timer": 0},
 }
 _KEYWORDS = ("timeout", "seconds")
 
