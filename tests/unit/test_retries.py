@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+from moonlight_spawner.agent import retries as module
 from moonlight_spawner.agent.retries import Retries
 
 
@@ -23,7 +25,10 @@ def test_the_pauses_grow_and_a_long_run_forgives_all() -> None:
     assert not retries.often and retries.pause == 0
 
 
-def test_who_looks_ends_the_pause() -> None:
+def test_who_looks_ends_the_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert module._BETWEEN_SECONDS >= 3, "a page asks as often"
+    monkeypatch.setattr(module, "_BETWEEN_SECONDS", 0.3)
+
     async def looked_at() -> float:
         retries = Retries()
         for _ in range(20):
