@@ -12,7 +12,7 @@ from moonlight_spawner.agent.node.claims import BASE_OFFSET
 from moonlight_spawner.model.job import JobState
 from moonlight_spawner.model.limits import PORT_BLOCK
 
-from tests.cluster.users import TestUser, ensure_users, remove_users, unique_names
+from tests.cluster.users import TestUser, ensure_users, remove_users, run_as, unique_names
 from tests.support.waiting import PATIENCE
 
 from .desks import LocalDesk
@@ -41,6 +41,27 @@ def user(_users: list[TestUser]) -> TestUser:
 def stranger(_users: list[TestUser]) -> TestUser:
     """Another user of the same machine, who is curious."""
     return _users[1]
+
+
+_SMALL = """<?xml version="1.0" encoding="UTF-8"?>
+<channel name="xfce4-session" version="1.0"><property name="sessions" type="empty">
+<property name="Failsafe" type="empty"><property name="Count" type="int" value="2"/></property>
+</property></channel>
+"""
+
+
+@pytest.fixture(scope="module")
+def small_desktop(user: TestUser) -> Iterator[None]:
+    """The user's own settings have an XFCE of session, window manager and settings alone.
+
+    Panel, background and file manager are a quarter of what a session computes: for modules whose
+    tests start many and look at none of those.
+    """
+    file = user.home / ".config/xfce4/xfconf/xfce-perchannel-xml/xfce4-session.xml"
+    run_as(user, ["mkdir", "-p", str(file.parent)], check=True)
+    run_as(user, ["tee", str(file)], input=_SMALL, check=True)
+    yield
+    file.unlink(missing_ok=True)
 
 
 @pytest.fixture
