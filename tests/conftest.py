@@ -7,6 +7,7 @@ from moonlight_spawner.agent.display.screen import make_sockets
 
 pytest_plugins = [
     "tests.cluster.fixtures",
+    "tests.support.loops",
     "tests.support.order",
     "tests.support.cores",
     "tests.support.growth",

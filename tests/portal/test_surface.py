@@ -55,6 +55,11 @@ def test_nothing_of_jupyters_is_there(place: Place) -> None:
                 assert answer.status_code == 404, (method, path, answer.status_code)
 
 
+def test_it_runs_on_uvloop_where_that_is_installed(place: Place) -> None:
+    assert place.process
+    assert "/uvloop/" in Path(f"/proc/{place.process.pid}/maps").read_text()
+
+
 @pytest.mark.parametrize("handler", service.HANDLERS, ids=lambda h: str(h[0]))
 def test_every_handler_asks_who_it_is(place: Place, handler: tuple[str, type]) -> None:
     path = path_of(handler[0])

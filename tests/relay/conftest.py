@@ -36,7 +36,14 @@ def tcp_host() -> Iterator[FakeHost]:
 
 
 @pytest.fixture(scope="module")
-def gateway(host_path: Path) -> Iterator[RunningGateway]:
+def loop() -> str:
+    """On which event loop the gateways of a module run; the product's choice, if the module has none."""
+    return ""
+
+
+@pytest.fixture(scope="module")
+def gateway(host_path: Path, loop: str) -> Iterator[RunningGateway]:
     """Speaks plain HTTP and TLS, and shows its host a secret."""
-    with running_gateway(str(host_path), headers={"x-host-secret": "s3cret"}) as gateway:
+    secret = {"x-host-secret": "s3cret"}
+    with running_gateway(str(host_path), headers=secret, loop=loop) as gateway:
         yield gateway

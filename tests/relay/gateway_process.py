@@ -52,8 +52,12 @@ def running_gateway(
     headers: dict[str, str] | None = None,
     constants: dict[str, float] | None = None,
     address: str = "127.0.0.1",
+    loop: str = "",
 ) -> Iterator[RunningGateway]:
-    """A gateway before the host at ``path`` or ``port``; ``constants`` are module attributes."""
+    """A gateway before the host at ``path`` or ``port``; ``constants`` are module attributes.
+
+    ``loop`` is ``asyncio`` or ``uvloop``, by default what the product takes.
+    """
     options = {
         "path": path,
         "port": port,
@@ -64,7 +68,7 @@ def running_gateway(
         "address": address,
     }
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.relay.gateway_process"],
+        [sys.executable, "-m", "tests.relay.gateway_process", loop],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -118,4 +122,8 @@ async def _serve(options: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(json.loads(sys.stdin.readline())))
+    if sys.argv[1] == "asyncio":
+        sys.modules["uvloop"] = None  # type: ignore[assignment]  # as where it is not installed
+    from moonlight_spawner.processes import loop
+
+    loop.run(_serve(json.loads(sys.stdin.readline())))

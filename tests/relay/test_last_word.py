@@ -18,6 +18,8 @@ from tests.support.waiting import PATIENCE
 from .gateway_process import SESSION, TOKEN
 from .wires import UPGRADE
 
+pytestmark = pytest.mark.usefixtures("each_loop")
+
 Listen = Callable[[str], Awaitable[ClientConnection]]
 
 

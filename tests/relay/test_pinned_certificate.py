@@ -22,6 +22,8 @@ from tests.support.waiting import PATIENCE
 from .gateway_process import TOKEN, RunningGateway
 from .wires import FakeHost
 
+pytestmark = pytest.mark.usefixtures("each_loop")
+
 
 def certificate(name: str = "ml-alice-abcdefghij") -> tuple[ssl.SSLContext, str]:
     with tempfile.TemporaryDirectory() as directory:
@@ -176,7 +178,7 @@ def test_of_several_addresses_the_first_that_answers_is_taken(gateway: RunningGa
 @pytest.mark.parametrize(
     "there, words",
     [
-        (Target(addresses=("127.0.0.1",), port=1), ["127.0.0.1:1", "connect call failed"]),
+        (Target(addresses=("127.0.0.1",), port=1), ["127.0.0.1:1", "connection refused"]),
         (Target(addresses=("a.invalid", "b.invalid"), port=9), ["a.invalid/b.invalid:9"]),
         (Target(path="/nonexistent/x.sock"), ["/nonexistent/x.sock", "No such file"]),
         (Target(), ["no address"]),

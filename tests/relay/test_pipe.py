@@ -13,6 +13,8 @@ from moonlight_spawner.relay.wire import Wire, WireClosed
 
 from tests.support.waiting import PATIENCE
 
+pytestmark = pytest.mark.usefixtures("each_loop")
+
 Ends = tuple[asyncio.Transport, asyncio.Transport, socket.socket, socket.socket]
 
 
@@ -140,7 +142,7 @@ def test_a_relay_that_is_cancelled_closes_both_ends() -> None:
 
 def test_patience_ends_with_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     """A peer that took its last bytes in time is not cut off later, when nothing is left of it."""
-    monkeypatch.setattr("moonlight_spawner.relay.pipe._LINGER_SECONDS", 0.2)
+    monkeypatch.setattr("moonlight_spawner.relay.wire._LINGER_SECONDS", 0.2)
     trouble: list[dict[str, object]] = []
 
     async def run() -> None:

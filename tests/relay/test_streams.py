@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 import pytest
 
+from tests.support.loops import LOOPS
 from tests.support.waiting import PATIENCE, wait_for
 
 from .gateway_process import RunningGateway, running_gateway
@@ -17,7 +18,7 @@ from .streams import (
     CHUNK,
     Check,
     Worker,
-    open_descriptors,
+    open_sockets,
     pattern,
     receive,
     send,
@@ -27,6 +28,14 @@ from .streams import (
 from .wires import SWITCHED, UPGRADE, FakeHost, connect, get, read_all, read_head
 
 ALLOWED = 48 * 2**20
+
+
+@pytest.fixture(scope="module", params=LOOPS)
+def loop(request: pytest.FixtureRequest) -> str:
+    """Each: this is where bytes pass."""
+    return str(request.param)
+
+
 BOTH = pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
 
 
@@ -165,7 +174,7 @@ def test_when_one_end_goes_the_other_is_told(
         ended.set()
 
     host.behave = behave
-    before = open_descriptors(gateway.pid)
+    before = open_sockets(gateway.pid)
     connection, first = join(gateway)
     joined.set()
     with connection:
@@ -175,15 +184,15 @@ def test_when_one_end_goes_the_other_is_told(
             tail.append(first + read_all(connection))
         assert ended.wait(PATIENCE)
     assert tail == [b"last words"] or how == "reset"
-    wait_for(lambda: open_descriptors(gateway.pid) <= before)
+    wait_for(lambda: open_sockets(gateway.pid) <= before)
 
 
-def test_a_browser_that_leaves_without_reading_frees_everything(
-    host: FakeHost,
-) -> None:
+def test_a_browser_that_leaves_without_reading_frees_everything(host: FakeHost, loop: str) -> None:
     """It says that it sends no more and takes nothing either: nobody may wait for it for ever."""
     with running_gateway(
-        str(host.path), constants={"moonlight_spawner.relay.pipe._LINGER_SECONDS": 0.5}
+        str(host.path),
+        constants={"moonlight_spawner.relay.wire._LINGER_SECONDS": 0.5},
+        loop=loop,
     ) as gateway:
         sent = [0]
 
@@ -192,16 +201,16 @@ def test_a_browser_that_leaves_without_reading_frees_everything(
             send(connection, 2**30, sent)
 
         host.behave = behave
-        before = open_descriptors(gateway.pid)
+        before = open_sockets(gateway.pid)
         connection, _ = join(gateway)
         wait_for(lambda: sent[0] > 0)
         wait_until_still(sent)
         connection.shutdown(socket.SHUT_WR)
-        wait_for(lambda: open_descriptors(gateway.pid) <= before)
+        wait_for(lambda: open_sockets(gateway.pid) <= before)
         connection.close()
 
 
-def test_small_messages_are_sent_at_once_on_both_sides(tcp_host: FakeHost) -> None:
+def test_small_messages_are_sent_at_once_on_both_sides(tcp_host: FakeHost, loop: str) -> None:
     """TCP_NODELAY, looked up in the gateway's own sockets."""
     done = threading.Event()
 
@@ -210,7 +219,7 @@ def test_small_messages_are_sent_at_once_on_both_sides(tcp_host: FakeHost) -> No
         done.wait(PATIENCE)
 
     tcp_host.behave = behave
-    with running_gateway(port=tcp_host.port) as gateway:
+    with running_gateway(port=tcp_host.port, loop=loop) as gateway:
         for tls in (False, True):
             connection, _ = join(gateway, tls)
             try:

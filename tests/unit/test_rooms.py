@@ -32,6 +32,7 @@ _KNOWS = {
         "model",
         "ood",
         "portal",
+        "processes",
         "proxied",
         "scheduler",
         "sessions",

@@ -40,6 +40,7 @@ _SERVICE = """
 import asyncio, json, sys
 from moonlight_spawner.model.errors import MoonlightError
 from moonlight_spawner.portal.manager import portal_manager
+from moonlight_spawner.processes import loop
 from moonlight_spawner.site.options import MoonlightSite
 
 async def refused(asking):
@@ -59,7 +60,7 @@ async def main():
     finally:
         await manager.close()
 
-print(json.dumps(asyncio.run(main())))
+print(json.dumps(loop.run(main())))
 """
 
 

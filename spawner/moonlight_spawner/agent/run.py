@@ -13,6 +13,7 @@ from pathlib import Path
 from ..model.files import read_shared
 from ..model.records import Spec
 from ..model.session import End, State, StepState
+from ..processes import loop
 from ..processes.offspring import end_descendants
 from .callback import News
 from .deadline import Deadline, job_began, time_limit
@@ -37,7 +38,7 @@ def run(directory: Path, runtime: Path) -> int:
         raise FileNotFoundError(f"{directory}/spec.json does not exist on this node")
     agent = Agent(directory, runtime, Spec.model_validate_json(data))
     try:
-        return asyncio.run(agent.run())
+        return loop.run(agent.run())
     finally:
         end_descendants(0.3)
         remove_left(runtime, os.getpid())

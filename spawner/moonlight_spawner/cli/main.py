@@ -36,7 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser(arguments).parse_args(arguments)
     options.arguments = arguments
     try:
-        status = asyncio.run(_run(options))
+        run = getattr(options, "run", asyncio.run)
+        status = int(run(_run(options)))
         if then := getattr(options, "then", None):  # this process becomes another one
             then()
         return status

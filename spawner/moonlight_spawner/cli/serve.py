@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from ..processes import loop
 from ..site.settings import load_site_alone
 
 
@@ -19,7 +20,7 @@ def add_commands(groups: Any) -> None:
         description="Serves /api/moonlight and /moonlight to the users of a portal, who come with its "
         "tokens: see docs/portal.md. It runs as an account of its own.",
     )
-    serve.set_defaults(command=_serve, alone=True, json=False)
+    serve.set_defaults(command=_serve, run=loop.run, alone=True, json=False)
     serve.add_argument(
         "--config",
         type=Path,

@@ -16,7 +16,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from ..model.errors import (
     UserSideBusy,
@@ -259,9 +259,9 @@ class _Side(asyncio.SubprocessProtocol):
                 self._transport.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.SubprocessTransport)
-        self._transport = transport
-        stdin: Any = transport.get_pipe_transport(0)
+        # Not asserted: uvloop's is no subclass of it.
+        self._transport = cast(asyncio.SubprocessTransport, transport)
+        stdin: Any = self._transport.get_pipe_transport(0)
         stdin.write(self._request)
         stdin.write_eof()
 

@@ -145,10 +145,14 @@ class Child:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=fd,
                 stderr=fd,
-                umask=self._umask,
                 start_new_session=True,
                 preexec_fn=self._before,
             )
+        except OSError as e:
+            if not e.filename:  # uvloop says no name
+                e.filename = self.argv[0] if os.path.isdir(self.cwd) else self.cwd
+            raise
+        else:
             self._gone = False  # not before: the number of a group that is gone may be another's
         finally:
             os.close(fd)
@@ -158,6 +162,8 @@ class Child:
     def _before(self) -> None:
         """In the child, before its program."""
         die_with_parent()
+        if self._umask >= 0:  # not by asyncio: uvloop cannot
+            os.umask(self._umask)
         if self._plain:
             gain_no_rights()
         if self._segments:

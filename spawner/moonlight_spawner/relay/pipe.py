@@ -5,10 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from .wire import WRITE_LIMIT, set_nodelay
-
-# How long a closed relay waits for a reader that does not read to take the last bytes.
-_LINGER_SECONDS = 10.0
+from .wire import WRITE_LIMIT, close_in_time, set_nodelay
 
 
 class _Side(asyncio.Protocol):
@@ -53,11 +50,8 @@ class _Side(asyncio.Protocol):
 
     def finish(self) -> None:
         """Send what is buffered, then close; give up on a peer that does not take it."""
-        if self.lost or self.transport.is_closing():
-            return
-        self.transport.close()
-        loop = asyncio.get_running_loop()
-        self._patience = loop.call_later(_LINGER_SECONDS, self.transport.abort)
+        if not self.lost and not self.transport.is_closing():
+            self._patience = close_in_time(self.transport)
 
 
 class Pipe:
@@ -83,6 +77,8 @@ class Pipe:
         a.other, b.other = b, a
         a.pipe = b.pipe = self
         for side, early in ((a, to_first), (b, to_second)):
+            if side.transport.is_closing():  # uvloop lets nothing be done to one that has closed
+                continue
             set_nodelay(side.transport)
             side.transport.set_write_buffer_limits(high=WRITE_LIMIT)
             side.transport.set_protocol(side)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -68,7 +70,7 @@ async def connect(target: Target) -> Wire:
         else:
             wire = await race(target.addresses, target.port, lambda a: _open(target, a))
     except (OSError, asyncio.TimeoutError, UnicodeError) as e:  # the last: no host's name
-        raise UpstreamError(f"{target} cannot be reached: {str(e) or 'no answer'}") from e
+        raise UpstreamError(f"{target} cannot be reached: {_words(e)}") from e
     if target.uid is not None and listening_uids(target.port) != {target.uid}:
         wire.abort()
         raise UpstreamError(f"{target} is another user's port")
@@ -238,6 +240,14 @@ async def call(
         return response.status_code, received
     finally:
         exchange.close()
+
+
+def _words(error: BaseException) -> str:
+    """What the system says, whichever loop has asked it."""
+    numbered_otherwise = (ssl.SSLError, socket.gaierror)
+    if isinstance(error, OSError) and error.errno and not isinstance(error, numbered_otherwise):
+        return os.strerror(error.errno)
+    return str(error) or "no answer"
 
 
 def _pinned(certificate: str) -> ssl.SSLContext:

@@ -10,6 +10,9 @@ from typing import cast
 READ_LIMIT = 256 * 1024
 WRITE_LIMIT = 256 * 1024
 
+# How long a closed connection waits for a peer to take the last bytes, and in TLS to agree to the end.
+_LINGER_SECONDS = 10.0
+
 
 class WireClosed(ConnectionError):
     """The other end went away."""
@@ -24,6 +27,7 @@ class Wire(asyncio.Protocol):
 
     def __init__(self) -> None:
         self.transport: asyncio.Transport = cast(asyncio.Transport, None)
+        self.peer = ""  #: the peer's IP address; empty for a Unix socket
         self._buffer = bytearray()
         self._eof = False
         self._lost: BaseException | None = None
@@ -32,6 +36,7 @@ class Wire(asyncio.Protocol):
         self._reader: asyncio.Future[None] | None = None
         self._drained: asyncio.Future[None] | None = None
         self._writable = True
+        self._patience: asyncio.TimerHandle | None = None
 
     async def read(self) -> bytes:
         """What has arrived, at least one byte; ``b""`` at the end of the stream."""
@@ -73,23 +78,22 @@ class Wire(asyncio.Protocol):
         return self.transport, leftover
 
     def close(self) -> None:
-        if self.transport is not None:
-            self.transport.close()
+        """Send what is buffered, then close. Not again what has closed, or is another's to close."""
+        if self.transport is not None and not self.transport.is_closing():
+            self._patience = close_in_time(self.transport)
 
     def abort(self) -> None:
         if self.transport is not None:
             self.transport.abort()
 
-    @property
-    def peer(self) -> str:
-        """The peer's IP address; empty for a Unix socket."""
-        name = self.transport.get_extra_info("peername")
-        return str(name[0]) if isinstance(name, tuple) and name else ""
-
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
+        name = transport.get_extra_info(
+            "peername"
+        )  # now: uvloop asks a socket, which may be gone later
+        self.peer = str(name[0]) if isinstance(name, tuple) and name else ""
         self.transport.set_write_buffer_limits(high=WRITE_LIMIT)
         set_nodelay(self.transport)
 
@@ -108,6 +112,8 @@ class Wire(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._eof = self._closed = True
         self._lost = exc
+        if self._patience:
+            self._patience.cancel()
         self._wake_reader()
         self._wake_writer()
 
@@ -130,6 +136,17 @@ class Wire(asyncio.Protocol):
     def _wake_writer(self) -> None:
         if self._drained and not self._drained.done():
             self._drained.set_result(None)
+
+
+def close_in_time(transport: asyncio.Transport) -> asyncio.TimerHandle:
+    """Send what is buffered, then close; give up on a peer that does not take it, or says in TLS that it
+    has more to say. Gives what is to be cancelled when the connection is lost.
+
+    A transport by itself waits without end, and that of TLS half a minute, in which a peer that goes on
+    sending has its connection.
+    """
+    transport.close()
+    return asyncio.get_running_loop().call_later(_LINGER_SECONDS, transport.abort)
 
 
 def set_nodelay(transport: asyncio.BaseTransport) -> None:

@@ -108,10 +108,11 @@ class Gateway:
         await self._listener.close()
 
     async def _serve(self, connection: socket.socket, secure: bool, visitor: Visitor) -> None:
-        wire: Wire | None = None
+        wire = Wire()
         try:
-            _, wire = await asyncio.get_running_loop().connect_accepted_socket(
-                Wire,
+            # Not the protocol that it gives: uvloop's is that of its TLS.
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: wire,
                 connection,
                 ssl=self._tls if secure else None,
                 ssl_handshake_timeout=_TLS_SECONDS if secure else None,
@@ -125,7 +126,7 @@ class Gateway:
             log.exception("a connection failed")
         finally:
             visitor.leave()
-            if wire:
+            if wire.transport is not None:
                 wire.close()
             else:
                 connection.close()
