@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 import os
 import socket
+import stat
+import sys
+from pathlib import Path
 
 from moonlight_spawner.agent.status import STEPS
 from moonlight_spawner.model.session import StepState
 
 from tests.cluster.users import run_as
 from tests.relay.wires import ask, login
+from tests.support.reachable import reachable
 from tests.support.waiting import PATIENCE
 
+from .conftest import Launch
 from .sessions import AgentSession
 
 
@@ -41,6 +46,46 @@ def test_the_gateway_is_where_it_says(running: AgentSession) -> None:
     assert status.node == os.uname().nodename
     with socket.create_connection(("127.0.0.1", status.gateway.port), PATIENCE):
         pass
+
+
+COMES_BY_THE_SOCKET = """
+import asyncio, pathlib, sys
+from moonlight_spawner.model.records import AgentStatus
+from moonlight_spawner.relay.upstream import call
+from moonlight_spawner.sessions.reach import near_target
+record = AgentStatus.model_validate_json(pathlib.Path(sys.argv[1], "status.json").read_bytes()).gateway
+record.port = 1  # nobody listens there
+target = near_target(record, pathlib.Path(sys.argv[1], "token").read_bytes().strip())
+print(*asyncio.run(call(target, "GET", "/healthz", target.headers)))
+"""
+
+
+def test_its_owner_reaches_the_gateway_by_a_socket_from_this_machine(running: AgentSession) -> None:
+    argv = [sys.executable, "-c", COMES_BY_THE_SOCKET, str(running.directory)]
+    done = run_as(running.user, argv, cwd=reachable(), check=True)
+    assert done.stdout.strip() == """200 b'{"status": "ok"}'"""
+    assert running.status.gateway
+    info = Path(running.status.gateway.socket).stat()
+    assert (info.st_uid, stat.S_IMODE(info.st_mode)) == (running.user.uid, 0o600)
+
+
+WITHOUT_UVLOOP = """
+import sys
+sys.modules["uvloop"] = None
+from moonlight_spawner.cli.main import main
+sys.exit(main(["agent", sys.argv[1]]))
+"""
+
+
+def test_it_needs_no_uvloop(running: AgentSession, launch: Launch) -> None:
+    assert "/uvloop/" in Path(f"/proc/{running.agent.pid}/maps").read_text()
+    session = launch(argv=[sys.executable, "-c", WITHOUT_UVLOOP])
+    session.wait_running()
+    assert "/uvloop/" not in Path(f"/proc/{session.agent.pid}/maps").read_text()
+    assert len(session.first_frame()) > 100
+    session.process.terminate()
+    assert session.wait_exit() == 0
+    assert not session.processes()
 
 
 def test_the_owner_gets_page_health_and_picture(running: AgentSession) -> None:

@@ -15,6 +15,7 @@ from moonlight_spawner.agent.gateway import Gateway as GatewayServer
 from moonlight_spawner.agent.gateway.door import Door
 from moonlight_spawner.agent.node.certificate import make_certificate
 from moonlight_spawner.model.session import Gateway
+from moonlight_spawner.processes.mark import this_machine
 from moonlight_spawner.relay.upstream import Target
 
 from tests.support.waiting import PATIENCE
@@ -45,6 +46,7 @@ class Control:
 class Node:
     """Runs in a thread with an event loop of its own.
 
+    ``gateway`` is its record on another machine, ``near`` on this one.
     ``host.heads`` is what reached the streaming host, ``impostor_heads`` what reached somebody who
     listens where a gateway was.
     """
@@ -111,6 +113,11 @@ class Node:
         )
         await self._server.start("127.0.0.1")
         self.gateway = Gateway(hosts=["127.0.0.1"], port=self._server.port, certificate=certificate)
+        near = Path(self._runtime.name) / "gateway"
+        self._server.open_near(near)
+        # Whoever is answered has come by the socket.
+        socket = {"port": 1, "socket": str(near), "machine": this_machine()}
+        self.near = self.gateway.model_copy(update=socket)
 
     async def _stop(self) -> None:
         await self._server.stop()

@@ -14,7 +14,7 @@ from .conftest import Call
 from .host import CHUNK, GREETING, PAGE
 from .node import Node
 from .raw import Answer
-from .sessions import TOKEN
+from .sessions import TOKEN, Records
 
 SECRETS = {
     "Authorization": "token {token}",
@@ -211,6 +211,18 @@ class TestWebSockets:
             assert await socket.read_message() == message
         now = relayed.bytes()  # while it is open
         assert all(now[way] - before[way] > 65_000 for way in now)
+        socket.close()
+
+    async def test_by_a_socket_where_the_node_is_this_machine(
+        self, jp_ws_fetch: Any, call: Call, records: Records, node: Node
+    ) -> None:
+        here = records.add(gateway=node.near)
+        answer = await call("GET", f"/moonlight/sessions/{here}/desktop/")
+        assert (answer.status, answer.body) == (200, PAGE)
+        socket = await jp_ws_fetch("moonlight", "sessions", here, "desktop", "echo")
+        assert await socket.read_message() == GREETING
+        await socket.write_message(CHUNK[:65_000], binary=True)
+        assert await socket.read_message() == CHUNK[:65_000]
         socket.close()
 
     async def test_by_the_portals_name_for_signaling(

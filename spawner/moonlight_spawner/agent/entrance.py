@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from ..model.files import read_shared
 from ..model.records import AgentStatus, Spec
 from ..model.session import Gateway as Address
+from ..processes.mark import this_machine
 from ..relay.headers import Headers
 from ..relay.upstream import Target
 from .display.clipboard import Clipboard
@@ -19,6 +21,10 @@ from .gateway.door import Door
 from .hosts import Host
 from .node.addresses import listen_and_announce
 from .node.certificate import make_certificate
+
+log = logging.getLogger(__name__)
+
+_NEAR = "gateway"
 
 
 class Entrance:
@@ -59,9 +65,21 @@ class Entrance:
             self,
         )
         await self._gateway.start(address)
+        near = str(runtime / _NEAR)
+        try:
+            self._gateway.open_near(Path(near))
+        except OSError as e:  # then its own machine comes by the port, as all others do
+            log.warning("the gateway has no socket at %s: %s", near, e)
+            near = ""
         status.clipboard = spec.clipboard
         status.files = self._host.files
-        status.gateway = Address(hosts=hosts, port=self._gateway.port, certificate=certificate)
+        status.gateway = Address(
+            hosts=hosts,
+            port=self._gateway.port,
+            certificate=certificate,
+            socket=near,
+            machine=this_machine(),
+        )
 
     async def end(self, reason: str) -> None:
         """Tell the pages that are open how the session ended."""

@@ -197,12 +197,16 @@ class Allocation(Model):
 class Gateway(Model):
     """Where the session's gateway listens, and the certificate (PEM) it must show.
 
-    ``hosts`` are names or addresses of the node, best first.
+    ``hosts`` are names or addresses of the node, best first. ``socket`` is a Unix socket of the same gateway,
+    for its own user's programs on its own ``machine`` (:func:`..processes.mark.this_machine`); empty if
+    there is none.
     """
 
     hosts: Annotated[list[str], Field(max_length=256), FailFast()]
     port: int
     certificate: str
+    socket: str = ""
+    machine: str = ""
 
 
 class End(Model):

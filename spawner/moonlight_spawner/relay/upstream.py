@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
+import logging
 import os
 import socket
 import ssl
@@ -15,7 +17,9 @@ import h11
 from .addresses import race
 from .headers import Headers
 from .names import addresses_of, is_here
-from .wire import Wire, WireClosed
+from .wire import Wire, WireClosed, peer_uid
+
+log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 5.0
 # A gateway in a flood of silent strangers lets the oldest of them go, and who is slow to greet on a busy
@@ -36,9 +40,10 @@ class Target:
 
     Either ``path`` (a Unix socket) or ``addresses`` and ``port``; ``certificate`` is the PEM that
     a TLS peer must show, to the byte, and ``name`` what it is asked for (:mod:`.knock`).
-    ``headers`` go with every request. ``uid`` is whose the listening port on this machine has to be:
-    anyone may have taken a port of the loopback. ``away``: somebody else has said where it is, and it must
-    not be this machine's own loopback, by whatever name.
+    ``near`` is a Unix socket of the same peer, tried before its addresses; without TLS, so its listener has
+    to be of this very user. ``headers`` go with every request. ``uid`` is whose the listening port on this
+    machine has to be: anyone may have taken a port of the loopback. ``away``: somebody else has said where
+    it is, and it must not be this machine's own loopback, by whatever name.
     """
 
     path: str | None = None
@@ -49,6 +54,7 @@ class Target:
     name: str = ""
     uid: int | None = None
     away: bool = False
+    near: str | None = None
 
     def __str__(self) -> str:
         names = (f"[{name}]" if ":" in name else name for name in self.addresses)
@@ -62,11 +68,12 @@ async def connect(target: Target) -> Wire:
     ------
     UpstreamError
     """
-    loop = asyncio.get_running_loop()
+    if target.near is not None:
+        with contextlib.suppress(OSError, asyncio.TimeoutError):  # the addresses lead there, too
+            return await _open_near(target.near)
     try:
         if target.path is not None:
-            opening = loop.create_unix_connection(Wire, target.path)
-            _, wire = await asyncio.wait_for(opening, CONNECT_SECONDS)
+            wire = await _open_path(target.path)
         else:
             wire = await race(target.addresses, target.port, lambda a: _open(target, a))
     except (OSError, asyncio.TimeoutError, UnicodeError) as e:  # the last: no host's name
@@ -74,6 +81,27 @@ async def connect(target: Target) -> Wire:
     if target.uid is not None and listening_uids(target.port) != {target.uid}:
         wire.abort()
         raise UpstreamError(f"{target} is another user's port")
+    return wire
+
+
+async def _open_path(path: str) -> Wire:
+    opening = asyncio.get_running_loop().create_unix_connection(Wire, path)
+    _, wire = await asyncio.wait_for(opening, CONNECT_SECONDS)
+    return wire
+
+
+async def _open_near(path: str) -> Wire:
+    """
+    Raises
+    ------
+    OSError
+        Nobody listens there, or somebody else.
+    """
+    wire = await _open_path(path)
+    if (uid := peer_uid(wire.transport.get_extra_info("socket"))) != os.geteuid():
+        wire.abort()
+        log.warning("%s is not used: uid %s listens there", path, uid)
+        raise PermissionError(path)
     return wire
 
 

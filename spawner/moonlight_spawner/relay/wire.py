@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import struct
 from typing import cast
 
 READ_LIMIT = 256 * 1024
@@ -12,6 +13,9 @@ WRITE_LIMIT = 256 * 1024
 
 # How long a closed connection waits for a peer to take the last bytes, and in TLS to agree to the end.
 _LINGER_SECONDS = 10.0
+
+
+_CREDENTIALS = struct.Struct("iII")  # pid, uid, gid: unix(7), SO_PEERCRED
 
 
 class WireClosed(ConnectionError):
@@ -147,6 +151,13 @@ def close_in_time(transport: asyncio.Transport) -> asyncio.TimerHandle:
     """
     transport.close()
     return asyncio.get_running_loop().call_later(_LINGER_SECONDS, transport.abort)
+
+
+def peer_uid(connection: socket.socket) -> int:
+    """Whose the process at the other end of a Unix socket is: who listened there, or who came."""
+    told = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    _, uid, _ = _CREDENTIALS.unpack(told)
+    return int(uid)
 
 
 def set_nodelay(transport: asyncio.BaseTransport) -> None:

@@ -30,7 +30,7 @@ from ..store import FileStore
 from .damage import Record
 from .inside import JobHere, as_the_job_has, find_job, start_beside
 from .launch import Launcher
-from .reach import TOKEN, Reach, gateway_target
+from .reach import TOKEN, Reach, near_target
 from .reading import SessionReader
 from .recording import Recorder
 
@@ -281,7 +281,7 @@ class SessionManager:
         if end or agent is None or agent.gateway is None:
             return Reach(None, end)
         token = self._token(session_id)
-        return Reach(None if token is None else gateway_target(agent.gateway, token), None)
+        return Reach(None if token is None else near_target(agent.gateway, token), None)
 
     def record(self, user: str, session_id: str) -> SessionRecord:
         """All that is on record of a session, as it was when it was last looked at.

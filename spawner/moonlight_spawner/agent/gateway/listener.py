@@ -11,21 +11,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import socket
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from ...relay.buckets import source
+from .arrivals import Arrivals
 from .strangers import MAX_STRANGERS, MAX_STRANGERS_OF_ONE, Strangers, Visitor
-
-log = logging.getLogger(__name__)
 
 _MAX_CONNECTIONS = 1024
 _FIRST_WORDS_SECONDS = 10.0
 _AGAIN_SECONDS = 0.05
 _BACKLOG = 1024
-_AT_ONCE = 64  # connections taken before others of the loop have their turn
 _TLS_HANDSHAKE = 0x16  # first byte of a TLS record of that type; HTTP begins with a letter
 _TLS_HEAD = 5
 _MOST_PEEKED = 8192
@@ -47,11 +44,10 @@ class Listener:
     def __init__(self, serve: Serve, knows: Callable[[bytes], bool]):
         self._serve = serve
         self._knows = knows
-        self._socket: socket.socket | None = None
+        self._arrivals: Arrivals | None = None
         self._connections: set[asyncio.Task[None]] = set()
         self._silent: dict[_Silent, None] = {}  # in the order in which they came
         self._strangers = Strangers()
-        self._resume: asyncio.TimerHandle | None = None
 
     def open(self, address: str) -> int:
         """Begin to listen; gives the port, which the kernel picks.
@@ -63,22 +59,18 @@ class Listener:
         """
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         both = address == "::" and socket.has_dualstack_ipv6()
-        self._socket = socket.create_server(
+        listener = socket.create_server(
             (address, 0), family=family, backlog=_BACKLOG, dualstack_ipv6=both
         )
-        self._socket.setblocking(False)
-        self._listen()
-        return int(self._socket.getsockname()[1])
+        self._arrivals = Arrivals(listener, self._arrived)
+        return int(listener.getsockname()[1])
 
     async def close(self) -> None:
         """Close the port and every connection."""
-        listener, self._socket = self._socket, None
-        if listener is None:
+        arrivals, self._arrivals = self._arrivals, None
+        if arrivals is None:
             return
-        if self._resume:
-            self._resume.cancel()
-        asyncio.get_running_loop().remove_reader(listener)
-        listener.close()
+        arrivals.close()
         for silent in list(self._silent):
             silent.close()
         tasks = list(self._connections)
@@ -86,28 +78,11 @@ class Listener:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _listen(self) -> None:
-        assert self._socket
-        asyncio.get_running_loop().add_reader(self._socket, self._accept)
-
-    def _accept(self) -> None:
-        assert self._socket
-        for _ in range(_AT_ONCE):
-            try:
-                connection, address = self._socket.accept()
-            except (BlockingIOError, ConnectionAbortedError):
-                return
-            except OSError as e:  # out of file descriptors
-                log.warning("cannot accept a connection: %s", e)
-                loop = asyncio.get_running_loop()
-                loop.remove_reader(self._socket)
-                self._resume = loop.call_later(0.1, self._listen)
-                return
-            connection.setblocking(False)
-            if len(self._connections) + len(self._silent) >= _MAX_CONNECTIONS:
-                connection.close()
-            else:
-                self._take(connection, source(str(address[0])))
+    def _arrived(self, connection: socket.socket, address: tuple[Any, ...]) -> None:
+        if len(self._connections) + len(self._silent) >= _MAX_CONNECTIONS:
+            connection.close()
+        else:
+            self._take(connection, source(str(address[0])))
 
     def _take(self, connection: socket.socket, address: str) -> None:
         silent = _Silent(connection, address, self)

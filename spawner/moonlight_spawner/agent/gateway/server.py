@@ -10,6 +10,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Protocol
 
 import h11
@@ -25,6 +26,7 @@ from ...relay.wire import Wire, WireClosed
 from . import last_word, pairing
 from .door import MAX_LOGIN_BYTES, Door
 from .listener import Listener
+from .near import Near
 from .strangers import Visitor
 
 log = logging.getLogger(__name__)
@@ -86,6 +88,7 @@ class Gateway:
         self._signaling_path = signaling_path
         self._host = host
         self._listener = Listener(self._serve, door.knows)
+        self._near = Near(self._serve_near)
         self._last_word = last_word.LastWord()
         self.port = 0
 
@@ -99,6 +102,15 @@ class Gateway:
         """
         self.port = self._listener.open(address)
 
+    def open_near(self, path: Path) -> None:
+        """Answer on a Unix socket, too, for this user's own programs on this machine.
+
+        Raises
+        ------
+        OSError
+        """
+        self._near.open(path)
+
     async def end(self, reason: str) -> None:
         """Tell the pages that are open how the session ended."""
         await self._last_word.say(reason)
@@ -106,16 +118,30 @@ class Gateway:
     async def stop(self) -> None:
         """Close the port and every connection."""
         await self._listener.close()
+        await self._near.close()
 
     async def _serve(self, connection: socket.socket, secure: bool, visitor: Visitor) -> None:
+        await self._talk(connection, self._tls if secure else None, secure, visitor)
+
+    async def _serve_near(self, connection: socket.socket) -> None:
+        """Nobody reads on the way, and no stranger comes by it."""
+        await self._talk(connection, None, True, Visitor())
+
+    async def _talk(
+        self,
+        connection: socket.socket,
+        tls: ssl.SSLContext | None,
+        secure: bool,
+        visitor: Visitor,
+    ) -> None:
         wire = Wire()
         try:
-            # Not the protocol that it gives: uvloop's is that of its TLS.
+            # The protocol that it gives is not ours in uvloop, but that of its TLS.
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: wire,
                 connection,
-                ssl=self._tls if secure else None,
-                ssl_handshake_timeout=_TLS_SECONDS if secure else None,
+                ssl=tls,
+                ssl_handshake_timeout=_TLS_SECONDS if tls else None,
             )
             await self._converse(Incoming(wire), secure, visitor)
         except (OSError, ssl.SSLError, asyncio.TimeoutError, WireClosed, UpstreamError) as e:
