@@ -81,7 +81,7 @@ def jupyter_server(directory: Path, env: Mapping[str, str] | None = None) -> Ite
         yield jupyter
 
 
-def register_session(jupyter: Jupyter, port: int, certificate: str, token: str) -> str:
+def register_session(jupyter: Jupyter, gateway: Gateway, token: str) -> str:
     """Put a gateway on record as a running session of this user; gives the session's id.
 
     These are the records that the launcher and the agent write.
@@ -102,7 +102,6 @@ def register_session(jupyter: Jupyter, port: int, certificate: str, token: str) 
     )
     store = FileStore(jupyter.sessions_dir)
     store.put(user, session_id, "facts", facts)
-    gateway = Gateway(hosts=["127.0.0.1"], port=port, certificate=certificate)
     status = AgentStatus(phase="running", node=os.uname().nodename, gateway=gateway)
     directory = store.directory(session_id)
     write_private(directory / "status.json", status.model_dump_json())

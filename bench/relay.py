@@ -1,15 +1,15 @@
 """What our relays do to WebSocket messages, beside a direct connection and jupyter-server-proxy.
 
 The server behind is always the same one. Routes: ``direct``, one hop through the gateway (plain
-and TLS), and the whole way through a Jupyter server, once by our extension and the gateway, once
-by jupyter-server-proxy in that same Jupyter server.
+and TLS), and the whole way through a Jupyter server: by our extension and a gateway on the same machine (a
+Unix socket) or on another node (TCP and TLS), and by jupyter-server-proxy in that same Jupyter server.
+The gateway runs on either event loop.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import secrets
 import ssl
 import sys
@@ -18,14 +18,23 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from moonlight_spawner.model.session import Gateway as Record
+
 from .jupyter import jupyter_server, register_session
 from .processes import CpuMeter, Program, answers, free_port
 from .report import Aim, Measure, Part
 from .websocket_client import Route, echo_ms, percentile, push_mb_per_s, tick_ms
 
 DIRECT, DIRECT_TLS = "direct", "direct, TLS"
-GATEWAY, GATEWAY_TLS = "gateway, plain", "gateway, TLS"
-OURS, PEER = "ours: extension + gateway TLS", "jupyter-server-proxy"
+PEER = "jupyter-server-proxy"
+
+# The gateway's event loop; the Jupyter server's own is what that has.
+LOOPS = ("uvloop", "asyncio")
+GATEWAY = {on: f"gateway, plain, {on}" for on in LOOPS}
+GATEWAY_TLS = {on: f"gateway, TLS, {on}" for on in LOOPS}
+HERE = {on: f"ours, one machine, {on}" for on in LOOPS}
+ELSEWHERE = {on: f"ours, another node, {on}" for on in LOOPS}
+OURS = (HERE["uvloop"], ELSEWHERE["uvloop"])
 
 _SOCKETS, _TICK_BYTES, _HERTZ = 50, 8192, 30.0
 
@@ -67,16 +76,16 @@ async def _round(part: Part, routes: list[Route], size: Size) -> None:
         for route in routes:
             times = await echo_ms(route, bytes_, count)
             for percent in (50, 95):
-                measure = _less(part, f"echo {label}, p{percent}", Aim(OURS, PEER, 1.0))
+                measure = _less(part, f"echo {label}, p{percent}", *_as_the_peer())
                 measure.add(route.name, percentile(times, percent))
     for label, bytes_ in (("64 KiB", 65536), ("16 KiB", 16384)):
         aims = (
-            Aim(GATEWAY, DIRECT, 0.6),
-            Aim(GATEWAY_TLS, DIRECT_TLS, 0.6),
-            Aim(OURS, PEER, 1.0),
+            Aim(GATEWAY["uvloop"], DIRECT, 0.6),
+            Aim(GATEWAY_TLS["uvloop"], DIRECT_TLS, 0.6),
+            *_as_the_peer(),
         )
         push = part.measure(f"push {label}", "MB/s", True, aims)
-        cpu = part.measure(f"push {label}, relays' CPU per GB", "s", False, [Aim(OURS, PEER, 1.0)])
+        cpu = part.measure(f"push {label}, relays' CPU per GB", "s", False, _as_the_peer())
         for route in routes:
             with CpuMeter(route.pids) as meter:
                 speed = await push_mb_per_s(route, bytes_, size.push_seconds)
@@ -88,15 +97,20 @@ async def _round(part: Part, routes: list[Route], size: Size) -> None:
             ages = await tick_ms(route, _SOCKETS, _TICK_BYTES, _HERTZ, size.tick_seconds)
         name = f"{_SOCKETS} sockets, {_TICK_BYTES // 1024} KiB at {_HERTZ:g} Hz"
         for percent in (50, 99):
-            measure = _less(part, f"{name}, p{percent}", Aim(OURS, PEER, 1.0))
+            measure = _less(part, f"{name}, p{percent}", *_as_the_peer())
             measure.add(route.name, percentile(ages, percent))
         if route.pids:
-            cpu = part.measure(f"{name}, relays' CPU", "% of a core", False)
+            cpu = part.measure(f"{name}, relays' CPU", "% of a core", False, _as_the_peer())
             cpu.add(route.name, meter.percent)
 
 
-def _less(part: Part, name: str, aim: Aim) -> Measure:
-    return part.measure(name, "ms", False, [aim])
+def _as_the_peer() -> list[Aim]:
+    """Not worse than it in anything, by a socket or with TLS."""
+    return [Aim(route, PEER, 1.0) for route in OURS]
+
+
+def _less(part: Part, name: str, *aims: Aim) -> Measure:
+    return part.measure(name, "ms", False, aims)
 
 
 @contextmanager
@@ -107,33 +121,51 @@ def _routes(directory: Path) -> Iterator[list[Route]]:
         echo = stack.enter_context(Program("echo", argv, directory))
         echo.wait_until(lambda: answers(port) and answers(tls_port), "does not answer")
 
-        argv = [sys.executable, "-m", "bench.gateway_process", str(port)]
-        gateway = stack.enter_context(Program("gateway", argv, directory, piped=True))
-        token = secrets.token_urlsafe(32)
-        assert gateway.process.stdin
-        gateway.process.stdin.write(token + "\n")
-        gateway.process.stdin.flush()
-        told = json.loads(gateway.read_line())
-
         jupyter = stack.enter_context(jupyter_server(directory))
-        session_id = register_session(jupyter, told["port"], told["certificate"], token)
-        bearer = {"Authorization": f"Bearer {token}"}
-        here, there = gateway.process.pid, jupyter.program.process.pid
+        there = jupyter.program.process.pid
         web = f"ws://127.0.0.1:{jupyter.port}"
-        node = f"127.0.0.1:{told['port']}"
-        yield [
+
+        def ours(name: str, gateway: _Gateway, record: Record) -> Route:
+            session_id = register_session(jupyter, record, gateway.token)
+            url = f"{web}/moonlight/sessions/{session_id}/desktop/"
+            return Route(name, url, jupyter.headers, pids=(there, gateway.pid))
+
+        routes = [
             Route(DIRECT, f"ws://127.0.0.1:{port}/"),
             Route(DIRECT_TLS, f"wss://127.0.0.1:{tls_port}/", tls=_trust_anyone()),
-            Route(GATEWAY, f"ws://{node}/", bearer, pids=(here,)),
-            Route(GATEWAY_TLS, f"wss://{node}/", bearer, _trust_anyone(), (here,)),
-            Route(
-                OURS,
-                f"{web}/moonlight/sessions/{session_id}/desktop/",
-                jupyter.headers,
-                pids=(there, here),
-            ),
-            Route(PEER, f"{web}/proxy/{port}/", jupyter.headers, pids=(there,)),
         ]
+        for on in LOOPS:
+            gateway = _Gateway.begin(stack, directory, port, on)
+            node = f"127.0.0.1:{gateway.record.port}"
+            bearer, pids = {"Authorization": f"Bearer {gateway.token}"}, (gateway.pid,)
+            elsewhere = gateway.record.model_copy(update={"machine": "another"})
+            routes += [
+                Route(GATEWAY[on], f"ws://{node}/", bearer, pids=pids),
+                Route(GATEWAY_TLS[on], f"wss://{node}/", bearer, _trust_anyone(), pids),
+                ours(HERE[on], gateway, gateway.record),
+                ours(ELSEWHERE[on], gateway, elsewhere),
+            ]
+        yield [*routes, Route(PEER, f"{web}/proxy/{port}/", jupyter.headers, pids=(there,))]
+
+
+@dataclass(frozen=True)
+class _Gateway:
+    """A process of its own."""
+
+    pid: int
+    token: str
+    record: Record
+
+    @classmethod
+    def begin(cls, stack: ExitStack, directory: Path, port: int, on: str) -> _Gateway:
+        argv = [sys.executable, "-m", "bench.gateway_process", str(port), on]
+        program = stack.enter_context(Program(f"gateway-{on}", argv, directory, piped=True))
+        token = secrets.token_urlsafe(32)
+        assert program.process.stdin
+        program.process.stdin.write(token + "\n")
+        program.process.stdin.flush()
+        record = Record.model_validate_json(program.read_line())
+        return cls(program.process.pid, token, record)
 
 
 def _trust_anyone() -> ssl.SSLContext:

@@ -13,6 +13,8 @@ from moonlight_spawner.relay.wire import Wire, WireClosed
 
 from tests.support.waiting import PATIENCE
 
+from .streams import pattern
+
 pytestmark = pytest.mark.usefixtures("each_loop")
 
 Ends = tuple[asyncio.Transport, asyncio.Transport, socket.socket, socket.socket]
@@ -85,6 +87,45 @@ def test_a_reader_that_does_not_read_holds_the_writer_back() -> None:
             await push(browser, 1)  # the other way is still open
             assert await asyncio.get_running_loop().sock_recv(host, 2000) == b"x" * 2000
             pipe.close()
+
+    asyncio.run(run())
+
+
+def test_nothing_is_allocated_for_a_reader_who_keeps_up() -> None:
+    async def run() -> None:
+        async with ends() as (first, second, browser, host):
+            pipe = Pipe(first, second)
+            place = pipe.buffer
+            for _ in range(50):
+                host.sendall(b"x" * 65536)
+                got = 0
+                while got < 65536:
+                    got += len(await asyncio.get_running_loop().sock_recv(browser, 65536))
+            assert pipe.buffer is place
+            await push(host, 5 * 2**20)  # he stops: what he has not taken stays where it is
+            assert pipe.buffer is not place
+            pipe.close()
+
+    asyncio.run(run())
+
+
+def test_what_a_slow_reader_gets_is_what_was_sent() -> None:
+    """It is read and sent in the same place, and what he has not taken yet must not be overwritten."""
+
+    async def run() -> None:
+        async with ends() as (first, second, browser, host):
+            Pipe(first, second)
+            sent = b"".join(pattern(20 * 2**20))
+            sending = asyncio.ensure_future(asyncio.get_running_loop().sock_sendall(host, sent))
+            got = bytearray()
+            while len(got) < len(sent):
+                part = await asyncio.get_running_loop().sock_recv(browser, 30_011)
+                assert part
+                got += part
+                if len(got) % 7 == 0:
+                    await asyncio.sleep(0.001)
+            await sending
+            assert got == sent
 
     asyncio.run(run())
 

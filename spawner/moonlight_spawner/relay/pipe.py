@@ -7,9 +7,16 @@ import contextlib
 
 from .wire import WRITE_LIMIT, close_in_time, set_nodelay
 
+# As much as a loop reads at once; of what is not needed, nothing becomes resident.
+_BUFFER_BYTES = 256 * 1024
 
-class _Side(asyncio.Protocol):
-    """One of two ends. A reader that stops reading pauses the other end: no memory is spent on it."""
+
+class _Side(asyncio.BufferedProtocol):
+    """One of two ends. A reader that stops reading pauses the other end: no memory is spent on it.
+
+    What comes is read to the same place again and again, and sent from there: nothing is copied, and
+    nothing allocated, as long as the other end takes all of it at once.
+    """
 
     other: _Side
     pipe: Pipe
@@ -21,9 +28,15 @@ class _Side(asyncio.Protocol):
         self.full = False
         self._patience: asyncio.TimerHandle | None = None
 
-    def data_received(self, data: bytes) -> None:
-        self.bytes += len(data)
-        self.other.transport.write(data)
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self.pipe.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.bytes += nbytes
+        writer = self.other.transport
+        writer.write(self.pipe.buffer[:nbytes])
+        if writer.get_write_buffer_size():  # the rest of it is the transport's now
+            self.pipe.buffer = memoryview(bytearray(_BUFFER_BYTES))
 
     def eof_received(self) -> bool:
         self.other.finish()
@@ -73,6 +86,7 @@ class Pipe:
         to_first: bytes = b"",
     ):
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.buffer = memoryview(bytearray(_BUFFER_BYTES))
         self._sides = a, b = _Side(first), _Side(second)
         a.other, b.other = b, a
         a.pipe = b.pipe = self

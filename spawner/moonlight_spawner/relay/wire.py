@@ -32,7 +32,8 @@ class Wire(asyncio.Protocol):
     def __init__(self) -> None:
         self.transport: asyncio.Transport = cast(asyncio.Transport, None)
         self.peer = ""  #: the peer's IP address; empty for a Unix socket
-        self._buffer = bytearray()
+        self._parts: list[bytes] = []  # what came and nobody has read, and its size
+        self._held = 0
         self._eof = False
         self._lost: BaseException | None = None
         self._closed = False
@@ -44,14 +45,13 @@ class Wire(asyncio.Protocol):
 
     async def read(self) -> bytes:
         """What has arrived, at least one byte; ``b""`` at the end of the stream."""
-        while not self._buffer and not self._eof:
+        while not self._parts and not self._eof:
             self._reader = asyncio.get_running_loop().create_future()
             try:
                 await self._reader
             finally:
                 self._reader = None
-        data = bytes(self._buffer)
-        self._buffer.clear()
+        data = self._take()
         self._go_on_reading()
         return data
 
@@ -77,9 +77,7 @@ class Wire(asyncio.Protocol):
     def detach(self) -> tuple[asyncio.Transport, bytes]:
         """The transport, still paused if it was, and the bytes that nobody has read."""
         self.transport.pause_reading()
-        leftover = bytes(self._buffer)
-        self._buffer.clear()
-        return self.transport, leftover
+        return self.transport, self._take()
 
     def close(self) -> None:
         """Send what is buffered, then close. Not again what has closed, or is another's to close."""
@@ -102,8 +100,9 @@ class Wire(asyncio.Protocol):
         set_nodelay(self.transport)
 
     def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        if len(self._buffer) > READ_LIMIT and not self._paused_reading:
+        self._parts.append(data)
+        self._held += len(data)
+        if self._held > READ_LIMIT and not self._paused_reading:
             self.transport.pause_reading()
             self._paused_reading = True
         self._wake_reader()
@@ -127,6 +126,12 @@ class Wire(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._writable = True
         self._wake_writer()
+
+    def _take(self) -> bytes:
+        data = b"".join(self._parts)  # one part is not copied
+        self._parts.clear()
+        self._held = 0
+        return data
 
     def _go_on_reading(self) -> None:
         if self._paused_reading and not self._closed:
