@@ -127,6 +127,19 @@ def test_an_agents_word_is_kept_if_it_is_the_newest_and_its_gateway_stays(
     viewed(store, ask)
 
 
+def test_an_agents_word_after_the_end_brings_nothing_back(store: RedisStore) -> None:
+    async def ask(view: View, slurm: Slurm) -> None:
+        await view.adopt(ALICE, [], [record(status=running(seconds_ago=30), end=end())])
+        assert await view.heard(ALICE, ID, running())
+        (session,) = (await view.look(ALICE)).sessions
+        assert session.status is State.COMPLETED and session.gateway is None
+        reach = await view.reach(ALICE, ID)
+        assert reach and reach.target is None and store.live() == []
+        assert store.secret(ALICE, ID, "token") is None
+
+    viewed(store, ask)
+
+
 def test_each_user_is_shown_his_own_of_one_answer(store: RedisStore) -> None:
     """Both records name the same job."""
 

@@ -34,8 +34,12 @@ COUNTED = """
 LIFE = (
     COUNTED
     + """
+    from moonlight_spawner.model.records import AgentStatus
+    from moonlight_spawner.portal import derived, freshness
     from moonlight_spawner.sessions.control import control
     alice, bob = args
+    def words():
+        return manager._store.snapshot(alice).get(alice, session_id, "status", AgentStatus)
     seen = {}
     session, _ = await manager.launch(alice, {"image": "host-desktop", "hours": 1, "gpus": 0})
     session_id = session.session_id
@@ -51,6 +55,22 @@ LIFE = (
         target = (await manager.reach(alice, session_id)).target
     seen["asked"] = list(asked)
     seen["gateway"], _ = await control(target, "GET", "/clipboard")
+    kept = freshness.RUNNING_SECONDS, freshness.SOON_SECONDS
+    derived._SECONDS = 0.0
+    freshness.RUNNING_SECONDS = freshness.SOON_SECONDS = -1.0  # all that its agent has told is old
+    before = words()
+    while words().beat == before.beat:
+        await manager.sessions(alice)
+        await asyncio.sleep(0.05)
+    seen["asked its gateway"] = list(asked)
+    moved = words().model_copy(update={"sequence": before.sequence + 1})
+    moved.gateway.port = 1
+    await manager.heard(alice, session_id, moved)
+    while not asked:
+        await manager.sessions(alice)
+        await asyncio.sleep(0.05)
+    seen["asked then"] = list(asked)
+    freshness.RUNNING_SECONDS, freshness.SOON_SECONDS = kept
     seen["bob"] = [s.session_id for s in await manager.sessions(bob)]
     for what in (manager.get, manager.stop, manager.reach, manager.logs):
         seen[f"bob's {what.__name__}"] = (await refused(what(bob, session_id)))[0]
@@ -68,11 +88,13 @@ LIFE = (
 
 
 def test_a_desktops_life(place: Place, alice: TestUser, bob: TestUser) -> None:
-    """As without a Redis; and to look at it costs its user no process while its agent is heard of."""
+    """As without a Redis; and to look at it costs its user no process while its agent is heard of, or
+    its gateway answers."""
     seen = place.serve(LIFE, alice, bob)
     assert seen["status"][0] == "running", seen["status"]
     assert seen["at once"] and seen["listed"] and seen["gateway"] == 200
-    assert seen["asked"] == [] and seen["bob"] == []
+    assert seen["asked"] == seen["asked its gateway"] == [] and seen["bob"] == []
+    assert seen["asked then"] == ["records"]
     assert {value for name, value in seen.items() if name.startswith("bob's")} == {"not_found"}
     assert set(seen["stopping"]) <= {"stopping", "cancelled"}
     assert seen["ended"] == "StoppedByUser" and seen["after"] == [True, "StoppedByUser"]

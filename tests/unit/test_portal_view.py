@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -25,6 +26,7 @@ from moonlight_spawner.scheduler.slurm_words import Asked
 from moonlight_spawner.sessions.reading import SessionReader
 from moonlight_spawner.site.options import MoonlightSite
 from moonlight_spawner.store.snapshot import Kept, RecordsThen
+from pydantic import ValidationError
 
 A, B = "ml-alice-aaaaaaaaaa", "ml-bob-aaaaaaaaaa"
 PEM = "-----BEGIN CERTIFICATE-----\nMIIBAA==\n-----END CERTIFICATE-----\n"
@@ -152,6 +154,30 @@ def record(**parts: Any) -> SessionRecord:
 def test_a_record_that_cannot_be_his_is_not_taken(wrong: SessionRecord) -> None:
     with pytest.raises(UserSideFailed, match="cannot be believed"):
         own_record("alice", wrong, local=False)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"status": {"ends_at": "9999-12-31T23:59:59Z"}},
+        {"status": {"started_at": "0001-01-01T00:00:00+14:00"}},
+        {"seen": {"job": {"job_id": "7", "state": "running", "ends_at": "9999-12-31T23:59:59Z"}}},
+        {"end": {"state": "failed", "code": "x", "reason": "", "ended_at": "9999-12-31T23:59:59Z"}},
+        {"facts": {"created_at": "9999-12-31T23:59:59-14:00"}},
+        {"facts": {"request": {"hours": 1e999}}},
+    ],
+    ids=str,
+)
+def test_a_time_or_number_with_which_nothing_can_be_reckoned_is_in_no_record(
+    part: dict[str, Any],
+) -> None:
+    """Who looks at everybody's sessions, as the rounds do, would fail for all because of one user's."""
+    whole = json.loads(record().model_dump_json())
+    for name, values in part.items():
+        request = {"request": whole["facts"]["request"] | values.pop("request", {})}
+        whole[name] = (whole[name] or {}) | values | (request if name == "facts" else {})
+    with pytest.raises(ValidationError):
+        SessionRecord.model_validate_json(json.dumps(whole))
 
 
 def test_what_nobody_may_say_is_left_out_of_a_record() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from ..model.files import read_shared
 from ..model.records import AgentStatus, Spec
 from ..model.session import Gateway as Address
+from ..model.session import now
 from ..processes.mark import this_machine
 from ..relay.headers import Headers
 from ..relay.upstream import Target
@@ -42,6 +43,7 @@ class Entrance:
         self._look = look
         self._clipboard = Clipboard(screen, spec.clipboard)
         self._gateway: Gateway | None = None
+        self._status: AgentStatus | None = None
 
     async def open(self, directory: Path, runtime: Path, status: AgentStatus) -> None:
         """Listen, and put into ``status`` where, with which certificate, and what is allowed there.
@@ -71,6 +73,7 @@ class Entrance:
         except OSError as e:  # then its own machine comes by the port, as all others do
             log.warning("the gateway has no socket at %s: %s", near, e)
             near = ""
+        self._status = status
         status.clipboard = spec.clipboard
         status.files = self._host.files
         status.gateway = Address(
@@ -113,4 +116,7 @@ class Entrance:
     async def control(self, method: str, path: str, body: Any) -> tuple[int, Any]:
         if path == "/clipboard":
             return await self._clipboard.control(method, body)
+        if (method, path) == ("GET", "/status") and self._status:
+            said = self._status.model_copy(update={"beat": now()})
+            return 200, said.model_dump(mode="json")
         return await self._host.control(method, path, body)

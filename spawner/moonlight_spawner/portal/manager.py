@@ -11,10 +11,11 @@ from typing import Any
 from ..model.errors import MoonlightError, NotFound, StoreUnavailable
 from ..model.records import AgentStatus, SessionRecord
 from ..model.session import Session
+from ..sessions.control import status_of
 from ..sessions.reach import Reach
 from ..site.options import MoonlightSite
 from ..store.redis import RedisStore
-from .answers import check_id, own_record
+from .answers import check_id, own_record, own_status
 from .callback import Callbacks
 from .freshness import OTHER_DOORS_SECONDS, SOON_SECONDS
 from .jobs import everybodys
@@ -35,8 +36,8 @@ _SHARED_SECONDS = 1.0
 
 class PortalManager(UserSideManager):
     """As :class:`.user_side.UserSideManager`, which does what is to be done as a user; what is to be
-    seen is read from the store, and a user's own side is asked only when that is old
-    (:mod:`.freshness`), in the background where there is something to show meanwhile.
+    seen is read from the store, and a session's gateway or a user's own side is asked only when that is
+    old (:mod:`.freshness`), in the background where there is something to show meanwhile.
 
     Besides the errors of that one:
 
@@ -53,6 +54,7 @@ class PortalManager(UserSideManager):
         self._asked: dict[str, float] = {}  # when, of the monotonic clock
         self._pauses: dict[str, float] = {}
         self._stopped: dict[str, float] = {}
+        self._unheard: dict[str, float] = {}  # until when no gateway of theirs is asked
         self._everybodys: tuple[float, list[Session]] = float("-inf"), []
         self._distrusted: set[tuple[str, str]] = set()
 
@@ -175,9 +177,11 @@ class PortalManager(UserSideManager):
 
     def _follow(self, user: str, look: Look, age: float) -> None:
         """Have done at the user's side what a look has found, behind it."""
-        if age > look.serves:
-            self._adopt_soon(user)
         clock = time.monotonic()
+        if age > look.serves_else or (age > look.serves and clock < self._unheard.get(user, 0.0)):
+            self._adopt_soon(user)
+        elif age > look.serves:
+            self._behind(user, self._together(("nodes", user), self._ask_nodes(user, look.silent)))
         for session_id in look.to_stop:
             if clock - self._stopped.get(session_id, float("-inf")) > _STOP_AGAIN_SECONDS:
                 self._stopped = {
@@ -185,6 +189,18 @@ class PortalManager(UserSideManager):
                 }
                 self._stopped[session_id] = clock
                 self._behind(user, self.stop(user, session_id))
+
+    async def _ask_nodes(self, user: str, silent: Collection[str]) -> None:
+        """What the gateways say of sessions whose agents have told the portal nothing lately."""
+        for session_id in silent:
+            reach = await self._view.reach(user, session_id)
+            status = await status_of(reach.target) if reach and reach.target else None
+            if status is None:
+                self._unheard[user] = time.monotonic() + OTHER_DOORS_SECONDS
+                self._adopt_soon(user)
+                return
+            own_status(status, self.site.batch_system == "local")
+            await self.heard(user, session_id, status)
 
     def _adopt_soon(self, user: str) -> None:
         clock, pause = time.monotonic(), self._pauses.get(user, SOON_SECONDS)

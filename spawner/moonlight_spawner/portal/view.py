@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from ..model.errors import LimitReached, NotFound, StoreUnavailable
 from ..model.records import AgentStatus, Facts, Job, SessionRecord
-from ..model.session import End, Model, Session, now
+from ..model.session import End, Model, Session, State, now
 from ..scheduler.base import same_place
 from ..sessions.reach import Reach, gateway_target
 from ..sessions.reading import SessionReader
@@ -56,10 +56,13 @@ class Hands:
 @dataclass(frozen=True)
 class Look:
     """A user's sessions, newest first. ``serves``: seconds since the user's side was asked last after
-    which it has to be asked again; ``to_stop``: sessions whose stop it has to say again."""
+    which it has to be asked again; ``silent``: sessions that run, whose gateways may be asked in its
+    place, so that this ``serves_else`` seconds; ``to_stop``: sessions whose stop it has to say again."""
 
     sessions: list[Session]
     serves: float
+    silent: list[str]
+    serves_else: float
     to_stop: list[str]
 
 
@@ -273,8 +276,11 @@ class View:
                 then.beside(user, i)["derived"] = derived[i]
         sessions = [one.session for one in derived.values()]
         sessions.sort(key=lambda s: (s.created_at, s.session_id), reverse=True)
+        silent = {i for i, one in derived.items() if _may_be_asked(one)}
         serves = min((one.serves for one in derived.values()), default=OTHER_DOORS_SECONDS)
-        return Look(sessions, serves, hands.to_stop)
+        others = (one.serves for i, one in derived.items() if i not in silent)
+        serves_else = min(others, default=OTHER_DOORS_SECONDS)
+        return Look(sessions, serves, sorted(silent), serves_else, hands.to_stop)
 
     def _keep(self, user: str, record: SessionRecord) -> bool:
         session_id, status = record.facts.session_id, record.status
@@ -309,6 +315,12 @@ class View:
         task = asyncio.ensure_future(asyncio.to_thread(write))
         self._writing.add(task)
         task.add_done_callback(self._writing.discard)
+
+
+def _may_be_asked(known: Derived) -> bool:
+    session = known.session
+    runs = session.status is State.RUNNING and session.gateway is not None
+    return runs and known.serves < OTHER_DOORS_SECONDS
 
 
 def rank(status: AgentStatus) -> str:

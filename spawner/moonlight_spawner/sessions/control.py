@@ -1,18 +1,24 @@
-"""Asks the node of a running session, its streaming host and its clipboard: `/control/…`."""
+"""Asks the node of a running session, its agent, its streaming host and its clipboard: `/control/…`."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import re
 from typing import Any
 
+from ..model.limits import MAX_STATUS_BYTES
+from ..model.records import AgentStatus
 from ..relay.upstream import Target, UpstreamError, call
+
+log = logging.getLogger(__name__)
 
 # The gateway's own API, also under the prefix of a node proxy that it takes off. It is for the portal
 # and a bearer opens it, which a portal's relay adds: a desktop's page must not reach it that way.
 _CONTROL = re.compile(r"(?:/(?:secure_)?r?node/[^/]+/[0-9]+)?/control(?:[/?]|$)")
 _SECONDS = 30.0  # a pairing waits some seconds for its proof
+_STATUS_SECONDS = 5.0
 
 
 def reaches_control(path: str) -> bool:
@@ -38,3 +44,17 @@ async def control(target: Target, method: str, path: str, body: Any = None) -> t
         raise UpstreamError("the node did not answer in time") from e
     except ValueError as e:
         raise UpstreamError("the answer is not JSON") from e
+
+
+async def status_of(target: Target) -> AgentStatus | None:
+    """What the session's agent says of it now; None if it does not answer, or not with that."""
+    try:
+        asking = control(target, "GET", "/status")
+        status, answer = await asyncio.wait_for(asking, _STATUS_SECONDS)
+        found = AgentStatus.model_validate(answer) if status == 200 else None
+    except (UpstreamError, asyncio.TimeoutError, ValueError) as e:
+        log.info("a gateway was asked in vain: %s", e or type(e).__name__)
+        return None
+    if found and len(found.model_dump_json()) > MAX_STATUS_BYTES:
+        return None
+    return found
