@@ -116,7 +116,7 @@ class SessionsHandler(MoonlightAPIHandler):
             more = {} if whose == self.user else {"user": whose}
             there = f"{self.base_url}api/moonlight/sessions?{listing.query(page.next, **more)}"
             self.set_header("Link", f'<{there}>; rel="next"')
-        self.finish({"sessions": [self.as_json(session) for session in page.sessions]})
+        self.finish(self.list_as_json(page.sessions))
 
     async def _sessions(self, whose: str) -> list[Session]:
         if whose != EVERYBODY:

@@ -179,7 +179,7 @@ class EventsHandler(MoonlightAPIHandler):
                     continue
                 if event.kind == "end":
                     return
-                event.text = event.text or json.dumps(self._data(event.kind, event.data))
+                event.text = event.text or self._data(event.kind, event.data)
                 await self._send(f"event: {event.kind}\ndata: {event.text}\n\n")
                 if self.owed_seconds:  # what comes meanwhile waits, or ends this
                     await asyncio.sleep(min(self.owed_seconds, _HEARTBEAT_SECONDS))
@@ -196,11 +196,11 @@ class EventsHandler(MoonlightAPIHandler):
     def compute_etag(self) -> None:
         return None
 
-    def _data(self, kind: str, data: Any) -> Any:
+    def _data(self, kind: str, data: Any) -> str:
         if kind == "sessions":
-            return {"sessions": [self.as_json(session) for session in data]}
+            return self.list_as_json(data)
         if kind == "removed":
-            return {"session_id": data}
+            return json.dumps({"session_id": data})
         return self.as_json(data)
 
     async def _send(self, text: str) -> None:

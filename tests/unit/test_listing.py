@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from urllib.parse import parse_qs
 
 import pytest
+from moonlight_jupyter.base import ManagerMixin
 from moonlight_jupyter.listing import MOST, Listing
 from moonlight_spawner.model.errors import InvalidRequest
 from moonlight_spawner.model.session import Resources, Session, State, now
@@ -115,3 +117,21 @@ def test_all_that_is_wrong_is_named_at_once() -> None:
     with pytest.raises(InvalidRequest) as wrong:
         Listing.read({"live": ["x"], "limit": ["x"], "state": ["x"]})
     assert [field.field for field in wrong.value.fields] == ["state", "live", "limit"]
+
+
+def test_a_list_is_json_with_the_addresses_and_ends_no_script() -> None:
+    made = session(7, State.RUNNING, image="</script> é")
+
+    class Server(ManagerMixin):
+        base_url = "/b/"
+
+    server = Server()
+    text = server.list_as_json([made, made])
+    page = "/b/moonlight/sessions/ml-alice-0000000007/"
+    one = {
+        **json.loads(made.model_dump_json()),
+        "web_url": page,
+        "stream_url": page + "desktop/",
+    }
+    assert json.loads(text) == {"sessions": [one, one]}
+    assert "</" not in text and json.loads(server.list_as_json([])) == {"sessions": []}

@@ -254,14 +254,42 @@ def test_what_was_derived_holds_until_slurm_says_something_else() -> None:
     running = JobInfo(job_id="7", state=JobState.RUNNING, node="n1")
     snapshot = Snapshot({"7": running}, complete=False, owners={"7": "alice"})
     session, _, _ = read("alice", A, snapshot, facts=facts(), job=Job(job_id="7"))
-    derived = Derived.now(session, 60, False, running, snapshot)
+    derived = Derived.now(session, 60, False, running, snapshot, None)
     assert derived.holds(running.model_copy(), snapshot)
     assert not derived.holds(running.model_copy(update={"node": "n2"}), snapshot)
     assert not derived.holds(None, snapshot)
     assert not derived.holds(running, replace(snapshot, stale_since=now(), stale_reason="away"))
     assert not derived.holds(running, replace(snapshot, doubts={"7": Doubt("unclear", now())}))
-    assert not replace(derived, at=derived.at - 6).holds(running, snapshot)
+    assert not replace(derived, until=derived.until - 6).holds(running, snapshot)
     stopping = session.model_copy(update={"status": State.STOPPING})
     assert not replace(derived, session=stopping).holds(running, snapshot)
-    ended = replace(derived, ended=True, at=derived.at - 1000)
+    ended = replace(derived, ended=True, until=derived.until - 1000)
     assert ended.holds(None, replace(snapshot, stale_since=now()))
+
+
+@pytest.mark.parametrize(
+    "state, job, words, seconds",
+    [
+        (State.PENDING, JobState.PENDING, None, 20),
+        (State.PENDING, None, None, 5),
+        (State.RUNNING, JobState.RUNNING, 2, 18),  # until it should have spoken
+        (State.RUNNING, JobState.RUNNING, 16, 5),
+        (State.RUNNING, JobState.RUNNING, 300, 5),
+        (State.RUNNING, JobState.RUNNING, -60, 5),  # a clock that is wrong tells nothing
+        (State.RUNNING, JobState.RUNNING, None, 5),
+        (State.RUNNING, None, 2, 5),
+        (State.STARTING, JobState.RUNNING, 2, 5),
+        (State.PENDING, JobState.RUNNING, None, 5),
+    ],
+)
+def test_what_was_derived_holds_until_time_alone_may_change_it(
+    state: State, job: JobState | None, words: float | None, seconds: float
+) -> None:
+    info = JobInfo(job_id="7", state=job) if job else None
+    snapshot = Snapshot({"7": info} if info else {}, complete=False)
+    session, _, _ = read("alice", A, snapshot, facts=facts(), job=Job(job_id="7"))
+    session = session.model_copy(update={"status": state})
+    spoke = None if words is None else ago(words)
+    derived = Derived.now(session, 60, False, info, snapshot, spoke)
+    assert replace(derived, until=derived.until - (seconds - 2)).holds(info, snapshot)
+    assert not replace(derived, until=derived.until - (seconds + 1)).holds(info, snapshot)

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from datetime import datetime
 
-from ..model.job import JobInfo
-from ..model.session import Session, State
+from ..model.job import JobInfo, JobState
+from ..model.session import Session, State, now
 from ..scheduler import Snapshot
+from .freshness import RUNNING_SECONDS
 
 # What time alone changes, such as that an agent is silent for too long, is seen so much later.
 _SECONDS = 5.0
@@ -16,21 +18,30 @@ _SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Derived:
-    """A session and how long it serves (:mod:`.freshness`), made at a time of the monotonic clock of a
-    record, of what Slurm said of its job and of whether it answered."""
+    """A session and how long it serves (:mod:`.freshness`), made of a record, of what Slurm said of its
+    job and of whether it answered; ``until``: when time alone may make something else of them, by the
+    monotonic clock."""
 
     session: Session
     serves: float
     ended: bool
     info: JobInfo | None
     stale: object
-    at: float
+    until: float
 
     @classmethod
     def now(
-        cls, session: Session, serves: float, ended: bool, info: JobInfo | None, snapshot: Snapshot
+        cls,
+        session: Session,
+        serves: float,
+        ended: bool,
+        info: JobInfo | None,
+        snapshot: Snapshot,
+        words: datetime | None,
     ) -> Derived:
-        return cls(session, serves, ended, info, _stale(snapshot), time.monotonic())
+        """``words``: when its agent spoke last."""
+        until = time.monotonic() + _steady_seconds(session, info, words)
+        return cls(session, serves, ended, info, _stale(snapshot), until)
 
     def holds(self, info: JobInfo | None, snapshot: Snapshot) -> bool:
         """Whether the same would be made again, while the record has not changed."""
@@ -38,8 +49,20 @@ class Derived:
             return True
         if self.session.status is State.STOPPING or snapshot.doubts:
             return False
-        fresh = time.monotonic() - self.at < _SECONDS
+        fresh = time.monotonic() < self.until
         return fresh and self.stale == _stale(snapshot) and self.info == info
+
+
+def _steady_seconds(session: Session, info: JobInfo | None, words: datetime | None) -> float:
+    """One that waits in Slurm's queue waits on while Slurm says the same. One that runs is looked at again
+    when its agent should have spoken, which changes its record: most of many are neither at each look."""
+    if info and session.status is State.PENDING and info.state is JobState.PENDING:
+        return RUNNING_SECONDS
+    if info and words and session.status is State.RUNNING and info.state is JobState.RUNNING:
+        silent = (now() - words).total_seconds()
+        if -_SECONDS <= silent < RUNNING_SECONDS - _SECONDS:
+            return RUNNING_SECONDS - max(0.0, silent)
+    return _SECONDS
 
 
 def _stale(snapshot: Snapshot) -> object:

@@ -272,7 +272,7 @@ class View:
                 status = None if ended else then.get(user, i, "status", AgentStatus)
                 words = status.beat if status else None
                 serves = serves_for(session, words, ended, infos[i] is not None, now())
-                derived[i] = Derived.now(session, serves, ended, infos[i], theirs.snapshot)
+                derived[i] = Derived.now(session, serves, ended, infos[i], theirs.snapshot, words)
                 then.beside(user, i)["derived"] = derived[i]
         sessions = [one.session for one in derived.values()]
         sessions.sort(key=lambda s: (s.created_at, s.session_id), reverse=True)
