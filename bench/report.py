@@ -13,7 +13,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Aim:
-    """What the ratio of ``route`` to ``against`` should be: at least or at most ``limit``."""
+    """What the ratio of ``route`` to ``against`` should be: at least or at most ``limit``. With no
+    ``against`` it is of the figure itself."""
 
     route: str
     against: str
@@ -33,6 +34,7 @@ class Measure:
     more_is_better: bool
     aims: list[Aim] = field(default_factory=list)
     values: dict[str, list[float]] = field(default_factory=dict)
+    base: str = "direct"  # the route that the others are compared with
 
     def add(self, route: str, value: float) -> None:
         self.values.setdefault(route, []).append(value)
@@ -64,6 +66,8 @@ class Measure:
         return median + ", unclear" * (spread[0] < aim.limit < spread[1])
 
     def _ratios(self, route: str, against: str) -> list[float]:
+        if not against:
+            return self.values.get(route, [])
         pairs = zip(self.values.get(route, []), self.values.get(against, []), strict=False)
         return [value / base for value, base in pairs if base]
 
@@ -72,7 +76,7 @@ class Measure:
             route: {
                 "median": _rounded(self.median(route)),
                 "rounds": [_rounded(value) for value in values],
-                "ratio_to_direct": _rounded(self.ratio(route, "direct")),
+                f"ratio_to_{self.base}": _rounded(self.ratio(route, self.base)),
             }
             for route, values in self.values.items()
         }
@@ -118,10 +122,16 @@ class Part:
             return None
 
     def measure(
-        self, name: str, unit: str, more_is_better: bool, aims: Iterable[Aim] = ()
+        self,
+        name: str,
+        unit: str,
+        more_is_better: bool,
+        aims: Iterable[Aim] = (),
+        base: str = "direct",
     ) -> Measure:
         """The measure of that name, made at the first call."""
-        return self.measures.setdefault(name, Measure(name, unit, more_is_better, list(aims)))
+        new = Measure(name, unit, more_is_better, list(aims), base=base)
+        return self.measures.setdefault(name, new)
 
     def as_json(self) -> list[dict[str, Any]]:
         return [measure.as_json() for measure in self.measures.values()]
@@ -139,16 +149,17 @@ class Part:
 
 def _line(measure: Measure, route: str) -> str:
     line = f"  {route:30} {_text(measure.median(route)):>8}"
-    ratio = measure.ratio(route, "direct")
-    if ratio is not None and route != "direct":
-        line += f" {_text(ratio):>8} x direct{_range(measure, route, 'direct'):17}"
+    ratio = measure.ratio(route, measure.base)
+    if ratio is not None and route != measure.base:
+        line += f" {_text(ratio):>8} x {measure.base}{_range(measure, route, measure.base):17}"
     for aim in measure.aims:
         found = measure.ratio(aim.route, aim.against)
         if aim.route != route or found is None:
             continue
         sign = ">=" if measure.more_is_better else "<="
-        line += f"  aim {sign} {aim.limit:g} x {aim.against}"
-        if aim.against != "direct":
+        line += f"  aim {sign} {aim.limit:g}"
+        line += f" x {aim.against}" if aim.against else f" {measure.unit}"
+        if aim.against not in ("", measure.base):
             line += f", is {_text(found)}{_range(measure, route, aim.against)}"
         line += f": {measure.verdict(aim).upper()}"
     return line
