@@ -75,7 +75,7 @@ class SiteHandler(MoonlightAPIHandler):
                 },
                 "limits": limits(site),
                 "keyboards": keyboards(site),
-                "where": (["here"] if job else []) + (["job"] if self.manager.can_submit else []),
+                "where": _where(self.manager, job),
                 "here": self._as_json(job) if job else None,
             }
         )
@@ -211,7 +211,13 @@ class OpenAPIHandler(MoonlightAPIHandler):
     @authorized
     async def get(self) -> None:
         portal = self.settings.get("moonlight_door") == "portal"
-        self.finish(document(self.base_url, self.manager.site, portal))
+        where = _where(self.manager, await self.manager.job_here())
+        self.finish(document(self.base_url, self.manager.site, portal, where))
+
+
+def _where(manager: Any, job: JobHere | None) -> list[str]:
+    """Where a launch from this server may run."""
+    return (["here"] if job else []) + (["job"] if manager.can_submit else [])
 
 
 def _wrong(message: str) -> InvalidRequest:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from moonlight_spawner import __version__
 from moonlight_spawner.model.session import SESSION_ID, State
 from moonlight_spawner.site.options import MoonlightSite
-from moonlight_spawner.site.request import DOOR, IMAGE_ID
+from moonlight_spawner.site.request import DOOR, IMAGE_ID, WHERE
 
 from .listing import MOST, MOST_OFFSET, MOST_VALUES
 from .openapi_schemas import TEXT, WHOLE, an_object, ref, schemas
@@ -36,8 +37,11 @@ _PAGE = {
 }
 
 
-def document(base_url: str, site: MoonlightSite, portal: bool = False) -> dict[str, Any]:
-    """The description of the API as served below ``base_url``, by a portal's service or by Jupyter."""
+def document(
+    base_url: str, site: MoonlightSite, portal: bool = False, where: Sequence[str] = WHERE
+) -> dict[str, Any]:
+    """The description of the API as served below ``base_url``, by a portal's service or by Jupyter, to
+    whom a launch may say ``where`` it is to run."""
     paths = _paths() | (_login() if portal else {})
     schemes: dict[str, Any] = {
         "token": {"type": "apiKey", "in": "header", "name": "Authorization"},
@@ -69,7 +73,7 @@ def document(base_url: str, site: MoonlightSite, portal: bool = False) -> dict[s
         "servers": [{"url": base_url.rstrip("/") or "/"}],
         "security": [{name: []} for name in schemes],
         "paths": paths,
-        "components": {"schemas": schemas(site), "securitySchemes": schemes},
+        "components": {"schemas": schemas(site, where), "securitySchemes": schemes},
     }
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from moonlight_spawner.model.session import Session
 from moonlight_spawner.site.images import Image
 from moonlight_spawner.site.options import MoonlightSite
-from moonlight_spawner.site.request import HOSTS, IMAGE_ID, WHERE, keyboards, limits
+from moonlight_spawner.site.request import HOSTS, IMAGE_ID, keyboards, limits
 from pydantic.json_schema import models_json_schema
 
 NUMBER: dict[str, Any] = {"type": "number"}
@@ -20,8 +21,8 @@ _RANGE = {
 }
 
 
-def schemas(site: MoonlightSite) -> dict[str, Any]:
-    """All of them by name; of a launch with what this site allows."""
+def schemas(site: MoonlightSite, where: Sequence[str]) -> dict[str, Any]:
+    """All of them by name; of a launch with what this site and this server allow."""
     _, models = models_json_schema(
         [(Session, "serialization"), (Image, "serialization")],
         ref_template="#/components/schemas/{model}",
@@ -32,7 +33,7 @@ def schemas(site: MoonlightSite) -> dict[str, Any]:
     session["required"] = [*session.get("required", []), "web_url", "stream_url"]
     return {
         **made,
-        "LaunchRequest": _launch(site),
+        "LaunchRequest": _launch(site, where),
         "Sessions": an_object({"sessions": list_of("Session")}),
         "Images": an_object({"images": list_of("Image")}),
         "Logs": an_object(
@@ -120,7 +121,7 @@ def schemas(site: MoonlightSite) -> dict[str, Any]:
     }
 
 
-def _launch(site: MoonlightSite) -> dict[str, Any]:
+def _launch(site: MoonlightSite, where: Sequence[str]) -> dict[str, Any]:
     allowed = limits(site)
 
     def number(name: str, kind: dict[str, Any]) -> dict[str, Any]:
@@ -132,14 +133,21 @@ def _launch(site: MoonlightSite) -> dict[str, Any]:
         "cpus": number("cpus", WHOLE),
         "memory_gb": number("memory_gb", NUMBER),
         "gpus": number("gpus", WHOLE),
-        "resolution": {**TEXT, "pattern": "^[1-9][0-9]{2,4}x[1-9][0-9]{2,4}$"},
+        "resolution": {
+            **TEXT,
+            "pattern": "^[1-9][0-9]{2,4}x[1-9][0-9]{2,4}$",
+            "description": "{width[min]:g}x{height[min]:g} to {width[max]:g}x{height[max]:g}".format(
+                **allowed
+            ),
+        },
         "follow_window": {"type": "boolean"},
         "fps": number("fps", WHOLE),
         "bitrate_kbps": number("bitrate_kbps", WHOLE),
         "keyboard": {"enum": keyboards(site)},
         "host": {"enum": list(HOSTS)},
-        "where": {"enum": list(WHERE)},
     }
+    if where:
+        fields["where"] = {"enum": list(where)}
     return {**an_object(fields, required=[]), "additionalProperties": False}
 
 

@@ -23,5 +23,12 @@ def test_as_the_document_says(place: Place, tmp_path: Path) -> None:
     with place.beside(portal_requests_per_minute=0, portal_launches_per_minute=0) as patient:
         document = f"{patient.origin}/api/moonlight/openapi.json"
         token = f"Bearer {place.token(place.alice)}"
-        fuzz(document, token, tmp_path, {"path.session_id": made}, 4, _THOROUGHLY)
+        fuzz(
+            document,
+            token,
+            tmp_path,
+            {"path.session_id": made, "query.user": str(place.alice)},
+            4,
+            _THOROUGHLY,
+        )
     assert "Traceback" not in patient.log.read_text()

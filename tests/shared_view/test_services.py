@@ -64,7 +64,7 @@ LIFE = (
         await asyncio.sleep(0.05)
     seen["asked its gateway"] = list(asked)
     moved = words().model_copy(update={"sequence": before.sequence + 1})
-    moved.gateway.port = 1
+    moved.gateway.port, moved.gateway.socket = 1, ""
     await manager.heard(alice, session_id, moved)
     while not asked:
         await manager.sessions(alice)

@@ -170,6 +170,8 @@ def _number(name: str, value: Any, limit: dict[str, float]) -> float:
 
 
 def _integer(name: str, value: Any, limit: dict[str, float]) -> int:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # JSON has one kind of numbers: to it 30.0 is whole
     if isinstance(value, bool) or not isinstance(value, int):
         raise _Wrong(f"{name} is {_shown(value)!r}, but must be a whole number.")
     return int(_number(name, value, limit))
