@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # a demo has no browser of its own
+    from playwright.sync_api import BrowserContext, Page
 
 # What a portal does when its user has logged in: the token for our login, then the way back, if that
 # is one to the portal's own host.
@@ -30,3 +35,13 @@ for (const [user, token] of Object.entries(tokens)) {{
 
 def login_page(tokens: Mapping[str, str]) -> bytes:
     return _PAGE.format(tokens=json.dumps(dict(tokens))).encode()
+
+
+def log_in(context: BrowserContext, origin: str, user: str) -> Page:
+    """By the portal's page, and back by its way to ours."""
+    page = context.new_page()
+    page.goto(f"{origin}/moonlight/")
+    page.wait_for_url(re.compile("/portal-login\\?next="))
+    page.click(f"#{user}")
+    page.wait_for_url(f"{origin}/moonlight/")
+    return page

@@ -14,32 +14,16 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser
 
 from tests.browser.desktop import connect, launch, type_command
-from tests.support.chromium import chromium, keep, person
+from tests.support.chromium import keep, person
 from tests.support.waiting import PATIENCE, wait_for
 
-from .login_page import login_page
+from .login_page import log_in, login_page
 from .place import Place
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as one:
-        yield one
-
-
-def _log_in(context: BrowserContext, origin: str, user: str) -> Page:
-    """By the portal's page, and back by its way to ours."""
-    page = context.new_page()
-    page.goto(f"{origin}/moonlight/")
-    page.wait_for_url(re.compile("/portal-login\\?next="))
-    page.click(f"#{user}")
-    page.wait_for_url(f"{origin}/moonlight/")
-    return page
 
 
 def test_from_the_login_to_typed_text_and_over_a_restart(browser: Browser, place: Place) -> None:
@@ -47,7 +31,7 @@ def test_from_the_login_to_typed_text_and_over_a_restart(browser: Browser, place
     place.issuer.page = login_page({str(user): place.token(user)})
     before, after = user.home / "before.txt", user.home / "after.txt"
     with person(browser, "ko-KR", ignore_https_errors=True) as context:
-        page = _log_in(context, place.origin, str(user))
+        page = log_in(context, place.origin, str(user))
         assert "실행" in page.locator("[data-testid=launch]").inner_text()
         session_id = launch(page)
         desktop = connect(context, page, session_id)
@@ -126,7 +110,7 @@ def test_the_demo_is_a_portal_and_leaves_nothing(browser: Browser, demo: Demo) -
     places = {Path(word).parent for word in re.findall(r"/var/tmp/\S+", demo.said)}
     assert len(places) == 2 and all(map(Path.exists, places))
     with person(browser, "en-US", ignore_https_errors=True) as context:
-        page = _log_in(context, demo.origin, alice.pw_name)
+        page = log_in(context, demo.origin, alice.pw_name)
         assert "Launch" in page.locator("[data-testid=launch]").inner_text()
         desktop = connect(context, page, launch(page))
         text = type_command(desktop, f"echo $USER $SLURM_JOB_PARTITION > {typed}", typed)

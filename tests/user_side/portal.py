@@ -136,15 +136,16 @@ def sudos_of(account: TestUser) -> list[int]:
 
 
 @contextlib.contextmanager
-def portal(count: int = 2) -> Iterator[Portal]:
-    """One with ``count`` users."""
+def portal(count: int = 2, users: Sequence[TestUser] = ()) -> Iterator[Portal]:
+    """One with ``count`` users of its own, or with these."""
     _remove_left_over()
-    names = unique_names(count + 3)
+    names = unique_names((0 if users else count) + 3)
     group = names[0][:-1] + "-g"
     directory = Path(tempfile.mkdtemp(prefix="mlt-portal-", dir="/var/tmp"))
     rules = [_INSTALLED / name for name in names[:2]]
     try:
-        service, hostile, *users, other = ensure_users(names)
+        service, hostile, *made, other = ensure_users(names)
+        users = [*users, *made]
         with account_files():
             _run(["groupadd", group])
             for user in users:
