@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.cluster.fixtures import SlurmUsers
 from tests.cluster.slurm import SlurmCluster
+from tests.cluster.users import TestUser
 from tests.support.cli import UserCli
 from tests.support.waiting import wait_for
 
@@ -24,10 +25,21 @@ def _groups(cli: UserCli, by: str, *more: str) -> dict[str, dict[str, Any]]:
     return {row["group"]: row for row in [*said["groups"], said["total"]]}
 
 
+def _all_told(slurm: SlurmCluster, user: TestUser) -> None:
+    """Slurm tells its accounting of jobs one after the other, and that lists them seconds later than it
+    knows each by its number: when it lists this one, it has all that were before."""
+    last = slurm.submit(user, "#!/bin/sh\nexit 0\n")
+    slurm.wait_job(last, "COMPLETED")
+    ask = ["sacct", "-X", "-n", "-P", "-a", "-S", SINCE[1], "-E", "now+1days", "-o", "JobID,State"]
+    told = f"{last}|COMPLETED"
+    wait_for(lambda: told in slurm.command(ask).stdout.splitlines(), interval=0.2)
+
+
 def test_what_two_users_ran_is_what_it_says(
     slurm: SlurmCluster, slurm_users: SlurmUsers, cli: MakeCli
 ) -> None:
     alice, bob = cli(slurm_users.alice), cli(slurm_users.bob)
+    _all_told(slurm, slurm_users.bob)
     before = {by: _groups(bob, by, "--all-users") for by in ("user", "image")}
 
     # A session of the product's, for the image; then jobs of a session's name and of known lengths.
