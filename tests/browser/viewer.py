@@ -58,12 +58,11 @@ def close_tool(page: Page) -> None:
 def change_the_picture(page: Page) -> None:
     """Another size while it runs, and back to that of the window."""
     inner = page.frame_locator(FRAME)
-    canvas = inner.locator("#videoCanvas")
+    video = inner.locator("#videoStream")  # what came, not what was asked for
 
     def has(width: int, height: int) -> bool:
-        return bool(
-            canvas.evaluate("(c, s) => c.width === s[0] && c.height === s[1]", [width, height])
-        )
+        came = video.evaluate("(v) => [v.videoWidth, v.videoHeight]")
+        return bool(came == [width, height])
 
     assert wait_until(lambda: has(1280, 800), interval=0.2), "not the window's size"
     open_tool(page, "settings")
