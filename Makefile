@@ -23,7 +23,7 @@ demo: packages-desktop install ## a desktop in your browser, on this machine
 demo-slurm: packages-desktop packages-slurm install ## the same, as a job of a real one-machine Slurm (root)
 	$(BIN)/python tools/demo.py --slurm
 
-demo-portal: packages-desktop packages-slurm packages-portal install-test ## a whole portal: login page, nginx, users, Slurm (root)
+demo-portal: packages-desktop packages-slurm packages-portal install-test ## a whole portal: login page, nginx, Redis, users, Slurm (root)
 	$(BIN)/python tools/demo_portal.py
 
 test: packages-desktop packages-slurm packages-portal packages-test install-test browser ## everything: lint, types, unit, browser, real Slurm (root)

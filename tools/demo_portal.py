@@ -1,7 +1,8 @@
 """`make demo-portal`: a whole HPC portal on this machine, until Ctrl-C (root).
 
-Its users, its login page, its nginx, a Slurm of two nodes, and `moonlight-hpc serve` under an account of
-its own that acts as the users by sudo. All of it is made here and removed at the end, accounts included.
+Its users, its login page, its nginx, its Redis, a Slurm of two nodes, and `moonlight-hpc serve` under an
+account of its own that acts as the users by sudo. All of it is made here and removed at the end, accounts
+included.
 """
 
 from __future__ import annotations
@@ -13,14 +14,16 @@ import sys
 import time
 
 import psutil
-from demo import directory, end_by_signals, ended_in_order
+from demo import ROOT, directory, end_by_signals, ended_in_order
 from moonlight_spawner.agent.display.screen import make_sockets
 
 from tests.cluster import ClusterError, SlurmCluster
 from tests.portal.login_page import login_page
 from tests.portal.place import Place, portal_place
+from tests.support.redis import RedisServer, redis_server
 from tests.user_side.portal import Portal, portal
 
+_ACL = ROOT / "deploy/redis/moonlight.acl"
 _HOURS = 12
 
 
@@ -39,7 +42,7 @@ def main() -> int:
             cluster = SlurmCluster(directory(stack), side.users)
             stack.callback(cluster.stop)
             cluster.start()
-            _use(cluster, side)
+            _use(cluster, stack.enter_context(redis_server()), side)
             stack.callback(cluster.cancel_all_jobs)  # before its nodes end: desktops leave nothing
             place = stack.enter_context(portal_place(side, directory(stack)))
             _welcome(place, cluster)
@@ -54,10 +57,18 @@ def main() -> int:
         sys.exit(f"The demo cannot go on: {e}")
 
 
-def _use(cluster: SlurmCluster, side: Portal) -> None:
-    """The portal's settings with this Slurm. sudo passes no SLURM_CONF on, so that stands in there."""
+def _use(cluster: SlurmCluster, server: RedisServer, side: Portal) -> None:
+    """The portal's settings with this Slurm and this Redis, of which the service has the shipped user.
+    sudo passes no SLURM_CONF on, so that stands in there."""
+    with server.client() as client:
+        _, name, *rules = _ACL.read_text("ascii").split()
+        client.execute_command("ACL", "SETUSER", name, *rules, "on", f">{server.password}")
+    password = server.password_file(server.directory / "password", side.service)
+    settings = server.settings(password)
+    settings |= {"portal_redis_url": server.unix_url, "portal_redis_user": name}
     text = side.config.read_text("utf-8").replace('scheduler = "local"', 'scheduler = "slurm"')
     text += f"c.MoonlightSite.gateway_address = {_own_address()!r}\n"
+    text += "".join(f"c.MoonlightSite.{n} = {value!r}\n" for n, value in settings.items())
     conf = f"import os\nos.environ['SLURM_CONF'] = {str(cluster.slurm_conf)!r}\n"
     side.config.write_text(conf + text, "utf-8")
 

@@ -109,12 +109,16 @@ def test_the_demo_is_a_portal_and_leaves_nothing(browser: Browser, demo: Demo) -
     typed = Path(alice.pw_dir, "typed.txt")
     places = {Path(word).parent for word in re.findall(r"/var/tmp/\S+", demo.said)}
     assert len(places) == 2 and all(map(Path.exists, places))
+    log = re.search(r"What it logs:  (\S+)", demo.said)
+    assert log
     with person(browser, "en-US", ignore_https_errors=True) as context:
         page = log_in(context, demo.origin, alice.pw_name)
         assert "Launch" in page.locator("[data-testid=launch]").inner_text()
         desktop = connect(context, page, launch(page))
         text = type_command(desktop, f"echo $USER $SLURM_JOB_PARTITION > {typed}", typed)
         assert text.split() == [alice.pw_name, "viz"]
+        # Only where its records are in Redis.
+        assert "this service makes the portal's rounds" in Path(log[1]).read_text()
         keep(desktop, "portal-en-US")
         assert "Ending the demo" in demo.end()
     assert demo.process.returncode == 0
