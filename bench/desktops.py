@@ -89,10 +89,12 @@ def wait_until_running(jupyter: Jupyter, session_id: str, seconds: float = 60.0)
 
 @contextmanager
 def three_ways(jupyter: Jupyter, directory: Path) -> Iterator[list[Desktop]]:
-    """One session: direct to the streaming server, by jupyter-server-proxy, and by ours.
+    """One session: direct to the streaming server, by jupyter-server-proxy, and by ours; and direct to
+    a streaming server with none of our settings.
 
     A browser cannot open the session's Unix socket, so a second streaming server with the same
-    flags serves the same display on a port of the loopback. Only one has a client at a time.
+    flags serves the same display on a port of the loopback, and a third with its own. Only one has
+    a client at a time.
     """
     with session(jupyter) as made:
         session_id = wait_until_running(jupyter, made["session_id"])["session_id"]
@@ -100,8 +102,15 @@ def three_ways(jupyter: Jupyter, directory: Path) -> Iterator[list[Desktop]]:
         port, argv, env = free_port(), host.cmdline(), host.environ()
         at = argv.index("--unix-socket")
         argv[at : at + 2] = ["--addr", "127.0.0.1", "--port", str(port)]
-        with Program("selkies", argv, directory, env) as second:
+        bare_port = free_port()
+        bare_argv = [*argv[: argv.index("--addr")], "--addr", "127.0.0.1", "--port", str(bare_port)]
+        bare_argv += ["--enable-basic-auth=false", "--enable-https=false"]
+        with (
+            Program("selkies", argv, directory, env) as second,
+            Program("selkies-bare", bare_argv, directory, env) as bare,
+        ):
             second.wait_until(lambda: answers(port), "does not answer")
+            bare.wait_until(lambda: answers(bare_port), "does not answer")
             x = _x_server(env["DISPLAY"])
             there, agent = jupyter.program.process.pid, host.ppid()
             where = (env["DISPLAY"], env["XAUTHORITY"])
@@ -109,6 +118,14 @@ def three_ways(jupyter: Jupyter, directory: Path) -> Iterator[list[Desktop]]:
             path = f"/moonlight/sessions/{session_id}/desktop/"
             yield [
                 Desktop("direct", f"http://127.0.0.1:{port}/", port, *where, (), other),
+                Desktop(
+                    "direct, selkies' own settings",
+                    f"http://127.0.0.1:{bare_port}/",
+                    bare_port,
+                    *where,
+                    (),
+                    (bare.process.pid, x),
+                ),
                 Desktop(
                     "ours",
                     jupyter.url + path,
