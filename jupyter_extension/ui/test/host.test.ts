@@ -10,7 +10,8 @@ import {
   type Sample,
 } from '../src/viewer/host/connection';
 import { CHORDS, strokesOf } from '../src/viewer/host/keys';
-import { isFrom, pathOf, sampleOf, saysElsewhere } from '../src/viewer/host/selkies';
+import { ownPage } from '../src/viewer/host/ownPage';
+import { isFrom, pathOf, sampleOf, saysElsewhere, SelkiesHost } from '../src/viewer/host/selkies';
 import { Elsewhere } from '../src/viewer/Elsewhere';
 import { isToolsShortcut } from '../src/viewer/shortcut';
 import { figuresOf } from '../src/viewer/tools/ConnectionDialog';
@@ -22,6 +23,7 @@ import { enterFullScreen } from '../src/viewer/useFullScreen';
 import { en } from '../src/i18n/en';
 import { ko } from '../src/i18n/ko';
 import { render } from './render';
+import { session } from './sample';
 
 const sample = (changes: Partial<Sample> = {}): Sample => ({
   at: 0,
@@ -242,5 +244,80 @@ describe('the words of the tools', () => {
       expect((word as string).replace(names, '')).not.toMatch(/[A-Za-z]{2}/);
     }
     expect(leaves(ko.tools)).toHaveLength(leaves(en.tools).length);
+  });
+});
+
+describe('a frame whose page is not ours any more', () => {
+  /** A window that shows the client, and then, as after a proxy's error, a page of no origin. */
+  function frameOf() {
+    let foreign = false;
+    const asOther = (): never => {
+      throw new DOMException(
+        'Blocked a frame from accessing a cross-origin frame.',
+        'SecurityError',
+      );
+    };
+    const page = { querySelector: () => ({}), getElementById: () => null };
+    const own: Record<string, unknown> = {
+      addEventListener: vi.fn(),
+      removeEventListener: vi.fn(),
+    };
+    const frame = new Proxy(own, {
+      get: (of, name) => {
+        if (name === 'postMessage') {
+          return () => undefined;
+        }
+        if (foreign) {
+          return asOther();
+        }
+        return name === 'document' ? page : of[name as string];
+      },
+    }) as unknown as Window;
+    return { frame, leave: () => (foreign = true) };
+  }
+
+  it('is left, driven and loaded again without a word', () => {
+    vi.stubGlobal('window', {
+      location: { origin: 'https://a' },
+      addEventListener: vi.fn(),
+      removeEventListener: vi.fn(),
+    });
+    vi.stubGlobal('document', { hidden: true });
+    vi.stubGlobal(
+      'MutationObserver',
+      class {
+        observe() {}
+        disconnect() {}
+      },
+    );
+    vi.stubGlobal('localStorage', { getItem: () => null, setItem: () => undefined });
+    try {
+      const { frame, leave } = frameOf();
+      const host = new SelkiesHost(session({ host: 'selkies' }));
+      host.attach(frame, 'Desktop');
+      expect(host.getState().drivable).toBe(true);
+      leave();
+      expect(ownPage(frame)).toBeNull();
+      host.press('super');
+      host.upload();
+      host.attach(frame, 'Desktop');
+      expect(host.getState().drivable).toBeNull();
+      host.leave();
+      const next = frameOf();
+      host.attach(next.frame, 'Desktop');
+      next.leave();
+      host.leave();
+    } finally {
+      vi.unstubAllGlobals();
+    }
+  });
+
+  it('decides nothing for the page that is loaded next', () => {
+    const host = new SelkiesHost(session({ host: 'selkies' }));
+    const error = { document: { querySelector: () => null } } as unknown as Window;
+    host.attach(error, 'Desktop');
+    expect(host.getState().drivable).toBe(false);
+    host.startAgain();
+    expect(host.getState().drivable).toBeNull();
   });
 });

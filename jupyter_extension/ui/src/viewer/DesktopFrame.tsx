@@ -1,5 +1,6 @@
 import { useCallback, type RefObject } from 'react';
 
+import { ownPage } from './host/ownPage';
 import { isToolsShortcut } from './shortcut';
 
 const ALLOWED = 'clipboard-read; clipboard-write; fullscreen; autoplay; gamepad; keyboard-map';
@@ -21,20 +22,23 @@ export function DesktopFrame({ frame, src, title, onWantsTools, onLoaded }: Prop
       frame.current?.focus();
       inner?.focus();
     }
-    inner?.addEventListener(
-      'keydown',
-      (event) => {
-        if (isToolsShortcut(event)) {
-          event.preventDefault();
-          event.stopImmediatePropagation();
-          onWantsTools();
-        }
-      },
-      { capture: true },
-    );
-    if (inner) {
-      onLoaded(inner);
+    if (!inner) {
+      return;
     }
+    if (ownPage(inner)) {
+      inner.addEventListener(
+        'keydown',
+        (event) => {
+          if (isToolsShortcut(event)) {
+            event.preventDefault();
+            event.stopImmediatePropagation();
+            onWantsTools();
+          }
+        },
+        { capture: true },
+      );
+    }
+    onLoaded(inner);
   }, [frame, onWantsTools, onLoaded]);
 
   return (

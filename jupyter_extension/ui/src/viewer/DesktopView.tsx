@@ -33,6 +33,7 @@ export function DesktopView({ session, streamUrl, now }: Props) {
   const toDesktop = useCallback(() => frame.current?.focus(), []);
   const name = t.viewer.frame(session.image_name);
   const loaded = useCallback((inner: Window) => host?.attach(inner, name), [host, name]);
+  useEffect(() => host?.startAgain(), [host, connection.frame]);
   const useHere = useCallback(() => {
     host?.comeBack();
     reload();

@@ -2,6 +2,7 @@ import type { Session } from '../../api/types';
 import { SAMPLE_EVERY_MS, withSample, type Path, type Sample } from './connection';
 import { afterWord, type Told, type Transfer } from './files';
 import { strokesOf, type Chord } from './keys';
+import { ownPage } from './ownPage';
 import { keepScreen, pixelsOf, screenOf, type ScreenSize } from './screen';
 import { bitrateOf, keepWishes, rateOf, readWishes, type Wishes } from './wishes';
 
@@ -58,7 +59,11 @@ export class SelkiesHost {
   /** A page was loaded into the frame; its name for who cannot see it. */
   attach(frame: Window, name: string): void {
     this.detach();
-    const { document: page } = frame;
+    const page = ownPage(frame);
+    if (!page) {
+      this.set({ drivable: null });
+      return;
+    }
     if (!page.querySelector(`meta[name="${MARK}"]`)) {
       this.set({ drivable: false });
       return;
@@ -77,7 +82,9 @@ export class SelkiesHost {
     this.detach = () => {
       watched.disconnect();
       clearInterval(asking);
-      frame.removeEventListener('message', this.hear);
+      if (ownPage(frame) === page) {
+        frame.removeEventListener('message', this.hear);
+      }
       window.removeEventListener('message', this.hear);
       this.frame = null;
       this.detach = () => undefined;
@@ -89,6 +96,13 @@ export class SelkiesHost {
   }
 
   leave = (): void => this.detach();
+
+  /** The frame is loaded anew: what was in it last says nothing about what comes now. */
+  startAgain = (): void => {
+    if (this.state.drivable === false) {
+      this.set({ drivable: null });
+    }
+  };
 
   /** The picture is wanted in this window again: its page is loaded anew. */
   comeBack = (): void => this.set({ elsewhere: false });
@@ -108,7 +122,7 @@ export class SelkiesHost {
 
   press(chord: Chord): void {
     const { frame } = this;
-    const screen = frame?.document.getElementById(SCREEN);
+    const screen = frame && ownPage(frame)?.getElementById(SCREEN);
     if (!frame || !screen) {
       return;
     }
@@ -124,7 +138,9 @@ export class SelkiesHost {
   /** Asks the user for files and puts them onto the desktop. */
   upload(): void {
     const { frame } = this;
-    frame?.dispatchEvent(new Event('requestFileUpload'));
+    if (frame && ownPage(frame)) {
+      frame.dispatchEvent(new Event('requestFileUpload'));
+    }
   }
 
   private apply(): void {
