@@ -16,6 +16,20 @@ FRAME = "[data-testid=desktop-frame]"
 expect.set_options(timeout=PATIENCE * 1000)
 _WINDOW = 0.1  # of the picture: a terminal
 
+# Lists of files stay on their way until they are released, as over a slow network.
+_HOLD_LISTS = """() => {
+  const { fetch } = window;
+  const released = new Promise((release) => (window.releaseLists = release));
+  window.fetch = async (...asked) => {
+    const answer = await fetch(...asked);
+    if (String(asked[0]).endsWith('/api/files/')) {
+      window.listsHeld = true;
+      await released;
+    }
+    return answer;
+  };
+}"""
+
 
 def use_the_bar(page: Page) -> None:
     """It opens under the pointer without doing anything; the keyboard leads there and back."""
@@ -91,12 +105,15 @@ def send_keys_that_browsers_keep(page: Page) -> None:
 
 
 def carry_files(page: Page, home: Path) -> None:
-    """One to the desktop, with its progress, and the same one back."""
+    """Two to the desktop, with their progress, and one of them back."""
     open_tool(page, "files")
-    with page.expect_file_chooser() as asked:
-        page.get_by_test_id("upload").click()
-    asked.value.set_files({"name": "자료 1.txt", "mimeType": "text/plain", "buffer": b"forty-two"})
-    expect(page.get_by_test_id("transfers").last).to_contain_text("arrived")
+    expect(page.locator(".fetchable")).to_have_attribute("aria-busy", "false")
+    page.evaluate(_HOLD_LISTS)
+    _send(page, "자료 1.txt")
+    page.wait_for_function("window.listsHeld")
+    _send(page, "second.txt")  # while the list with the first one is on its way
+    page.evaluate("window.releaseLists()")
+    expect(page.get_by_test_id("entries").get_by_role("link", name="second.txt")).to_be_visible()
     assert (home / "Desktop" / "자료 1.txt").read_bytes() == b"forty-two"
     entry = page.get_by_test_id("entries").get_by_role("link", name="자료 1.txt")
     with page.expect_download() as fetched:
@@ -105,6 +122,15 @@ def carry_files(page: Page, home: Path) -> None:
     assert Path(fetched.value.path()).read_bytes() == b"forty-two"
     keep(page, "viewer-files")
     close_tool(page)
+
+
+def _send(page: Page, name: str) -> None:
+    with page.expect_file_chooser() as asked:
+        page.get_by_test_id("upload").click()
+    asked.value.set_files({"name": name, "mimeType": "text/plain", "buffer": b"forty-two"})
+    newest = page.get_by_test_id("transfers").last.locator("li").first
+    expect(newest).to_contain_text(name)
+    expect(newest).to_contain_text("arrived")
 
 
 def look_at_the_connection(page: Page) -> None:

@@ -1,13 +1,12 @@
-import { useCallback, useEffect, useState } from 'react';
+import { useEffect, useReducer, useState } from 'react';
 
-import { ApiError } from '../../api/errors';
+import { ApiError, asApiError } from '../../api/errors';
 import type { Session } from '../../api/types';
 import { fileWaysOf } from '../../clipboard/clipboard';
 import { useSpeech } from '../../i18n/Language';
 import { Dialog } from '../../parts/Dialog';
 import { Icon } from '../../parts/Icon';
 import { Problem } from '../../parts/Problem';
-import { useTask } from '../../parts/useTask';
 import { formatBytes } from '../../sessions/formatBytes';
 import { entriesOf, type Entry, type Transfer } from '../host/files';
 import type { SelkiesHost } from '../host/selkies';
@@ -61,16 +60,29 @@ const countDone = (transfers: readonly Transfer[]): number =>
 function Fetchable({ root, done }: { root: string; done: number }) {
   const { t } = useSpeech();
   const words = t.tools;
-  const { run, busy, error } = useTask();
   const [folders, setFolders] = useState<readonly Entry[]>([]);
-  const [entries, setEntries] = useState<readonly Entry[] | null>(null);
+  const [listed, setListed] = useState<{ folder: string; entries: Entry[] } | null>(null);
+  const [error, setError] = useState<ApiError | null>(null);
+  const [asked, again] = useReducer((times: number) => times + 1, 0);
   const here = root + folders.map(({ href }) => href).join('');
 
-  const list = useCallback(() => run(async () => setEntries(await read(here))), [run, here]);
-  useEffect(list, [list, done]);
+  // What is asked last is what is shown: a file may arrive, and a folder be opened, while the list
+  // of before is still on its way.
+  useEffect(() => {
+    let wanted = true;
+    setError(null);
+    read(here).then(
+      (entries) => wanted && setListed({ folder: here, entries }),
+      (cause: unknown) => wanted && setError(asApiError(cause)),
+    );
+    return () => {
+      wanted = false;
+    };
+  }, [here, done, asked]);
+  const entries = listed?.folder === here ? listed.entries : null;
 
   return (
-    <section className="fetchable" aria-busy={busy}>
+    <section className="fetchable" aria-busy={!entries && !error}>
       <h3>{words.download}</h3>
       <nav className="crumbs" aria-label={words.download}>
         {[null, ...folders].map((folder, depth) => (
@@ -85,7 +97,7 @@ function Fetchable({ root, done }: { root: string; done: number }) {
           </button>
         ))}
       </nav>
-      {error && <Problem error={error} retry={list} />}
+      {error && <Problem error={error} retry={again} />}
       {entries?.length === 0 && <p className="quiet">{words.nothing}</p>}
       <ul className="entries" data-testid="entries">
         {(entries ?? []).map((entry) => (
