@@ -35,8 +35,9 @@ _NOT_OURS = re.compile(
 
 
 def _environment() -> None:
-    """Without a pip in it, which takes longest and is not used here."""
-    run("python3", "-m", "venv", "--without-pip", str(VENV))
+    """Without a pip in it, which takes longest and is not used here; of the Python that tests run on:
+    what it finds first in a developer's PATH may be below a home that nobody else may enter."""
+    run(str(Path(sys.base_prefix, "bin", "python3")), "-m", "venv", "--without-pip", str(VENV))
 
 
 def _install() -> None:
