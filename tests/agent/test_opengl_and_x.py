@@ -76,6 +76,15 @@ def test_the_renderer_is_unknown_where_nothing_can_ask_for_it(launch: Launch) ->
     assert "OpenGL programs draw with the CPU: the job has no GPU." in status.notes
 
 
+def test_a_gpu_that_was_asked_for_and_is_not_seen_is_told_as_that(
+    launch: Launch, user: TestUser
+) -> None:
+    env = settings(user, gpus="1", max_gpus="1")
+    status = launch(hidden=["glxinfo", "nvidia-smi"], env=env).wait_running()
+    asked = "OpenGL programs draw with the CPU: 1 GPU was asked for, and nvidia-smi shows none."
+    assert asked in status.notes
+
+
 @pytest.fixture
 def device(user: TestUser) -> Iterator[Path]:
     """A device that every user may write to, as /dev/uinput is on some nodes."""

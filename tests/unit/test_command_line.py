@@ -172,8 +172,9 @@ def test_who_waits_for_a_desktop_is_told_every_step_and_what_is_to_be_known_of_i
     session_id = lines[0].split()[1]
     run(tmp_path / "sessions", "session", "stop", "--wait", session_id, **settings)
     assert created.returncode == 0, created.stderr
-    assert lines[-4:-1] == ["✓ Claim", "✓ Open", "It is silent."]
-    assert lines[-1].startswith(session_id) and "running" in lines[-1]
+    assert lines[-5:-2] == ["✓ Claim", "✓ Open", "It is silent."]
+    assert lines[-2].startswith(session_id) and "running" in lines[-2]
+    assert lines[-1] == f"Open it with: moonlight-hpc session open {session_id}"
 
 
 def test_who_opens_a_desktop_that_ends_is_told_why(tmp_path: Path) -> None:

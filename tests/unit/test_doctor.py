@@ -264,6 +264,14 @@ def test_a_slurm_that_answers_is_looked_through(launching: Doctor) -> None:
     assert all(found[name]["good"] and not found[name]["odd"] for name in SLURM), found
 
 
+def test_a_launcher_card_that_starts_desktops_in_no_job_is_told(launching: Doctor) -> None:
+    """The environment of the tests is one with JupyterLab and selkies."""
+    found = launch_host(launching)["JupyterLab's launcher"]
+    assert found["good"] and found["odd"] and "in no job" in found["text"]
+    assert "docs/install.md" in found["fix"]
+    assert "JupyterLab's launcher" not in launching.look(), "there is no batch system to go past"
+
+
 @pytest.mark.parametrize(
     "script, words",
     [

@@ -106,7 +106,7 @@ class Parts:
         manifest, changed, graphics, audio, _ = await _together(
             read_manifest(container, env),
             self._open_changes(container, env),
-            look(container, env, gpu, self._spec.virtualgl),
+            look(container, env, gpu, self._spec.request.gpus, self._spec.virtualgl),
             self._start_sound(env, container),
             self._set_keyboard(env, container),
         )

@@ -68,8 +68,11 @@ async def _create(manager: SessionManager, user: str, options: argparse.Namespac
     if options.wait:
         session = await _wait(manager, user, session, options)
     _print(options, session)
+    if options.wait and session.status is State.RUNNING:
+        _tell(options, f"Open it with: moonlight-hpc session open {session.session_id}")
+        return 0
     if options.wait:
-        return 0 if session.status is State.RUNNING else 1
+        return 1
     return 1 if session.status is State.FAILED else 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.metadata
 import importlib.util
 import shutil
 import sys
@@ -29,6 +30,8 @@ async def examine(site: MoonlightSite) -> list[Finding]:
     """
     checks: list[Check] = [_settings, _batch_system]
     later: list[Check] = [_records, _space, images, _agent, _extension, _pages]
+    if site.batch_system == "slurm":
+        later.append(_launcher)
     slurm, others = await asyncio.gather(
         _slurm(site), asyncio.gather(*(found_by(check, site) for check in [*checks, *later]))
     )
@@ -141,3 +144,22 @@ async def _pages(site: MoonlightSite) -> Finding:
         return Finding("web pages", True, "session page and JupyterLab card")
     fix = "Install a wheel of moonlight-hpc, or in a checkout: make install."
     return Finding("web pages", False, "not built", fix)
+
+
+async def _launcher(site: MoonlightSite) -> Finding:
+    """Whether JupyterLab has a card besides ours that starts a desktop in no job.
+
+    selkies brings one for jupyter-server-proxy, which takes every such entry of its environment and
+    has no setting against one (selkies 2.1.0, jupyter-server-proxy 4.6).
+    """
+    name = "JupyterLab's launcher"
+    entries = importlib.metadata.entry_points(group="jupyter_serverproxy_servers", name="selkies")
+    if not entries or importlib.util.find_spec("jupyterlab") is None:
+        return Finding(name, True, "no card starts a desktop past the batch system")
+    return Finding(
+        name,
+        True,
+        "selkies' own card (Selkies) starts a desktop on the machine of JupyterLab itself, in no job",
+        "Give JupyterLab an environment of its own, without selkies: docs/install.md.",
+        odd=True,
+    )

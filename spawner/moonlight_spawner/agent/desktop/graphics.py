@@ -48,17 +48,21 @@ class Graphics:
 
 
 async def look(
-    container: Container, env: Mapping[str, str], gpu: Gpu | None, virtualgl: bool
+    container: Container, env: Mapping[str, str], gpu: Gpu | None, asked: int, virtualgl: bool
 ) -> Graphics:
-    """Find the best that works and prove it by asking OpenGL. X has to run."""
+    """Find the best that works and prove it by asking OpenGL. X has to run. ``asked``: how many GPUs
+    the session was given by its request, whether or not any is found."""
     plain = await _renderer(container, env, [])
     if plain and not _SOFTWARE.search(plain):
         return Graphics(plain)  # an X server with a GPU of its own
     if gpu is None:
         shown = f" ({plain})" if plain else ""
-        return Graphics(
-            plain, note=f"OpenGL programs draw with the CPU{shown}: the job has no GPU."
+        why = (
+            f"{asked} GPU{'s were' if asked > 1 else ' was'} asked for, and nvidia-smi shows none"
+            if asked
+            else "the job has no GPU"
         )
+        return Graphics(plain, note=f"OpenGL programs draw with the CPU{shown}: {why}.")
     if not virtualgl:
         return Graphics(plain)
     tool = _tool(container, env, "vglrun")
