@@ -16,6 +16,7 @@ import pytest
 import yaml
 from moonlight_jupyter.portal import service
 from moonlight_jupyter.portal.metrics import _STEPS, Guard, Metrics
+from moonlight_jupyter.portal.underway import Underway
 from moonlight_jupyter.traffic import Traffic, relayed
 from moonlight_spawner.agent.status import STEPS
 from moonlight_spawner.model.measured import measured
@@ -195,7 +196,8 @@ def _ask(
         application = Application(
             list(service.METRICS), moonlight_metrics=metrics, moonlight_metrics_guard=Guard(site)
         )
-        server = service.listen(application, "127.0.0.1", 0, [proxy])
+        own = MoonlightSite(portal_address="127.0.0.1", portal_proxies=[proxy])
+        server = service.listen(application, own, 0, Underway())
         port = next(iter(server._sockets.values())).getsockname()[1]
         try:
             async with httpx.AsyncClient(timeout=PATIENCE) as client:
