@@ -60,7 +60,10 @@ def test_the_picture_comes_back_after_each_end_of_its_server(
         page.locator("[data-testid=where] input[value=job]").check()
         own = press_launch(page)
         wait_running(page, own)
-        guest = page.locator(f"[data-testid=session-card]:not([data-session-id={own}])")
+        # Beside it may be cards of what other tests ended.
+        guest = page.locator(
+            f"[data-testid=session-card][data-status=running]:not([data-session-id={own}])"
+        )
         beside = connect(context, page, guest.get_attribute("data-session-id") or "")
         desktop = connect(context, page, own)
         assert slurm_cluster.job(first)["JobState"] == "RUNNING"
