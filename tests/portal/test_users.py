@@ -37,7 +37,7 @@ def _live(client: httpx.Client) -> list[Any]:
     return [s for s in found if s["status"] in ("pending", "starting", "running", "stopping")]
 
 
-def _paths(session: dict[str, Any]) -> list[tuple[str, str]]:
+def paths_of(session: dict[str, Any]) -> list[tuple[str, str]]:
     api, page = f"{SESSIONS}/{session['session_id']}", session["web_url"]
     return [
         ("GET", api),
@@ -54,7 +54,7 @@ def _paths(session: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _refused(path: str) -> int:
+def refused_as(path: str) -> int:
     """Of a call of the node's there is no other user, so that the parameter is an unknown one."""
     of_the_node = re.search("/(native|native/pin|clipboard)[?]user=", path)
     return 400 if of_the_node else 404
@@ -63,11 +63,11 @@ def _refused(path: str) -> int:
 def test_a_session_of_somebody_else_is_not_there(place: Place, session: dict[str, Any]) -> None:
     with place.client(place.token(place.bob)) as client:
         assert client.get(SESSIONS).json() == {"sessions": []}
-        for method, path in _paths(session):
+        for method, path in paths_of(session):
             for query in ("", f"?user={place.alice}"):
                 joined = path + (query.replace("?", "&") if "?" in path else query)
                 answer = client.request(method, joined)
-                assert answer.status_code == _refused(joined), (method, joined, answer.text)
+                assert answer.status_code == refused_as(joined), (method, joined, answer.text)
         assert client.get(SESSIONS, params={"user": str(place.alice)}).status_code == 404
     with place.client(place.token(place.alice)) as client:
         assert [s["session_id"] for s in _live(client)] == [session["session_id"]]
@@ -84,9 +84,9 @@ def test_an_admin_sees_a_users_sessions_and_not_their_desktops(
         assert client.get(one, params=whose).json()["user"] == str(place.alice)
         assert client.get(f"{one}/logs", params=whose).json()["logs"]
         assert client.get(one).status_code == 404, "nobody is anybody by default"
-        for method, path in _paths(session)[3:]:
+        for method, path in paths_of(session)[3:]:
             joined = f"{path}{'&' if '?' in path else '?'}user={place.alice}"
-            assert client.request(method, joined).status_code == _refused(joined), joined
+            assert client.request(method, joined).status_code == refused_as(joined), joined
     by = {"user": str(place.alice), "admin": str(place.side.other), "result": "done"}
     assert place.audited(action="list", **by)
     assert place.audited(action="look", session=session["session_id"], **by)

@@ -1,26 +1,35 @@
-"""A whole portal, with a real Slurm, a Redis and nginx: what nodes tell it reaches the page."""
+"""A whole portal, with a real Slurm, a Redis and nginx: what nodes tell it reaches the page, each sees
+theirs alone, and what does not end by itself is ended."""
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
+import ssl
+import subprocess
+import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+import websocket
 from moonlight_spawner.model.records import AgentStatus
 from moonlight_spawner.model.session import now
 from playwright.sync_api import Browser, Page
 
 from tests.browser.desktop import press_launch, session_card, wait_running
-from tests.cluster.users import TestUser
+from tests.cluster.users import TestUser, run_as
 from tests.support.chromium import person
-from tests.support.waiting import wait_for
+from tests.support.waiting import PATIENCE, STILL, wait_for
 
 from .login_page import log_in, login_page
 from .place import Place
-from .whole import Whole, standing_still, stream_of
+from .test_users import paths_of, refused_as
+from .whole import Whole, agents_of, standing_still, stream_of
 
 SESSIONS = "/api/moonlight/sessions"
 MARKUP = "<img src=x onerror=\"window.broken='yes'\"><script>window.broken='yes'</script>"
@@ -35,6 +44,26 @@ WATCH = """() => {
   }).observe(document.body, {subtree: true, childList: true, attributes: true});
 }"""
 ORDER = ["waiting", "running", "done"]
+MAKES = "this service makes the portal's rounds"
+
+
+@pytest.fixture(scope="module")
+def desktop(whole: Whole) -> dict[str, Any]:
+    """A session of alice's that runs: one that is there, or a new one."""
+    place = whole.place
+    with place.client(place.token(place.alice)) as client:
+        found = client.get(SESSIONS, params={"state": "running"}).json()["sessions"]
+        if found:
+            running: dict[str, Any] = found[0]
+            return running
+        session_id = _launched(place, place.alice)
+        return wait_for(lambda: _in_state("running", client, session_id))
+
+
+def _in_state(state: str, client: httpx.Client, session_id: str) -> dict[str, Any] | None:
+    session: dict[str, Any] = client.get(f"{SESSIONS}/{session_id}").json()
+    assert session["status"] == state or not session["ended_at"], session
+    return session if session["status"] == state else None
 
 
 @pytest.mark.parametrize("told", [True, False], ids=["by the node", "by the user's side"])
@@ -107,3 +136,236 @@ def _say(place: Place, directory: Path, **words: Any) -> None:
             headers={"Authorization": f"Bearer {token}"},
         )
         assert answer.status_code == 204, answer.text
+
+
+def test_each_sees_theirs_alone_by_every_path(
+    whole: Whole, desktop: dict[str, Any], tmp_path: Path
+) -> None:
+    place, session_id = whole.place, desktop["session_id"]
+    directory = whole.directory(place.alice, session_id)
+    # REST.
+    with place.client(place.token(place.bob)) as client:
+        his = client.get(SESSIONS).json()["sessions"]
+        assert {session["user"] for session in his} <= {place.bob.name}
+        for method, path in paths_of(desktop):
+            for whose in ("", f"{'&' if '?' in path else '?'}user={place.alice}"):
+                answer = client.request(method, path + whose)
+                assert answer.status_code == refused_as(path + whose), (method, path, answer.text)
+    with place.client(place.admin_token()) as client:
+        everybodys = client.get(SESSIONS, params={"user": "all"}).json()["sessions"]
+        assert session_id in [session["session_id"] for session in everybodys]
+        for method, path in paths_of(desktop)[3:]:
+            joined = f"{path}{'&' if '?' in path else '?'}user={place.alice}"
+            assert client.request(method, joined).status_code == refused_as(joined), joined
+    # The stream and its signalling, by the handshake that opens them.
+    for path in (f"{desktop['stream_url']}api/websockets", "/moonlight/signaling?session="):
+        path += "" if path.endswith("websockets") else session_id
+        _opened(place, path, place.token(place.alice)).close()
+        for other in (place.token(place.bob), place.admin_token()):
+            with pytest.raises(websocket.WebSocketBadStatusException, match="404"):
+                _opened(place, path, other)
+    # The gateway, from the node: its place is no secret, and no other session's token opens it.
+    gateway = json.loads((directory / "status.json").read_text())["gateway"]
+    for wrong in ({}, {"Authorization": f"Bearer {'t' * 43}"}):
+        address = f"https://{gateway['hosts'][0]}:{gateway['port']}/"
+        assert httpx.get(address, headers=wrong, verify=False).status_code in (401, 403)
+    # Redis.
+    asked = run_as(place.bob, [sys.executable, "-c", _ASK_REDIS, str(whole.redis.socket)])
+    assert asked.stdout.strip() == "AuthenticationError", asked.stderr
+    token = (directory / "token").read_bytes().strip()
+    with whole.redis.client() as client:
+        kept = client.hgetall(f"moonlight:session:{session_id}")
+        assert kept[b"user"] == place.alice.name.encode() and b"secret:token" in kept
+        assert not any(token in data for data in kept.values())
+        assert not client.zscore(f"moonlight:user:{place.bob}", session_id)
+    _events_are_of_ones_own(whole, session_id, tmp_path)
+
+
+_ASK_REDIS = """
+import redis, sys
+try:
+    print(redis.Redis(unix_socket_path=sys.argv[1], protocol=2).keys("*"))
+except redis.RedisError as e:
+    print(type(e).__name__)
+"""
+
+
+def _stream(place: Place, desktop: dict[str, Any]) -> websocket.WebSocket | None:
+    """One that is alone: the host closes another one while it has not seen the end of the first."""
+    path = f"{desktop['stream_url']}api/websockets"
+    stream = _opened(place, path, place.token(place.alice))
+    with contextlib.suppress(websocket.WebSocketConnectionClosedException):
+        if _answers(stream):
+            return stream
+    return None
+
+
+def _answers(stream: websocket.WebSocket) -> bool:
+    """Whether the streaming host at the other end does."""
+    stream.ping("still there?")
+    while True:
+        kind, frame = stream.recv_data_frame(control_frame=True)
+        if kind == websocket.ABNF.OPCODE_PONG:
+            return bool(frame.data == b"still there?")
+
+
+def _opened(place: Place, path: str, token: str) -> websocket.WebSocket:
+    return websocket.create_connection(
+        place.origin.replace("https", "wss") + path,
+        header=[f"Authorization: Bearer {token}"],
+        origin=place.origin,
+        sslopt={"cert_reqs": ssl.CERT_NONE},
+        timeout=PATIENCE,
+    )
+
+
+def _events_are_of_ones_own(whole: Whole, session_id: str, tmp_path: Path) -> None:
+    """All are told of a change; whose it is hears of it, and nobody else."""
+    place, word = whole.place, "a word of alice's"
+    argv = [sys.executable, "-c", _LISTEN, f"{place.origin}/api/moonlight/events"]
+    admin = place.token(place.bob, groups=["hpc-admins"])
+    tokens = [place.token(place.alice), place.token(place.bob), admin]
+    heard = [tmp_path / f"heard-{number}" for number in range(len(tokens))]
+    with contextlib.ExitStack() as stack:
+        for token, path in zip(tokens, heard, strict=True):
+            out = stack.enter_context(path.open("w"))
+            listener = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=out, text=True)
+            stack.enter_context(listener)
+            stack.callback(listener.kill)
+            assert listener.stdin
+            listener.stdin.write(token)
+            listener.stdin.close()
+        wait_for(lambda: all("event: sessions" in path.read_text() for path in heard))
+        _say(place, whole.directory(place.alice, session_id), notes=[word])
+        wait_for(lambda: word in heard[0].read_text())
+        time.sleep(STILL)
+    for path in heard[1:]:
+        assert session_id not in path.read_text() and word not in path.read_text()
+
+
+_LISTEN = """
+import httpx, sys
+headers = {"Authorization": f"Bearer {sys.stdin.read()}"}
+with httpx.stream("GET", sys.argv[1], headers=headers, verify=False, timeout=None) as events:
+    for line in events.iter_lines():
+        if line and not line.startswith("retry"):
+            print(line, flush=True)
+"""
+
+
+def test_without_its_redis_calls_are_told_to_come_again_and_streams_go_on(
+    whole: Whole, desktop: dict[str, Any]
+) -> None:
+    place, one = whole.place, f"{SESSIONS}/{desktop['session_id']}"
+    stream = wait_for(lambda: _stream(place, desktop), interval=0.3)
+    with place.client(place.token(place.alice)) as client:
+
+        def shown() -> bool:
+            return client.get(one).status_code == 200
+
+        def refused() -> None:
+            for path in (SESSIONS, one):
+                answer = wait_for(lambda path=path: _other_than(200, client, path))
+                assert answer.status_code == 503 and int(answer.headers["retry-after"]) > 0
+                assert answer.json()["error"]["code"] == "store_unavailable"
+            assert _answers(stream), "it goes on"
+
+        whole.redis.stop()
+        try:
+            refused()
+        finally:
+            whole.redis.start()
+        wait_for(shown)
+        with whole.redis.client() as store:
+            store.config_set("maxmemory", 1)
+            try:
+                assert shown(), "what is there can be read"
+                assert _answers(stream)
+            finally:
+                store.config_set("maxmemory", 0)
+            store.flushall()  # found again in Slurm and in the users' own records
+        wait_for(shown)
+        assert _answers(stream)
+    stream.close()
+
+
+def _other_than(status: int, client: httpx.Client, path: str) -> httpx.Response | None:
+    answer = client.get(path)
+    return answer if answer.status_code != status else None
+
+
+def test_what_does_not_end_by_itself_is_ended_by_the_service_that_is_left(
+    whole: Whole, desktop: dict[str, Any]
+) -> None:
+    """One is past its time and its agent hangs, one is not ready in time, and one ended long ago. The
+    service that made the rounds is killed before any of that is so."""
+    place, alice, bob = whole.place, whole.place.alice, whole.place.bob
+    wait_for(lambda: MAKES in place.log.read_text())
+    with place.beside(portal_start_minutes=0.02) as left, left.direct() as client:
+        tokens = [{"Authorization": f"Bearer {place.token(user)}"} for user in (alice, bob)]
+        overdue = desktop["session_id"]
+        late = _launched(left, bob)
+        try:
+            agents = agents_of(alice, overdue)
+            assert agents
+            with standing_still([*agents, *stream_of(bob, late)]):
+                assert place.process
+                place.process.kill()
+                _say(left, whole.directory(alice, overdue), ends_at=now() - timedelta(hours=1))
+                old = _one_of_long_ago(alice)
+                with whole.redis.client() as store:  # so that her own records are read again
+                    store.hdel("moonlight:adopted", alice.name)
+                wait_for(lambda: MAKES in left.log.read_text())
+                ends = {}
+                for session_id, token in ((overdue, tokens[0]), (late, tokens[1])):
+                    one = f"{SESSIONS}/{session_id}"
+                    ends[session_id] = wait_for(lambda: _ended(client, one, token))  # noqa: B023
+                wait_for(lambda: f"forgot user={alice} sessions={old.name}" in left.log.read_text())
+        finally:
+            place.start()
+    assert [(ends[i]["status"], ends[i]["reason_code"]) for i in (overdue, late)] == [
+        ("timeout", "TimeLimit"),
+        ("failed", "StartTimeout"),
+    ]
+    said = left.log.read_text()
+    assert f"stopped (overdue) session={overdue} user={alice}" in said
+    assert f"stopped (start_timeout) session={late} user={bob}" in said and "Traceback" not in said
+    for end in ends.values():  # their jobs, too
+        whole.cluster.wait_job(end["slurm_job_id"], "CANCELLED")
+    assert not old.exists()
+    with whole.redis.client() as store:
+        assert not store.exists(f"moonlight:session:{old.name}")
+
+
+def _ended(client: httpx.Client, path: str, token: dict[str, str]) -> dict[str, Any] | None:
+    session: dict[str, Any] = client.get(path, headers=token).json()
+    return session if session["ended_at"] else None
+
+
+#: A session that ended long before any site would forget it.
+_OLD = """
+import sys
+from datetime import timedelta
+from moonlight_spawner.model.records import Facts, Job
+from moonlight_spawner.model.session import End, Resources, State, now
+from moonlight_spawner.store import FileStore
+home, session_id = sys.argv[1:]
+store = FileStore(home + "/sessions")
+asked = Resources(image="d", hours=1, cpus=1, memory_gb=1, gpus=0, resolution="800x600", fps=30)
+long_ago = now() - timedelta(days=400)
+facts = Facts(session_id=session_id, user=store.user, image_id="d", image_name="D", host="selkies",
+              scheduler="slurm", request=asked, created_at=long_ago)
+store.put(store.user, session_id, "facts", facts)
+store.put(store.user, session_id, "job", Job(job_id="7"))
+end = End(state=State.COMPLETED, code="LoggedOut", reason="You logged out.", ended_at=long_ago)
+store.put(store.user, session_id, "end", end)
+"""
+
+
+def _one_of_long_ago(user: TestUser) -> Path:
+    """Its directory."""
+    session_id = f"ml-{user}-oooooooooo"
+    done = run_as(user, [sys.executable, "-c", _OLD, str(user.home), session_id])
+    assert done.returncode == 0, done.stderr
+    (directory,) = (user.home / "sessions").rglob(session_id)
+    return directory
