@@ -197,7 +197,7 @@ def _gateway(directory: Path) -> Iterator[tuple[Route, str, str]]:
     argv = [sys.executable, "-m", "bench.echo_server", str(port), str(tls_port)]
     with Program("echo-portal", argv, directory) as echo:
         echo.wait_until(lambda: answers(port), "does not answer")
-        argv = [sys.executable, "-m", "bench.gateway_process", str(port)]
+        argv = [sys.executable, "-m", "bench.gateway_process", str(port), "uvloop"]
         with Program("gateway-portal", argv, directory, piped=True) as gateway:
             token = secrets.token_urlsafe(32)
             assert gateway.process.stdin
