@@ -56,7 +56,7 @@ class Limits:
         """Count an answer of so many bytes to a user; gives the seconds in which he is to get no more."""
         if handler.current_user is None:
             return 0.0
-        return self._requests.spend(handler.current_user.username, size / _BYTES_OF_ONE)
+        return self._requests.spend(handler.current_user.username, size // _BYTES_OF_ONE)
 
     def hold(self, handler: Any, weight: int) -> tuple[str, int] | None:
         """Count an open request of a user, as so many: each costs descriptors and memory, of which a
