@@ -17,6 +17,8 @@ from moonlight_spawner.site.options import MoonlightSite
 _MOST_KEPT = 10_000
 # Of an answer; so many more are one request more: what is in his records is a user's to make long.
 _BYTES_OF_ONE = 64 * 1024
+# What the call that it answers pays for already.
+_SHORT_BYTES = 4 << 10
 _AT_ONCE_SECONDS = 10.0  # a page with several sessions opens with some calls at once
 
 
@@ -56,7 +58,9 @@ class Limits:
         """Count an answer of so many bytes to a user; gives the seconds in which he is to get no more."""
         if handler.current_user is None:
             return 0.0
-        return self._requests.spend(handler.current_user.username, size // _BYTES_OF_ONE)
+        return self._requests.spend(
+            handler.current_user.username, max(0, size - _SHORT_BYTES) / _BYTES_OF_ONE
+        )
 
     def hold(self, handler: Any, weight: int) -> tuple[str, int] | None:
         """Count an open request of a user, as so many: each costs descriptors and memory, of which a
