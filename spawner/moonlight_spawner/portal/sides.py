@@ -51,9 +51,8 @@ _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
 class _User:
     places: Places
     late: set[_Side] = field(default_factory=set)  # given up, and not ended yet
-    paid_at: float = (
-        0.0  # when what it took to read his side's answers is paid off, by the loop's clock
-    )
+    # When what it took to read his side's answers is paid off, by the loop's clock.
+    paid_at: float = 0.0
 
 
 class Sides:

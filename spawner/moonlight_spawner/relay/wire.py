@@ -14,7 +14,6 @@ WRITE_LIMIT = 256 * 1024
 # How long a closed connection waits for a peer to take the last bytes, and in TLS to agree to the end.
 _LINGER_SECONDS = 10.0
 
-
 _CREDENTIALS = struct.Struct("iII")  # pid, uid, gid: unix(7), SO_PEERCRED
 
 
@@ -92,9 +91,8 @@ class Wire(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
-        name = transport.get_extra_info(
-            "peername"
-        )  # now: uvloop asks a socket, which may be gone later
+        # Now: uvloop asks the socket, which may be gone later.
+        name = transport.get_extra_info("peername")
         self.peer = str(name[0]) if isinstance(name, tuple) and name else ""
         self.transport.set_write_buffer_limits(high=WRITE_LIMIT)
         set_nodelay(self.transport)
