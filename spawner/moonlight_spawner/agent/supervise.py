@@ -47,7 +47,8 @@ class Supervisor:
 
     async def watch(self) -> End:
         """Until the session has to end; how it ends."""
-        others = [asyncio.ensure_future(self._beat()), asyncio.ensure_future(self._keep_stream())]
+        loops = (self._beat(), self._keep_stream(), self._watch_screen())
+        others = [asyncio.ensure_future(loop) for loop in loops]
         try:
             while True:
                 end = await self._next()
@@ -163,11 +164,16 @@ class Supervisor:
         self._status.note(text, instead_of=self._stream_note)
         self._stream_note = text
 
+    async def _watch_screen(self) -> None:
+        """How large the screen is. Beside the beat: an X server that hangs is no silent node."""
+        while True:
+            await asyncio.sleep(_BEAT_SECONDS)
+            self._status.status.screen = await self._x.size() or self._status.status.screen
+
     async def _beat(self) -> None:
         """Show that the node lives, and reap adopted processes."""
         while True:
             await asyncio.sleep(_BEAT_SECONDS)
-            self._status.status.screen = await self._x.size() or self._status.status.screen
             self._status.write()
             own = {self._x.child.pid, *self._desktop.pids}
             own |= {child.pid for child in self._host.children}
