@@ -24,6 +24,7 @@ from playwright.sync_api import Browser, Page
 from tests.browser.desktop import press_launch, session_card, wait_running
 from tests.cluster.users import TestUser, run_as
 from tests.support.chromium import person
+from tests.support.long_ago import one_of_long_ago
 from tests.support.waiting import PATIENCE, STILL, wait_for
 
 from .login_page import log_in, login_page
@@ -312,7 +313,7 @@ def test_what_does_not_end_by_itself_is_ended_by_the_service_that_is_left(
                 assert place.process
                 place.process.kill()
                 _say(left, whole.directory(alice, overdue), ends_at=now() - timedelta(hours=1))
-                old = _one_of_long_ago(alice)
+                old = one_of_long_ago(alice)
                 with whole.redis.client() as store:  # so that her own records are read again
                     store.hdel("moonlight:adopted", alice.name)
                 wait_for(lambda: MAKES in left.log.read_text())
@@ -340,32 +341,3 @@ def test_what_does_not_end_by_itself_is_ended_by_the_service_that_is_left(
 def _ended(client: httpx.Client, path: str, token: dict[str, str]) -> dict[str, Any] | None:
     session: dict[str, Any] = client.get(path, headers=token).json()
     return session if session["ended_at"] else None
-
-
-#: A session that ended long before any site would forget it.
-_OLD = """
-import sys
-from datetime import timedelta
-from moonlight_spawner.model.records import Facts, Job
-from moonlight_spawner.model.session import End, Resources, State, now
-from moonlight_spawner.store import FileStore
-home, session_id = sys.argv[1:]
-store = FileStore(home + "/sessions")
-asked = Resources(image="d", hours=1, cpus=1, memory_gb=1, gpus=0, resolution="800x600", fps=30)
-long_ago = now() - timedelta(days=400)
-facts = Facts(session_id=session_id, user=store.user, image_id="d", image_name="D", host="selkies",
-              scheduler="slurm", request=asked, created_at=long_ago)
-store.put(store.user, session_id, "facts", facts)
-store.put(store.user, session_id, "job", Job(job_id="7"))
-end = End(state=State.COMPLETED, code="LoggedOut", reason="You logged out.", ended_at=long_ago)
-store.put(store.user, session_id, "end", end)
-"""
-
-
-def _one_of_long_ago(user: TestUser) -> Path:
-    """Its directory."""
-    session_id = f"ml-{user}-oooooooooo"
-    done = run_as(user, [sys.executable, "-c", _OLD, str(user.home), session_id])
-    assert done.returncode == 0, done.stderr
-    (directory,) = (user.home / "sessions").rglob(session_id)
-    return directory

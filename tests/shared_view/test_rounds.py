@@ -4,36 +4,18 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.cluster.users import TestUser, as_user, run_as
+from tests.cluster.users import TestUser, as_user
 from tests.portal.place import free_ports
+from tests.support.long_ago import one_of_long_ago
 from tests.support.waiting import GRACE, PATIENCE, wait_for
 
 from .conftest import Place
 
-#: A session that ended long before any site would forget it.
-OLD = """
-import sys
-from datetime import timedelta
-from moonlight_spawner.model.records import Facts, Job
-from moonlight_spawner.model.session import End, Resources, State, now
-from moonlight_spawner.store import FileStore
-home, session_id = sys.argv[1:]
-store = FileStore(home + "/sessions")
-asked = Resources(image="d", hours=1, cpus=1, memory_gb=1, gpus=0, resolution="800x600", fps=30)
-long_ago = now() - timedelta(days=400)
-facts = Facts(session_id=session_id, user=store.user, image_id="d", image_name="D", host="selkies",
-              scheduler="slurm", request=asked, created_at=long_ago)
-store.put(store.user, session_id, "facts", facts)
-store.put(store.user, session_id, "job", Job(job_id="7"))
-end = End(state=State.COMPLETED, code="LoggedOut", reason="You logged out.", ended_at=long_ago)
-store.put(store.user, session_id, "end", end)
-"""
 MAKES = "this service makes the portal's rounds"
 
 Start = Callable[[], tuple[subprocess.Popen[bytes], Path]]
@@ -85,17 +67,14 @@ def test_who_is_killed_is_followed_by_another_that_does_the_work(
     first, log = start()
     wait_for(lambda: MAKES in log.read_text())
     second, other = start()
-    session_id = f"ml-{alice}-oooooooooo"
-    done = run_as(alice, [sys.executable, "-c", OLD, str(alice.home), session_id])
-    assert done.returncode == 0, done.stderr
-    (record,) = (alice.home / "sessions").rglob(session_id)
+    record = one_of_long_ago(alice)
     first.kill()
     place.serve("await manager.adopt(args[0])", alice)
     wait_for(lambda: MAKES in other.read_text())
     wait_for(lambda: not record.exists())
-    wait_for(lambda: f"forgot user={alice} sessions={session_id}" in other.read_text())
+    wait_for(lambda: f"forgot user={alice} sessions={record.name}" in other.read_text())
     with place.redis.client() as client:
-        wait_for(lambda: not client.exists(f"moonlight:session:{session_id}"))
+        wait_for(lambda: not client.exists(f"moonlight:session:{record.name}"))
     second.terminate()
     assert second.wait(PATIENCE) == 0
     assert "Traceback" not in other.read_text()
