@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -121,6 +122,22 @@ def test_a_server_here_is_for_browsers_here(store: FileStore, servers: Servers, 
     one = found(store)
     assert one.url == f"{ours}/base/moonlight/sessions/{ID}/"
     assert "for a browser on this machine" in one.words and "ssh -L" in one.words
+
+
+def test_a_port_that_is_another_users_by_now_gets_no_token(
+    store: FileStore, servers: Servers
+) -> None:
+    os.seteuid(65534)
+    try:
+        stranger = socket.create_server(("127.0.0.1", 0))
+    finally:
+        os.seteuid(0)
+    with stranger:
+        stranger.setblocking(False)
+        servers.add(f"http://127.0.0.1:{stranger.getsockname()[1]}/", "/", os.getpid())
+        assert not found(store).url
+        with pytest.raises(BlockingIOError):
+            stranger.accept()
 
 
 @pytest.mark.parametrize("public", ["", "https://hub.lab/user/alice/"])

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from ..model.session import Session
 from ..sessions.manager import SessionManager
-from ..sessions.page_address import remembered_page
+from ..sessions.page_address import is_own, remembered_page
 
 _ANSWER_SECONDS = 5.0
 _AT_ITS_DOOR = {
@@ -80,6 +80,9 @@ def _is_ours(server: dict[str, Any]) -> bool:
     url = str(server["url"])
     if not url.startswith(("http://", "https://")):
         return False  # a Unix socket
+    # It gets the server's token, and its address goes to a browser: the port may be another user's by now.
+    if not is_own(url):
+        return False
     request = urllib.request.Request(f"{url.rstrip('/')}/api/moonlight/site")  # noqa: S310
     if token := server.get("token"):
         request.add_header("Authorization", f"token {token}")

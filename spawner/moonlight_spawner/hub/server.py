@@ -23,12 +23,11 @@ from urllib.parse import urlsplit
 from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
 
 from ..processes.mark import mark_of, runs
-from ..relay.upstream import listening_uids
+from ..relay.upstream import all_listening_uids
 
 _LOOK_SECONDS = 0.1
 _AGAIN_SECONDS = 3.0
 _ANSWER_SECONDS = 30.0
-_TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
 
 
 def main(command: list[str]) -> None:
@@ -76,11 +75,6 @@ def _free_port() -> int:
             return port
 
 
-def _listening(port: int) -> set[int]:
-    tables = [table for table in _TABLES if Path(table).exists()]
-    return {uid for table in tables for uid in listening_uids(port, table)}
-
-
 def _tell_when_it_listens(server: int, began: int, port: int) -> None:
     """Tell the Hub, unless the server ends before it listens, or somebody else does so.
 
@@ -89,7 +83,7 @@ def _tell_when_it_listens(server: int, began: int, port: int) -> None:
     """
     while True:
         running = runs(server, began)
-        listening = _listening(port)
+        listening = all_listening_uids(port)
         if others := listening - {os.geteuid()}:
             _say(f"Port {port} was taken by uid {min(others)} before the server listened there.")
             return

@@ -157,6 +157,12 @@ def listening_uids(port: int, table: str = "/proc/net/tcp") -> set[int]:
     return uids
 
 
+def all_listening_uids(port: int) -> set[int]:
+    """As :func:`listening_uids`, of IPv6 as well where the machine has it."""
+    tables = ("/proc/net/tcp", "/proc/net/tcp6")
+    return {uid for t in tables if os.path.exists(t) for uid in listening_uids(port, t)}
+
+
 class Exchange:
     """One request and its answer on a connection of its own."""
 

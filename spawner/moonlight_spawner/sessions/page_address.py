@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
@@ -15,6 +16,7 @@ from ..model.errors import MoonlightError
 from ..model.files import read_shared, write_private
 from ..model.session import Model
 from ..processes.mark import ProcessMark, mark_of
+from ..relay.upstream import all_listening_uids
 from ..store.files import FileStore
 
 log = logging.getLogger(__name__)
@@ -51,3 +53,10 @@ def remembered_page(store: FileStore) -> str | None:
         log.warning("the address of the page cannot be read: %s", e)
         return None
     return address.url if address and (address.lasts or not address.server.gone()) else None
+
+
+def is_own(url: str) -> bool:
+    """Whether this user, and nobody else, listens on the port of this address on this machine."""
+    where = urlsplit(url)
+    port = where.port or (443 if where.scheme == "https" else 80)
+    return all_listening_uids(port) == {os.geteuid()}
