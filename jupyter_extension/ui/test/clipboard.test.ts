@@ -5,8 +5,8 @@ import { ApiClient } from '../src/api/client';
 import type { ClipboardWays } from '../src/api/types';
 import { ClipboardDialog } from '../src/clipboard/ClipboardDialog';
 import { answerText, isUsable, limitOf, received, waysOf } from '../src/clipboard/clipboard';
-import { en } from '../src/i18n/en';
-import { ko } from '../src/i18n/ko';
+import { en } from '../src/i18n/languages/en';
+import { ko } from '../src/i18n/languages/ko';
 import { render } from './render';
 import { session } from './sample';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
-import { en } from '../src/i18n/en';
-import { ko } from '../src/i18n/ko';
+import { en } from '../src/i18n/languages/en';
+import { ko } from '../src/i18n/languages/ko';
 import { factsOf } from '../src/sessions/facts';
 import { encoderOf } from '../src/sessions/status';
 import { session } from './sample';

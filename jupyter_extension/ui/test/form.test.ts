@@ -14,7 +14,7 @@ import {
 } from '../src/launch/form';
 import { messagesFromServer, messagesOf } from '../src/launch/messages';
 import { sizeWords } from '../src/launch/summary';
-import { en } from '../src/i18n/en';
+import { en } from '../src/i18n/languages/en';
 import { limits, request, site } from './sample';
 
 const values = valuesOf(request);

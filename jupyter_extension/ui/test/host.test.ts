@@ -20,8 +20,8 @@ import { lineOf } from '../src/viewer/tools/line';
 import { TransferNotice } from '../src/viewer/tools/TransferNotice';
 import { mayAct, SAME_GESTURE_MS } from '../src/viewer/useFold';
 import { enterFullScreen } from '../src/viewer/useFullScreen';
-import { en } from '../src/i18n/en';
-import { ko } from '../src/i18n/ko';
+import { en } from '../src/i18n/languages/en';
+import { ko } from '../src/i18n/languages/ko';
 import { render } from './render';
 import { session } from './sample';
 

@@ -4,8 +4,8 @@ import { xsrfToken } from '../src/api/client';
 import { ApiError, errorFromAnswer, retryAfterMs } from '../src/api/errors';
 import { Launcher } from '../src/api/launch';
 import { newRequestKey } from '../src/api/requestKey';
-import { en } from '../src/i18n/en';
-import { ko } from '../src/i18n/ko';
+import { en } from '../src/i18n/languages/en';
+import { ko } from '../src/i18n/languages/ko';
 import { problemText, retrying } from '../src/i18n/wording';
 import { request, seen, session } from './sample';
 
@@ -86,8 +86,8 @@ describe('a launch', () => {
     expect(retrying(en, { attempt: 1, why: putOff })).toContain('6 s');
     expect(retrying(ko, { attempt: 1, why: putOff })).toContain('6초');
     expect(retrying(en, { attempt: 2, why: broken })).toBe(en.launch.retrying(2));
-    expect(problemText(ko, 'ko', putOff)).toMatch(/잠시 후 다시/);
-    expect(problemText(en, 'en', putOff)).toBe('Too often.');
+    expect(problemText(ko, putOff)).toMatch(/잠시 후 다시/);
+    expect(problemText(en, putOff)).toBe('Too often.');
   });
 
   it('takes of Retry-After a number of seconds, and not hours', () => {

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 
 import { ApiError, errorFromAnswer } from '../src/api/errors';
 import type { Native } from '../src/api/types';
-import { en } from '../src/i18n/en';
-import { ko } from '../src/i18n/ko';
+import { en } from '../src/i18n/languages/en';
+import { ko } from '../src/i18n/languages/ko';
 import { problemText } from '../src/i18n/wording';
 import {
   addressOf,
@@ -77,11 +77,11 @@ describe('a refused pairing', () => {
     const waits = refusal(409, 'no_client_waits');
     expect(nobodyWaits(waits)).toBe(true);
     expect(nobodyWaits(refusal(409, 'not_running'))).toBe(false);
-    expect(problemText(en, 'en', waits)).toBe('no_client_waits happened.');
+    expect(problemText(en, waits)).toBe('no_client_waits happened.');
     for (const code of ['no_client_waits', 'not_running', 'node_away', 'host_away']) {
-      expect(problemText(ko, 'ko', refusal(502, code))).toMatch(/[가-힣]/);
+      expect(problemText(ko, refusal(502, code))).toMatch(/[가-힣]/);
     }
-    expect(problemText(ko, 'ko', errorFromAnswer(seen(502), null))).toBe(ko.problem.gateway);
+    expect(problemText(ko, errorFromAnswer(seen(502), null))).toBe(ko.problem.gateway);
   });
 
   it('tells a site without native clients from one in trouble', () => {

@@ -2,8 +2,8 @@ import { createElement } from 'react';
 import { describe, expect, it } from 'vitest';
 
 import type { Site } from '../src/api/types';
-import { en } from '../src/i18n/en';
-import { ko } from '../src/i18n/ko';
+import { en } from '../src/i18n/languages/en';
+import { ko } from '../src/i18n/languages/ko';
 import { check, requestOf, startingValues, valuesOf } from '../src/launch/form';
 import { keyboardName } from '../src/launch/keyboards';
 import { messagesFromServer, messagesOf } from '../src/launch/messages';

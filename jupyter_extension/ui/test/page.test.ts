@@ -1,9 +1,8 @@
 import { createElement } from 'react';
 import { describe, expect, it } from 'vitest';
 
-import { en } from '../src/i18n/en';
-import { ko } from '../src/i18n/ko';
-import { chooseLanguage } from '../src/i18n/Language';
+import { en } from '../src/i18n/languages/en';
+import { ko } from '../src/i18n/languages/ko';
 import { endReason, queueReason, stepLabel } from '../src/i18n/wording';
 import { homeUrl, routeOf, viewerUrl } from '../src/routes';
 import { QueueFacts } from '../src/sessions/QueueFacts';
@@ -31,15 +30,9 @@ describe('the page', () => {
     expect(homeUrl('/')).toBe('/moonlight/');
   });
 
-  it('speaks the stored language, else the first known one of the browser', () => {
-    expect(chooseLanguage('ko', ['en-US'])).toBe('ko');
-    expect(chooseLanguage(null, ['fr', 'ko-KR', 'en'])).toBe('ko');
-    expect(chooseLanguage('tlh', ['fr'])).toBe('en');
-  });
-
   it("prefers the server's sentence in English and the code in Korean", () => {
-    expect(queueReason(en, 'en', queued)).toBe('Waiting for a free GPU on partition viz.');
-    expect(queueReason(ko, 'ko', queued)).toMatch(/기다리고/);
+    expect(queueReason(en, queued)).toBe('Waiting for a free GPU on partition viz.');
+    expect(queueReason(ko, queued)).toMatch(/기다리고/);
   });
 
   it.each([
@@ -61,9 +54,9 @@ describe('the page', () => {
 
   it("falls back to the server's sentence for codes it does not know", () => {
     const failed = session({ status: 'failed', reason: 'Disk full.', reason_code: 'Unheard' });
-    expect(endReason(ko, 'ko', failed)).toBe('Disk full.');
+    expect(endReason(ko, failed)).toBe('Disk full.');
     const step = { id: 'x', label: 'Warm up', state: 'done', detail: '' } as const;
-    expect(stepLabel(ko, 'ko', { ...step, started_at: null, ended_at: null })).toBe('Warm up');
+    expect(stepLabel(ko, { ...step, started_at: null, ended_at: null })).toBe('Warm up');
   });
 
   it('tells the state in its title', () => {

@@ -3,7 +3,8 @@ import { renderToStaticMarkup } from 'react-dom/server';
 import { vi } from 'vitest';
 
 import type { PageSettings } from '../src/config';
-import { LanguageProvider, type Language } from '../src/i18n/Language';
+import { LanguageProvider } from '../src/i18n/Language';
+import type { Language } from '../src/i18n/languages';
 import { PortalProvider } from '../src/sessions/Portal';
 
 const usual: PageSettings = {

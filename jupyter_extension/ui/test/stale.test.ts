@@ -2,8 +2,8 @@ import { createElement } from 'react';
 import { describe, expect, it } from 'vitest';
 
 import type { Session } from '../src/api/types';
-import { en } from '../src/i18n/en';
-import { ko } from '../src/i18n/ko';
+import { en } from '../src/i18n/languages/en';
+import { ko } from '../src/i18n/languages/ko';
 import { endReason } from '../src/i18n/wording';
 import { Stale } from '../src/sessions/SessionFacts';
 import { render } from './render';
@@ -79,7 +79,7 @@ describe('a state that is not known', () => {
 describe('the end of a session in Korean', () => {
   it.each(['NoLog', 'COMPLETED', 'NothingFree'])('has a sentence for %s', (code) => {
     const ended = session({ status: 'failed', reason: 'In English.', reason_code: code });
-    expect(endReason(ko, 'ko', ended)).toMatch(/[가-힣].*\.$/);
-    expect(endReason(en, 'en', ended)).toBe('In English.');
+    expect(endReason(ko, ended)).toMatch(/[가-힣].*\.$/);
+    expect(endReason(en, ended)).toBe('In English.');
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
-import { en } from '../src/i18n/en';
-import { ko } from '../src/i18n/ko';
+import { en } from '../src/i18n/languages/en';
+import { ko } from '../src/i18n/languages/ko';
 import { noteServerDate, serverNow } from '../src/time/clock';
 import { durationParts, formatMoment, formatRelative, secondsUntil } from '../src/time/format';
 

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 
 import { WhereChoice } from '../src/launch/WhereChoice';
 import { allocatedTo, requestAgain } from '../src/sessions/allocation';
-import { en } from '../src/i18n/en';
-import { ko } from '../src/i18n/ko';
+import { en } from '../src/i18n/languages/en';
+import { ko } from '../src/i18n/languages/ko';
 import { render } from './render';
 import { request, session, site } from './sample';
 

@@ -1,5 +1,5 @@
 import type { ClipboardText, ClipboardWays, Session } from '../api/types';
-import type { Dictionary } from '../i18n/en';
+import type { Dictionary } from '../i18n/languages/en';
 
 export interface Ways {
   toDesktop: boolean;

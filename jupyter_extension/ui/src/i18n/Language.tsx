@@ -1,22 +1,10 @@
 import { createContext, useContext, useEffect, useMemo, useState, type ReactNode } from 'react';
 
 import { readStored, writeStored } from '../parts/storage';
-import { en, type Dictionary } from './en';
-import { ko } from './ko';
-
-export const LANGUAGES = { en: 'English', ko: '한국어' } as const;
-export type Language = keyof typeof LANGUAGES;
+import { chooseLanguage, LANGUAGES, type Language } from './languages';
+import { en, type Dictionary } from './languages/en';
 
 const STORED_AS = 'moonlight:language';
-const DICTIONARIES: Record<Language, Dictionary> = { en, ko };
-
-export function chooseLanguage(stored: string | null, browser: readonly string[]): Language {
-  if (stored === 'en' || stored === 'ko') {
-    return stored;
-  }
-  const known = browser.map((tag) => tag.slice(0, 2)).find((tag) => tag === 'en' || tag === 'ko');
-  return known === 'ko' ? 'ko' : 'en';
-}
 
 interface Speech {
   t: Dictionary;
@@ -35,7 +23,7 @@ export function LanguageProvider({ children }: { children: ReactNode }) {
   }, [language]);
   const speech = useMemo(
     () => ({
-      t: DICTIONARIES[language],
+      t: LANGUAGES.get(language)?.words ?? en,
       language,
       setLanguage: (chosen: Language) => {
         writeStored(STORED_AS, chosen);

@@ -1,25 +1,23 @@
 import type { ApiError } from '../api/errors';
 import type { Image, Session, Step } from '../api/types';
 import type { Retry } from '../launch/useLaunch';
-import type { Dictionary } from './en';
-import type { Language } from './Language';
-import { koreanReasons } from './reasons.ko';
+import type { Dictionary } from './languages/en';
 
-function byCode(language: Language, code: string | null, message: string | null): string {
-  return (language === 'ko' && code ? koreanReasons[code] : '') || message || code || '';
+function byCode(t: Dictionary, code: string | null, message: string | null): string {
+  return (code ? t.reasons[code] : '') || message || code || '';
 }
 
-export function queueReason(t: Dictionary, language: Language, session: Session): string {
+export function queueReason(t: Dictionary, session: Session): string {
   const { queue, reason_code, reason } = session;
-  return byCode(language, queue?.code ?? reason_code, queue?.message || reason) || t.queue.waiting;
+  return byCode(t, queue?.code ?? reason_code, queue?.message || reason) || t.queue.waiting;
 }
 
-export function endReason(t: Dictionary, language: Language, session: Session): string {
-  return byCode(language, session.reason_code, session.reason) || t.session.unknownReason;
+export function endReason(t: Dictionary, session: Session): string {
+  return byCode(t, session.reason_code, session.reason) || t.session.unknownReason;
 }
 
-export const imageReason = (language: Language, image: Image): string =>
-  byCode(language, image.unavailable_code ?? null, image.unavailable_reason);
+export const imageReason = (t: Dictionary, image: Image): string =>
+  byCode(t, image.unavailable_code ?? null, image.unavailable_reason);
 
 /** What keeps the present state from being known, by the server's code, else by its sentence. */
 export function staleReason(t: Dictionary, session: Session, moment: string): string {
@@ -40,7 +38,7 @@ export function staleReason(t: Dictionary, session: Session, moment: string): st
   }
 }
 
-export function stepLabel(t: Dictionary, language: Language, step: Step): string {
+export function stepLabel(t: Dictionary, step: Step): string {
   const known: Record<string, string> = {
     claim: t.steps.claim,
     xserver: t.steps.xserver,
@@ -49,7 +47,7 @@ export function stepLabel(t: Dictionary, language: Language, step: Step): string
     picture: t.steps.picture,
     gateway: t.steps.gateway,
   };
-  return (language === 'en' && step.label) || known[step.id] || step.label || step.id;
+  return known[step.id] || step.label || step.id;
 }
 
 /** What a launch waits for that is sent again. */
@@ -59,7 +57,7 @@ export function retrying(t: Dictionary, { attempt, why }: Retry): string {
     : t.launch.retrying(attempt);
 }
 
-export function problemText(t: Dictionary, language: Language, error: ApiError): string {
+export function problemText(t: Dictionary, error: ApiError): string {
   switch (error.kind) {
     case 'expired':
       return error.code && error.message ? `${t.link.expired} (${error.message})` : t.link.expired;
@@ -72,6 +70,6 @@ export function problemText(t: Dictionary, language: Language, error: ApiError):
     case 'bad_answer':
       return t.problem.badAnswer(error.status);
     case 'refused':
-      return byCode(language, error.code, error.message) || t.problem.badAnswer(error.status);
+      return byCode(t, error.code, error.message) || t.problem.badAnswer(error.status);
   }
 }

@@ -10,7 +10,7 @@ interface Props {
 
 /** How many images there are that cannot be used, and for who wants to know it which, and why. */
 export function MissingImages({ images, alone }: Props) {
-  const { t, language } = useSpeech();
+  const { t } = useSpeech();
   if (images.length === 0) {
     return null;
   }
@@ -23,7 +23,7 @@ export function MissingImages({ images, alone }: Props) {
         {images.map((image) => (
           <li key={image.id} data-image={image.id}>
             <span className="image-name">{image.name}</span>
-            {!none && <span className="image-text">{imageReason(language, image)}</span>}
+            {!none && <span className="image-text">{imageReason(t, image)}</span>}
             {image.unavailable_detail && (
               <span className="image-text">
                 {t.launch.forAdmins} <span lang="en">{image.unavailable_detail}</span>

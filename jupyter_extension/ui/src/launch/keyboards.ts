@@ -1,5 +1,5 @@
-import type { Dictionary } from '../i18n/en';
-import type { Language } from '../i18n/Language';
+import type { Dictionary } from '../i18n/languages/en';
+import type { Language } from '../i18n/languages';
 
 /**
  * X11 layouts by what they are called: mostly the language that is written with them.

@@ -1,5 +1,5 @@
 import type { FieldError } from '../api/types';
-import type { Dictionary } from '../i18n/en';
+import type { Dictionary } from '../i18n/languages/en';
 import { NUMBER_FIELDS, type Complaints, type FormField } from './form';
 import type { FieldMessages } from './OptionFields';
 

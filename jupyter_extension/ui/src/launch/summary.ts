@@ -1,5 +1,5 @@
-import type { Dictionary } from '../i18n/en';
-import type { Language } from '../i18n/Language';
+import type { Dictionary } from '../i18n/languages/en';
+import type { Language } from '../i18n/languages';
 import { followsWindow, joinSize, type FormValues } from './form';
 import { keyboardName } from './keyboards';
 

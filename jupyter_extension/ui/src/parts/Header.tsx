@@ -1,4 +1,5 @@
-import { LANGUAGES, useSpeech, type Language } from '../i18n/Language';
+import { useSpeech } from '../i18n/Language';
+import { LANGUAGES } from '../i18n/languages';
 import { usePortal } from '../sessions/Portal';
 import { Crescent } from './Crescent';
 import { homeUrl } from '../routes';
@@ -29,9 +30,9 @@ export function Header() {
             <select
               className="language"
               value={language}
-              onChange={(event) => setLanguage(event.target.value as Language)}
+              onChange={(event) => setLanguage(event.target.value)}
             >
-              {Object.entries(LANGUAGES).map(([code, name]) => (
+              {[...LANGUAGES].map(([code, { name }]) => (
                 <option key={code} value={code} lang={code}>
                   {name}
                 </option>

@@ -6,7 +6,7 @@ import { StartServer } from './StartServer';
 
 /** Says when the page no longer hears from the portal, and what it does about it. */
 export function LinkNotice() {
-  const { t, language } = useSpeech();
+  const { t } = useSpeech();
   const { link, loaded, trouble } = useFeed();
   if (link === 'expired') {
     const action = { label: t.reloadPage, run: () => location.reload() };
@@ -27,7 +27,7 @@ export function LinkNotice() {
     return (
       <Notice tone="warning">
         {loaded ? '' : `${t.sessions.couldNotLoad} `}
-        {trouble ? `${problemText(t, language, trouble)} ${t.link.again}` : t.link.lost}…
+        {trouble ? `${problemText(t, trouble)} ${t.link.again}` : t.link.lost}…
       </Notice>
     );
   }

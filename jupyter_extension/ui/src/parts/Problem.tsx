@@ -15,7 +15,7 @@ export function Problem({
   retry?: () => void;
   testId?: string;
 }) {
-  const { t, language } = useSpeech();
+  const { t } = useSpeech();
   const action =
     error.kind === 'expired'
       ? { label: t.reloadPage, run: () => location.reload() }
@@ -24,7 +24,7 @@ export function Problem({
         : undefined;
   return (
     <Notice tone="error" testId={testId} action={action}>
-      {problemText(t, language, error)}
+      {problemText(t, error)}
     </Notice>
   );
 }

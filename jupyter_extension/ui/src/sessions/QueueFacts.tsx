@@ -1,5 +1,5 @@
 import type { Session } from '../api/types';
-import type { Dictionary } from '../i18n/en';
+import type { Dictionary } from '../i18n/languages/en';
 import { useSpeech } from '../i18n/Language';
 import { queueReason } from '../i18n/wording';
 import { formatMoment, formatRelative } from '../time/format';
@@ -37,7 +37,7 @@ export function QueueFacts({ session, now }: { session: Session; now: number }) 
       </div>
       <div className="fact-wide">
         <dt>{t.queue.reason}</dt>
-        <dd data-testid="queue-reason">{queueReason(t, language, session)}</dd>
+        <dd data-testid="queue-reason">{queueReason(t, session)}</dd>
       </div>
     </dl>
   );

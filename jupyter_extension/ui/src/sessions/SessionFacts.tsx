@@ -47,7 +47,7 @@ export function EndedFacts({ session, now }: Props) {
   const { ended_at, node, session_id } = session;
   return (
     <>
-      <p className="end-reason">{endReason(t, language, session)}</p>
+      <p className="end-reason">{endReason(t, session)}</p>
       <dl className="facts">
         {ended_at && (
           <div>

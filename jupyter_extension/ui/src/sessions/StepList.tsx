@@ -5,7 +5,7 @@ import { Icon } from '../parts/Icon';
 
 /** The steps of a start, one by one, as the node reports them. */
 export function StepList({ steps }: { steps: readonly Step[] }) {
-  const { t, language } = useSpeech();
+  const { t } = useSpeech();
   return (
     <ol className="steps" aria-label={t.steps.title}>
       {steps.map((step) => (
@@ -21,7 +21,7 @@ export function StepList({ steps }: { steps: readonly Step[] }) {
             {step.state === 'failed' && <Icon name="cross" size={15} />}
           </span>
           <span>
-            <span className="step-label">{stepLabel(t, language, step)}</span>
+            <span className="step-label">{stepLabel(t, step)}</span>
             <span className="visually-hidden">: {t.steps.state[step.state]}</span>
             {step.detail && <span className="step-detail">{step.detail}</span>}
           </span>

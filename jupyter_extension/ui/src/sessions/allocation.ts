@@ -1,5 +1,5 @@
 import type { Allocation, LaunchRequest, Session } from '../api/types';
-import type { Dictionary } from '../i18n/en';
+import type { Dictionary } from '../i18n/languages/en';
 
 /** What a job has on its node, in one line. */
 export const hasOf = ({ allocation: words }: Dictionary, has: Allocation): string =>

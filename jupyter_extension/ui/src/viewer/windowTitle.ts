@@ -1,5 +1,5 @@
 import type { Session } from '../api/types';
-import type { Dictionary } from '../i18n/en';
+import type { Dictionary } from '../i18n/languages/en';
 import { litPath, moonFraction } from '../parts/moonPhase';
 import { hasEnded } from '../sessions/status';
 

@@ -1,4 +1,4 @@
-import type { Dictionary } from '../../i18n/en';
+import type { Dictionary } from '../../i18n/languages/en';
 import { useSpeech } from '../../i18n/Language';
 import { Dialog } from '../../parts/Dialog';
 import { delayOf, lately, verdictOf, type Path, type Sample } from '../host/connection';

@@ -1,6 +1,7 @@
-import type { Fate } from '../viewer/fate';
+import type { Fate } from '../../viewer/fate';
 import type { Dictionary } from './en';
-import { tools } from './tools.ko';
+import { reasons } from './ko/reasons';
+import { tools } from './ko/tools';
 
 const runsOn: Record<Fate, string> = {
   on: '데스크톱은 자체 작업에서 계속 실행 중입니다.',
@@ -347,6 +348,8 @@ export const ko: Dictionary = {
 
   tools,
 
+  reasons,
+
   windowTitle: {
     home: 'Moonlight 데스크톱',
     queue: (position) => `대기 ${position}번째`,
@@ -361,3 +364,5 @@ export const ko: Dictionary = {
     status: (name, status) => `${name}: ${status}`,
   },
 };
+
+export default { name: '한국어', words: ko };

@@ -1,6 +1,9 @@
-import type { DurationParts } from '../time/format';
-import type { Fate } from '../viewer/fate';
-import { tools } from './tools.en';
+import type { DurationParts } from '../../time/format';
+import type { Fate } from '../../viewer/fate';
+import { tools } from './en/tools';
+
+/** By the server's code; `{name}` stands for a parameter that the server sends with it. */
+export type Reasons = Readonly<Record<string, string>>;
 
 function ordinal(n: number): string {
   const suffix = { one: 'st', two: 'nd', few: 'rd', other: 'th' } as Record<string, string>;
@@ -364,6 +367,9 @@ export const en = {
 
   tools,
 
+  /** Of the server's own sentences, which are English. */
+  reasons: {} as Reasons,
+
   windowTitle: {
     home: 'Moonlight desktops',
     queue: (position: number) => `${ordinal(position)} in queue`,
@@ -381,3 +387,5 @@ export const en = {
 
 /** What every language has to say; English gives the shape. */
 export type Dictionary = typeof en;
+
+export default { name: 'English', words: en };

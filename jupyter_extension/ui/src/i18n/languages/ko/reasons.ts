@@ -1,8 +1,10 @@
+import type { Reasons } from '../en';
+
 /**
  * Why a session waits or ended or a call is refused, by the server's code; the server's own sentences are English.
  * Codes whose sentence quotes a program or a log are left out: the quotation is what helps.
  */
-export const koreanReasons: Readonly<Record<string, string>> = {
+export const reasons: Reasons = {
   None: 'Slurm이 작업을 받았고 곧 배정합니다.',
   Priority: '우선순위가 더 높은 작업이 앞에 있습니다.',
   Resources: 'CPU, 메모리 또는 GPU가 비기를 기다리고 있습니다.',

@@ -1,6 +1,6 @@
-import type { Chord } from '../viewer/host/keys';
-import type { Verdict } from '../viewer/host/connection';
-import type { Quality } from '../viewer/host/wishes';
+import type { Chord } from '../../../viewer/host/keys';
+import type { Verdict } from '../../../viewer/host/connection';
+import type { Quality } from '../../../viewer/host/wishes';
 
 /** What the tools of an open desktop say. */
 export const tools = {

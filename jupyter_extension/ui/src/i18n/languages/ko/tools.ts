@@ -1,4 +1,4 @@
-import type { ToolWords } from './tools.en';
+import type { ToolWords } from '../en/tools';
 
 export const tools: ToolWords = {
   settings: '화면과 소리',
