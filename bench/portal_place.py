@@ -21,7 +21,7 @@ from typing import Any
 import httpx
 import jwt
 import psutil
-from moonlight_spawner.model.session import Gateway
+from moonlight_spawner.model.session import Gateway, State
 from moonlight_spawner.portal.callback import Callbacks, token_of
 from moonlight_spawner.portal.records import redis_store
 from moonlight_spawner.site.options import MoonlightSite
@@ -38,11 +38,12 @@ from .processes import Program, answers, free_port
 
 USERS = 10
 _MANY = 1_000_000
-# Whatever else is asked for has an empty answer: no place in the queue, no names of jobs.
+# Jobs, and the line of those that wait; whatever else is asked for has an empty answer: no names of jobs.
 _SQUEUE = """\
 #!/bin/sh
 case "$*" in
   *'--format=%u|%i|%T|'*) echo >> {asked}; exec cat {answer} ;;
+  *'--sort='*) exec cat {waiting} ;;
 esac
 """
 _SCONTROL = "#!/bin/sh\necho 'ClusterName = bench'\n"
@@ -164,10 +165,12 @@ class PortalPlace:
             yield Service(program, site, (self.private / "secret").read_text(), keys)
 
     def answer_of_slurm(self, recorded: Sequence[Recorded]) -> None:
-        partial = self.directory / "answer.new"
-        partial.write_text("".join(one.line for one in recorded))
-        partial.chmod(0o644)
-        partial.replace(self.directory / "answer")
+        waiting = (f"{one.job}\n" for one in recorded if one.state is State.PENDING)
+        for name, lines in (("answer", (one.line for one in recorded)), ("waiting", waiting)):
+            partial = self.directory / f"{name}.new"
+            partial.write_text("".join(lines))
+            partial.chmod(0o644)
+            partial.replace(self.directory / name)
 
 
 def _set(site: MoonlightSite) -> dict[str, Any]:
@@ -197,8 +200,11 @@ def portal_place(directory: Path) -> Iterator[PortalPlace]:
             shutil.chown(path, side.service.uid, side.service.gid)
         commands = own / "slurm"
         commands.mkdir()
-        (own / "answer").touch()
-        squeue = _SQUEUE.format(asked=private / "asked", answer=own / "answer")
+        for name in ("answer", "waiting"):
+            (own / name).touch()
+        squeue = _SQUEUE.format(
+            asked=private / "asked", answer=own / "answer", waiting=own / "waiting"
+        )
         for name, text in (("squeue", squeue), ("scontrol", _SCONTROL)):
             (commands / name).write_text(text)
             (commands / name).chmod(0o755)

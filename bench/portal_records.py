@@ -72,7 +72,8 @@ class Recorded:
         if self.state is State.PENDING:
             return f"{self.user}|{self.job}|PENDING|gpu|1|(null)|N/A|N/A|Priority\n"
         if self.state is State.RUNNING:
-            times = f"{self.created:%Y-%m-%dT%H:%M:%S}|{self.created + timedelta(hours=8):%Y-%m-%dT%H:%M:%S}"
+            begun = int(self.created.timestamp())
+            times = f"{begun}|{begun + 8 * 3600}"
             return f"{self.user}|{self.job}|RUNNING|gpu|1|n{self.number % 64}|{times}|None\n"
         return ""
 

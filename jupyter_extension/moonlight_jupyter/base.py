@@ -1,24 +1,14 @@
-"""What all handlers share: the manager, the user, and errors as JSON."""
+"""What all handlers share: the manager, the user, and what is taken of a request."""
 
 from __future__ import annotations
 
 import contextlib
-import json
-import logging
 from collections.abc import Collection, Iterable, Mapping
-from http.client import responses
 from typing import Any, ClassVar
 
 from jupyter_server.base.handlers import APIHandler
 from jupyter_server.utils import ensure_async
-from moonlight_spawner.model.errors import (
-    FieldError,
-    InvalidRequest,
-    MoonlightError,
-    NotFound,
-    as_json,
-    shorten,
-)
+from moonlight_spawner.model.errors import FieldError, InvalidRequest, NotFound, shorten
 from moonlight_spawner.model.limits import MAX_BODY_BYTES
 from moonlight_spawner.model.session import Session
 from moonlight_spawner.relay.headers import Headers
@@ -26,9 +16,10 @@ from moonlight_spawner.relay.origin import comes_by_https
 from moonlight_spawner.sessions.manager import Reach, SessionManager
 from tornado.httputil import HTTPHeaders, HTTPServerRequest
 from tornado.iostream import StreamClosedError
-from tornado.web import HTTPError, RequestHandler, stream_request_body
+from tornado.web import HTTPError, stream_request_body
 
-log = logging.getLogger(__name__)
+from .json_errors import JSONErrors, takes
+from .written import written
 
 RESOURCE = "moonlight"
 # The longest text for a clipboard, and to spare: its call says itself what is too long.
@@ -41,47 +32,6 @@ _LONG_WEIGHS = 16
 _MOST_READ_BYTES = 16 * MOST_BODY_BYTES
 # What Jupyter itself takes from the query of any call: the login, its proof, and how it is counted.
 _JUPYTERS = ("token", "_xsrf", "no_track_activity")
-
-STATUS = {
-    "invalid_request": 400,
-    "not_found": 404,
-    "image_unavailable": 409,
-    "limit_reached": 409,
-    "not_in_job": 409,
-    "scheduler_refused": 422,
-    "scheduler_unavailable": 503,
-    "store_unavailable": 503,
-    "user_side_failed": 502,
-    "user_side_unavailable": 503,
-    "user_side_busy": 503,
-    "user_side_timeout": 504,
-    "records_unwritable": 507,
-    "unsafe_directory": 500,
-    "token_refused": 401,
-    "token_unclear": 503,
-    "too_many_requests": 429,
-}
-_CODES = {
-    400: "invalid_request",
-    401: "forbidden",
-    403: "forbidden",
-    404: "not_found",
-    405: "method_not_allowed",
-    413: "too_large",
-}
-_MESSAGES = {
-    403: "You are not logged in, or the XSRF token is missing. Reload the page.",
-    404: "There is nothing at this address.",
-    405: "This address does not take that method.",
-    413: "The request is too large.",
-}
-
-
-def takes(handler: type[Any]) -> list[str]:
-    """The methods that this kind of handler has."""
-    none = RequestHandler._unimplemented_method
-    names: Collection[str] = handler.SUPPORTED_METHODS
-    return [name for name in names if getattr(handler, name.lower()) is not none]
 
 
 class ManagerMixin:
@@ -163,12 +113,8 @@ class ManagerMixin:
             forget(self.user, session_id)
 
     def as_json(self, session: Session) -> str:
-        """A session with the addresses that it has in this server. Written once, not made again of what
-        was read: of a thousand sessions that took longer than all else of a list."""
-        page = f"{self.base_url}moonlight/sessions/{session.session_id}/"
-        addresses = json.dumps({"web_url": page, "stream_url": page + "desktop/"})
-        # As tornado writes JSON: nothing in it ends a script that it might be put into.
-        return f"{session.model_dump_json()[:-1]}, {addresses[1:]}".replace("</", "<\\/")
+        """A session with the addresses that it has in this server."""
+        return written(session, self.base_url)
 
     def list_as_json(self, sessions: Iterable[Session]) -> str:
         return f'{{"sessions": [{", ".join(map(self.as_json, sessions))}]}}'
@@ -182,47 +128,6 @@ def pairs_of(headers: HTTPHeaders) -> Headers:
 def by_https(request: HTTPServerRequest) -> bool | None:
     """Whether the browser's own hop is https, as far as that is known."""
     return comes_by_https(pairs_of(request.headers), request.protocol == "https")
-
-
-class JSONErrors:
-    """Errors as programs read them. For a :class:`tornado.web.RequestHandler`."""
-
-    request: Any
-    #: Of the error that was answered; for those who count.
-    refused_code = ""
-
-    set_status: Any
-    set_header: Any
-    finish: Any
-
-    def write_json_error(self, status_code: int, **kwargs: Any) -> None:
-        """Every error as ``{"message": …, "error": {"code": …, "fields": […]}}``."""
-        error = kwargs.get("exc_info", (None, None, None))[1]
-        body: dict[str, Any] = {"code": _CODES.get(status_code, "internal_error")}
-        message = _MESSAGES.get(status_code) or responses.get(status_code, "Unknown error")
-        if isinstance(error, MoonlightError):
-            status_code = STATUS.get(error.code, 500)
-            described = as_json(error)
-            body, message = described["error"], described["message"]
-            if error.retry_after is not None:
-                self.set_header("Retry-After", str(error.retry_after))
-        elif isinstance(error, HTTPError) and error.log_message and status_code == 400:
-            message = error.log_message
-        elif status_code == 500:
-            message = "Something failed in the portal itself; its log says what."
-        self.refused_code = str(body["code"])
-        self.set_status(status_code)
-        if status_code == 405:
-            self.set_header("Allow", ", ".join(takes(type(self))))  # RFC 9110, 15.5.6
-        self.set_header("Content-Type", "application/json")
-        self.finish(json.dumps({"message": message, "error": body}))
-
-    def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
-        """A refusal is no fault of the program."""
-        if isinstance(value, MoonlightError):
-            log.info("%s %s: %s", self.request.method, self.request.path, value)
-        else:
-            super().log_exception(typ, value, tb)  # type: ignore[misc]
 
 
 @stream_request_body
@@ -364,4 +269,4 @@ class NothingHere(MoonlightAPIHandler):
             raise NotFound(f"There is nothing at {self.request.path[:120]}.")
 
 
-__all__ = ["JSONErrors", "ManagerMixin", "MoonlightAPIHandler", "NothingHere"]
+__all__ = ["ManagerMixin", "MoonlightAPIHandler", "NothingHere"]

@@ -24,7 +24,8 @@ from moonlight_spawner.sessions.manager import Reach
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.web import HTTPError, authenticated, stream_request_body
 
-from .base import RESOURCE, JSONErrors, ManagerMixin, by_https, pairs_of
+from .base import RESOURCE, ManagerMixin, by_https, pairs_of
+from .json_errors import JSONErrors
 from .traffic import Traffic, relayed
 from .websocket import relay_websocket
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from pathlib import Path
 
 import httpx
 import pytest
-from moonlight_jupyter.base import MoonlightAPIHandler, takes
+from moonlight_jupyter.base import MoonlightAPIHandler
+from moonlight_jupyter.json_errors import takes
 from moonlight_jupyter.openapi import document
 from moonlight_jupyter.portal import service
 from moonlight_jupyter.portal.login import LoginHandler, LogoutHandler
@@ -129,3 +131,15 @@ def test_the_portals_own_calls_are_described(place: Place) -> None:
     written = re.search(r"\nIn a portal besides:.*?\n## ", text, re.DOTALL)
     assert written
     assert set(re.findall(r"`POST (\S+)`", written[0])) == ours - labs
+
+
+def test_what_began_with_the_service_is_not_looked_through_for_garbage_again() -> None:
+    """Of 10,000 sessions' records that took half a second, in which no stream went on."""
+    before = gc.get_threshold()
+    try:
+        service._collect_rarely()
+        assert gc.get_freeze_count() > 10_000
+        assert all(now > then for now, then in zip(gc.get_threshold(), before, strict=True))
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*before)

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import TypeVar
 
+import pytest
 from moonlight_spawner.model.job import JobInfo, JobState
 from moonlight_spawner.model.records import AgentStatus, Job, SessionRecord, Stop
-from moonlight_spawner.model.session import Gateway, State, now
+from moonlight_spawner.model.session import Gateway, Session, StaleCode, State, now
+from moonlight_spawner.portal import derived
+from moonlight_spawner.portal import view as view_of_portal
 from moonlight_spawner.portal.view import View
 from moonlight_spawner.scheduler.base import Snapshot
+from moonlight_spawner.sessions import reading
 from moonlight_spawner.site.options import MoonlightSite
 from moonlight_spawner.store.redis import RedisStore
 
 from tests.support.redis import RedisServer
 
 from .conftest import MakeStore
-from .sessions import ALICE, BOB, ID, OF_BOB, OTHER, end, facts, get
+from .sessions import ALICE, BOB, ID, OF_BOB, OTHER, end, facts, get, put
 
 T = TypeVar("T")
 GATEWAY = Gateway(hosts=["n1"], port=40000, certificate="PEM")
@@ -30,10 +36,11 @@ class Slurm:
 
     def __init__(self) -> None:
         self.jobs: dict[str, str] = {}
+        self.node = "n1"
 
     async def snapshot(self, job_ids: Collection[str]) -> Snapshot:
         jobs = {
-            i: JobInfo(job_id=i, state=JobState.RUNNING, node="n1")
+            i: JobInfo(job_id=i, state=JobState.RUNNING, node=self.node)
             for i in job_ids
             if i in self.jobs
         }
@@ -47,6 +54,18 @@ class Slurm:
 
     async def close(self) -> None:
         """Nothing."""
+
+
+class Clock:
+    """All clocks, so many seconds ahead."""
+
+    ahead = 0.0
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self.ahead
+
+    def now(self) -> datetime:
+        return now() + timedelta(seconds=self.ahead)
 
 
 def viewed(store: RedisStore, ask: Callable[[View, Slurm], Awaitable[T]]) -> T:
@@ -157,6 +176,81 @@ def test_each_user_is_shown_his_own_of_one_answer(store: RedisStore) -> None:
     viewed(store, ask)
     seen = store.snapshot(BOB).parts(BOB, OF_BOB)
     assert "seen" in seen and "seen" not in store.snapshot(ALICE).parts(ALICE, ID)
+
+
+def test_a_look_shows_what_has_changed_since_the_last_and_nothing_else_anew(
+    store: RedisStore,
+) -> None:
+    async def ask(view: View, slurm: Slurm) -> None:
+        slurm.jobs = {"7": ALICE, "8": ALICE}
+        await view.adopt(ALICE, [], [record(status=running(), job="7"), record(OTHER, job="8")])
+
+        async def look() -> dict[str, Session]:
+            found = (await view.everybodys())[ALICE].sessions
+            (own,) = (s for s in (await view.look(ALICE)).sessions if s.session_id == ID)
+            assert own is next(s for s in found if s.session_id == ID)
+            return {s.session_id: s for s in found}
+
+        await look()
+        await asyncio.gather(*view._writing)  # what Slurm said is a change of the record, too
+        first = await look()
+        assert (first[ID].status, first[OTHER].status) == (State.RUNNING, State.STARTING)
+        again = await look()
+        assert again[ID] is first[ID] and again[OTHER] is first[OTHER]
+
+        spoken = running().model_copy(update={"encoder": "x264", "sequence": 1})
+        await view.heard(ALICE, ID, spoken)
+        told = await look()
+        assert (told[ID].encoder, told[OTHER]) == ("x264", first[OTHER])
+        slurm.node = "n2"  # a line of Slurm's
+        moved = await look()
+        assert moved[OTHER].node == "n2" and moved[ID].node == "n1", "its agent knows best"
+
+        # Time alone: what was derived serves until its agent should have spoken.
+        clock.ahead = 300
+        silent = await look()
+        assert silent[ID].stale_code is StaleCode.NODE_SILENT
+        await view.adopt(ALICE, [ID, OTHER], [record(status=spoken, end=end())])
+        gone = await look()
+        assert set(gone) == {ID} and gone[ID].status is State.COMPLETED
+
+    clock = Clock()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(derived, "time", SimpleNamespace(monotonic=clock.monotonic))
+        for module in (derived, reading, view_of_portal):
+            patch.setattr(module, "now", clock.now)
+        viewed(store, ask)
+
+
+def test_a_long_list_lets_others_have_their_turn(
+    store: RedisStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(view_of_portal, "_AT_A_TIME_SECONDS", -1.0)
+    users = [f"u{i}" for i in range(20)]
+    for user in users:
+        put(store, f"ml-{user}-abcdefghij", user)
+
+    async def ask(view: View, slurm: Slurm) -> None:
+        async def others() -> None:
+            nonlocal turns
+            while True:
+                await asyncio.sleep(0)
+                turns += seen.is_set()
+
+        turns, seen = 0, asyncio.Event()
+        place = slurm.place
+
+        async def begins() -> str:
+            seen.set()
+            return await place()
+
+        slurm.place = begins  # type: ignore[method-assign]
+        other = asyncio.ensure_future(others())
+        assert len(await view.everybodys()) == len(users)
+        other.cancel()
+        assert turns >= len(users)
+
+    viewed(store, ask)
 
 
 def test_jobs_that_nobody_told_of_are_found_by_their_names(store: RedisStore) -> None:

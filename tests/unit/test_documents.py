@@ -77,7 +77,7 @@ def test_every_error_code_of_the_program_has_its_row() -> None:
     given |= set(re.findall(r'^    code = "([a-z_]+)"', errors, re.MULTILINE))
     pages = (spawner / "moonlight_spawner/relay/pages.py").read_text("utf-8")
     given |= set(re.findall(r'^    "([a-z_]+)": \($', pages, re.MULTILINE))
-    base = (extension / "base.py").read_text("utf-8")
+    base = (extension / "json_errors.py").read_text("utf-8")
     statuses = set(re.findall(r'^    "([a-z_]+)": (\d{3}),$', base, re.MULTILINE))
     statuses |= {
         (code, n) for n, code in re.findall(r'^    (\d{3}): "([a-z_]+)",$', base, re.MULTILINE)

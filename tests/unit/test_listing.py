@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import json
+from datetime import datetime, timedelta, timezone
 from urllib.parse import parse_qs
 
 import pytest
 from moonlight_jupyter.base import ManagerMixin
 from moonlight_jupyter.listing import MOST, Listing
+from moonlight_jupyter.written import _written as kept
+from moonlight_jupyter.written import written
 from moonlight_spawner.model.errors import InvalidRequest
-from moonlight_spawner.model.session import Resources, Session, State, now
+from moonlight_spawner.model.session import Resources, Session, State, newest_first, now
 
 _REQUEST = Resources(image="a", hours=1, cpus=1, memory_gb=1, gpus=0, resolution="800x600", fps=30)
 
@@ -135,3 +139,27 @@ def test_a_list_is_json_with_the_addresses_and_ends_no_script() -> None:
     }
     assert json.loads(text) == {"sessions": [one, one]}
     assert "</" not in text and json.loads(server.list_as_json([])) == {"sessions": []}
+
+
+def test_a_session_is_written_once_and_another_one_anew() -> None:
+    made = session(8, State.RUNNING)
+    text = written(made, "/b/")
+    assert written(made, "/b/") is text
+    assert "/c/moonlight/" in written(made, "/c/") and written(made, "/b/") == text
+    later = made.model_copy(update={"status": State.STOPPING})
+    assert json.loads(written(later, "/b/"))["status"] == "stopping"
+    keys = {id(made), id(later)}
+    assert keys <= set(kept)
+    del made, later
+    gc.collect()
+    assert not keys & set(kept), "what nobody has is not kept"
+
+
+def test_newest_first_in_whatever_zone_a_time_is() -> None:
+    begun = datetime(2026, 11, 28, 12, tzinfo=timezone.utc)
+    zones = [timezone.utc, timezone(timedelta(hours=9)), timezone(timedelta(hours=-8))]
+    made = [session(i, State.RUNNING) for i in range(6)]
+    for i, one in enumerate(made):
+        one.created_at = (begun + timedelta(seconds=i // 2)).astimezone(zones[i % 3])
+    mixed = [made[i] for i in (3, 0, 5, 2, 4, 1)]
+    assert newest_first(mixed) == made[::-1]

@@ -7,13 +7,22 @@ import json
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from moonlight_spawner.model.errors import UserSideFailed
 from moonlight_spawner.model.job import JobInfo, JobState
-from moonlight_spawner.model.records import AgentStatus, Facts, Job, Seen, SessionRecord
-from moonlight_spawner.model.session import End, Gateway, Model, Resources, Session, State, now
+from moonlight_spawner.model.records import AgentStatus, Facts, Job, Seen, SessionRecord, Stop
+from moonlight_spawner.model.session import (
+    End,
+    Gateway,
+    Model,
+    Moment,
+    Resources,
+    Session,
+    State,
+    now,
+)
 from moonlight_spawner.portal.answers import own_record
 from moonlight_spawner.portal.derived import Derived
 from moonlight_spawner.portal.freshness import serves_for
@@ -122,8 +131,6 @@ def test_of_a_job_that_the_service_does_not_see_nothing_is_decided() -> None:
 def test_what_slurm_says_is_kept_and_a_stop_that_it_did_not_take_is_said_again() -> None:
     info = JobInfo(job_id="7", state=JobState.RUNNING, node="n1")
     snapshot = Snapshot({"7": info}, complete=False, owners={"7": "alice"})
-    from moonlight_spawner.model.records import Stop
-
     session, hands, then = read(
         "alice", A, snapshot, facts=facts(), job=Job(job_id="7"), stop=Stop()
     )
@@ -178,6 +185,53 @@ def test_a_time_or_number_with_which_nothing_can_be_reckoned_is_in_no_record(
         whole[name] = (whole[name] or {}) | values | (request if name == "facts" else {})
     with pytest.raises(ValidationError):
         SessionRecord.model_validate_json(json.dumps(whole))
+
+
+def models(model: type[Model] = Model) -> list[type[Model]]:
+    return [m for one in model.__subclasses__() for m in (one, *models(one))]
+
+
+def test_every_time_in_a_record_is_one_that_is_checked() -> None:
+    def times(annotation: Any) -> list[Any]:
+        if annotation == Moment:
+            return []
+        found = [annotation] if annotation is datetime else []
+        return found + [time for part in get_args(annotation) for time in times(part)]
+
+    looked_at = 0
+    for model in models():
+        for name, annotation in get_type_hints(model, include_extras=True).items():
+            looked_at += "Moment" in str(annotation) or Moment in (
+                annotation,
+                *get_args(annotation),
+            )
+            assert not times(annotation), f"{model.__name__}.{name} is a datetime, not a Moment"
+    assert looked_at > 20
+    assert Stop.model_validate({"requested_at": "2026-11-28T20:00:00"}).requested_at.tzinfo
+
+
+def test_of_a_record_that_changed_only_what_changed_is_made_again() -> None:
+    read_: list[str] = []
+
+    def make(_: str, __: str, part: str, data: bytes, model: type[Any]) -> Any:
+        read_.append(part)
+        return model.model_validate_json(data)
+
+    def packed(**parts: Model) -> dict[bytes, bytes]:
+        return {name.encode(): part.model_dump_json().encode() for name, part in parts.items()}
+
+    known, words = facts(), AgentStatus(beat=ago(20))
+    before = Kept("alice", A, packed(facts=known, job=Job(job_id="7"), status=words))
+    for part, model in (("facts", Facts), ("job", Job), ("status", AgentStatus)):
+        before.look(part, model, make)
+    before.beside["derived"] = "old"
+    later = AgentStatus(beat=now(), encoder="x264")
+    after = Kept("alice", A, packed(facts=known, status=later), before)
+    read_.clear()
+    assert after.look("facts", Facts, make) is before.look("facts", Facts, make)
+    assert after.look("status", AgentStatus, make) == later
+    assert after.look("job", Job, make) is None and after.beside == {}
+    assert read_ == ["status"]
 
 
 def test_what_nobody_may_say_is_left_out_of_a_record() -> None:

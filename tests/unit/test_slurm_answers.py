@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from moonlight_spawner.model.errors import SchedulerUnavailable, SubmitUnconfirmed
-from moonlight_spawner.model.job import JobState
+from moonlight_spawner.model.job import JobInfo, JobState
 from moonlight_spawner.model.session import Resources, StaleCode
 from moonlight_spawner.scheduler.base import JobRequest, Snapshot
 from moonlight_spawner.scheduler.slurm import SlurmScheduler
@@ -267,6 +267,37 @@ def test_the_queue_is_asked_for_rarely(commands: Commands, tmp_path: Path) -> No
     asyncio.run(scenario())
     asked = log.read_text().splitlines()
     assert (len(asked), sum("--sort" in line for line in asked)) == (5, 1)
+
+
+def test_a_job_at_its_place_is_the_same_as_long_as_slurm_says_the_same(
+    commands: Commands, tmp_path: Path
+) -> None:
+    """Who compares many jobs with those of the last look does it by what they are, not by what is in them."""
+    said, queue = tmp_path / "said", tmp_path / "queue"
+    script = f'case "$*" in *--sort*) cat {queue};; *) cat {said};; esac'
+    scheduler = commands(squeue=script)
+
+    async def scenario() -> None:
+        async def ask() -> JobInfo:
+            scheduler._queue.expire()
+            return (await scheduler.query(["7"])).jobs["7"]
+
+        said.write_text(WAITS + "\n")
+        queue.write_text("3\n7\n")
+        first = await ask()
+        assert first.position == 2 and await ask() is first
+        said.write_text(WAITS.replace("Priority", "Resources") + "\n")
+        other = await ask()
+        assert (other.code, other.position) == ("Resources", 2)
+        queue.write_text("7\n")
+        scheduler._queue._places._asked_at.clear()  # half a minute has gone by
+        while (await ask()).position != 1:
+            await asyncio.sleep(0.05)
+        said.write_text(RUNS + "\n")
+        assert (await ask()).position is None and not scheduler._queue._placed
+        await scheduler.close()
+
+    asyncio.run(scenario())
 
 
 def test_a_queue_too_long_to_be_read_is_counted_as_far_as_it_was_read(

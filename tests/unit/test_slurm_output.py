@@ -14,6 +14,7 @@ from moonlight_spawner.scheduler.slurm_output import (
     parse_sacct,
     parse_squeue,
 )
+from moonlight_spawner.scheduler.slurm_place import Line, Place
 from moonlight_spawner.scheduler.slurm_words import Asked
 
 ASKED = Asked("viz", "moonlight")
@@ -180,3 +181,44 @@ def test_noise_is_no_error_of_ours() -> None:
         for parse in (lambda text: parse_squeue(text, ASKED), parse_sacct, parse_names):
             with contextlib.suppress(Unreadable):
                 parse(text)  # type: ignore[no-untyped-call]
+
+
+def test_a_line_that_says_the_same_is_not_read_again() -> None:
+    waits, runs, odd = line(), line("8", "RUNNING", node="n1"), line("9", "LEVITATING")
+    first = parse_squeue("\n".join((waits, runs, odd)), ASKED)
+    again = parse_squeue("\n".join((odd, runs, waits)), ASKED, before=first)
+    assert all(again.known[job] is first.known[job] for job in ("7", "8"))
+    assert again == first
+
+    moved = line("8", "RUNNING", node="n2")
+    later = parse_squeue("\n".join((moved, line(reason="Resources"))), ASKED, before=again)
+    assert set(later.known) == {"7", "8"} and later.unclear == {}
+    assert later.known["8"].node == "n2" and later.known["7"].code == "Resources"
+    assert set(later.lines) == {moved, line(reason="Resources")}, "what is not said is not kept"
+    begun = parse_squeue(line("7", "RUNNING", node="n1"), ASKED, before=later)
+    assert begun.waiting == {} and begun.known["7"].state is JobState.RUNNING
+
+    with pytest.raises(Unreadable):
+        parse_squeue(f"{runs}\nslurm_load_jobs error", ASKED, before=first)
+
+
+def test_whose_a_job_is_may_change_and_is_read() -> None:
+    first = parse_squeue(f"alice|{line()}", ASKED, owners=True)
+    later = parse_squeue(f"bob|{line()}", ASKED, owners=True, before=first)
+    assert (first.owners, later.owners) == ({"7": "alice"}, {"7": "bob"})
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_many_places_are_those_that_are_found_one_by_one(whole: bool) -> None:
+    numbers = [str(n) for n in range(100, 200)] + ["12_[1-4,7%2]", "8+0"]
+    text = "".join(f"{number}\n" for number in numbers)
+    wanted = [*numbers, "10", "99", ""]
+    many = Line(text, whole).places(wanted)
+    single: dict[str, Place] = {}
+    for number in wanted:
+        single |= Line(text, whole).places([number])
+    assert many == single and set(numbers) <= set(many)
+    assert many["100"] == Place(1, len(numbers) if whole else None)
+    assert ("99" in many) is not whole
+    line_ = Line(text, whole)
+    assert line_.places(["150"])["150"] is line_.places(wanted)["150"]

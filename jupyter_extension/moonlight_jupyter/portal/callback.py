@@ -29,7 +29,7 @@ from moonlight_spawner.relay.buckets import Bucket
 from pydantic import ValidationError
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
-from ..base import JSONErrors
+from ..json_errors import JSONErrors
 
 log = logging.getLogger(__name__)
 

@@ -7,6 +7,7 @@ is listed here.
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import logging
 import signal
@@ -40,6 +41,8 @@ log = logging.getLogger(__name__)
 _BUSY_SECONDS, _CALM_SECONDS = 2.0, 5.0  # each look is a process of the user's
 _MOST_HEADER_BYTES = 32 * 1024
 _HEADER_SECONDS = 600.0
+# Objects before the young are looked at; how often those, before the older ones; and those, before all.
+_COLLECT = (10_000, 20, 100)
 
 
 class NoSuchPath(RequestHandler):
@@ -166,6 +169,7 @@ async def serve(site: MoonlightSite) -> int:
         The settings do not do.
     """
     begin_log()
+    _collect_rarely()
     callbacks = Callbacks(site, service_keys(Path(site.portal_key_file)))
     portal = Portal(site, portal_manager(site, callbacks), callbacks)
     servers, underway = [], Underway()
@@ -205,6 +209,15 @@ async def serve(site: MoonlightSite) -> int:
             await server.close_all_connections()
         await portal.close()
     return 0
+
+
+def _collect_rarely() -> None:
+    """Python looks for garbage in cycles by going through all that it has: with records of 10,000
+    sessions all streams stood still for half a second, every few lists. What began with the service is
+    never looked at again, and what lives on seldom; records are let go without it."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_COLLECT)
 
 
 def listen(

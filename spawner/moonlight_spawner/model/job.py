@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from enum import Enum
 
-from .session import Model
+from .session import Model, Moment
 
 
 class JobState(str, Enum):
@@ -46,7 +45,7 @@ class JobInfo(Model):
     position: int | None = None
     at_least: bool = False
     pending: int | None = None
-    estimated_start: datetime | None = None
-    started_at: datetime | None = None
-    ends_at: datetime | None = None
-    ended_at: datetime | None = None
+    estimated_start: Moment | None = None
+    started_at: Moment | None = None
+    ends_at: Moment | None = None
+    ended_at: Moment | None = None

@@ -13,7 +13,19 @@ from enum import Enum
 from pydantic import Field
 
 from .job import JobInfo
-from .session import Allocation, End, Gateway, Model, Notes, Resources, State, Steps, Way, now
+from .session import (
+    Allocation,
+    End,
+    Gateway,
+    Model,
+    Moment,
+    Notes,
+    Resources,
+    State,
+    Steps,
+    Way,
+    now,
+)
 from .texts import PathText
 
 #: How long before its job's limit a session ends itself: it takes up to 5 s, the clocks of a
@@ -38,14 +50,14 @@ class Facts(Model):
     way: Way = Way.JOB
     allocation: Allocation | None = None
     request: Resources
-    created_at: datetime = Field(default_factory=now)
+    created_at: Moment = Field(default_factory=now)
 
 
 class Job(Model):
     """The batch job of a session."""
 
     job_id: str
-    submitted_at: datetime = Field(default_factory=now)
+    submitted_at: Moment = Field(default_factory=now)
 
 
 class StopReason(str, Enum):
@@ -59,7 +71,7 @@ class StopReason(str, Enum):
 class Stop(Model):
     """It is to end: its user wants that, or the portal for a reason of the site's."""
 
-    requested_at: datetime = Field(default_factory=now)
+    requested_at: Moment = Field(default_factory=now)
     why: StopReason = StopReason.USER
 
     def end(self, moment: datetime | None = None) -> End:
@@ -87,21 +99,21 @@ _STOPPED = {
 class Missed(Model):
     """Since when the batch system answers and knows nothing of a job that it may have taken."""
 
-    since: datetime = Field(default_factory=now)
+    since: Moment = Field(default_factory=now)
 
 
 class Seen(Model):
     """What the batch system said last."""
 
     job: JobInfo
-    at: datetime = Field(default_factory=now)
+    at: Moment = Field(default_factory=now)
 
 
 class AgentStatus(Model):
     """What the agent on the node says: it alone writes this, as ``status.json``."""
 
     phase: str = "starting"  # starting, running, stopping, ended
-    steps: Steps = []
+    steps: Steps = Field(default_factory=list)
     node: str | None = None
     display_num: int | None = None
     sunshine_port: int | None = None
@@ -112,12 +124,12 @@ class AgentStatus(Model):
     screen: str | None = None
     clipboard: str = "off"
     files: str = "off"
-    notes: Notes = []
-    started_at: datetime = Field(default_factory=now)
-    beat: datetime = Field(default_factory=now)
+    notes: Notes = Field(default_factory=list)
+    started_at: Moment = Field(default_factory=now)
+    beat: Moment = Field(default_factory=now)
     # Grows with every word: times are to the second.
     sequence: int = Field(default=0, ge=0, lt=10**12)
-    ends_at: datetime | None = None
+    ends_at: Moment | None = None
     ending: End | None = None  # decided, while its parts are being ended
     end: End | None = None
 
@@ -189,7 +201,7 @@ class Spec(Model):
     log_dir: PathText
     scheduler: str
     way: Way = Way.JOB
-    job_ends_at: datetime | None = None  # of a job that was there before; None: not known
+    job_ends_at: Moment | None = None  # of a job that was there before; None: not known
     x_server_command: list[str] = []
     virtualgl: bool = True
     audio: bool = True

@@ -50,7 +50,8 @@ class Derived:
         if self.session.status is State.STOPPING or snapshot.doubts:
             return False
         fresh = time.monotonic() < self.until
-        return fresh and self.stale == _stale(snapshot) and self.info == info
+        same = self.info is info or self.info == info
+        return fresh and same and self.stale == _stale(snapshot)
 
 
 def _steady_seconds(session: Session, info: JobInfo | None, words: datetime | None) -> float:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..model.errors import MoonlightError, NotFound, StoreUnavailable
 from ..model.records import AgentStatus, SessionRecord
-from ..model.session import Session
+from ..model.session import Session, newest_first
 from ..sessions.control import status_of
 from ..sessions.reach import Reach
 from ..site.options import MoonlightSite
@@ -150,8 +150,7 @@ class PortalManager(UserSideManager):
         if time.monotonic() - at > _SHARED_SECONDS:
             at = time.monotonic()
             looks = await self._view.everybodys()
-            sessions = [session for look in looks.values() for session in look.sessions]
-            sessions.sort(key=lambda s: (s.created_at, s.session_id), reverse=True)
+            sessions = newest_first(s for look in looks.values() for s in look.sessions)
             self._everybodys = at, sessions
         return list(sessions)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from ..model.errors import LimitReached, NotFound, StoreUnavailable
 from ..model.records import AgentStatus, Facts, Job, SessionRecord
-from ..model.session import End, Model, Session, State, now
+from ..model.session import End, Model, Session, State, newest_first, now
 from ..scheduler.base import same_place
 from ..sessions.reach import Reach, gateway_target
 from ..sessions.reading import SessionReader
@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 # Redis's clock may be before ours; a time from the future says nothing.
 _CLOCKS_SECONDS = 5.0
+# So long is made of records before others of the service's have their turn.
+_AT_A_TIME_SECONDS = 0.02
 
 
 @dataclass
@@ -243,7 +245,11 @@ class View:
             self._jobs.snapshot({job.job_id for job in jobs.values()}), self._jobs.place()
         )
         looks, of = {}, by_owner(everybodys)
+        began = time.monotonic()
         for user, ids in wanted.items():
+            if time.monotonic() - began > _AT_A_TIME_SECONDS:
+                await asyncio.sleep(0)  # streams and other requests do not wait for a long list
+                began = time.monotonic()
             theirs = UsersJobs(self._site.batch_system, of(user), place)
             looks[user] = await self._look(then, user, ids, theirs, jobs)
         self._write_soon(then)
@@ -274,8 +280,7 @@ class View:
                 serves = serves_for(session, words, ended, infos[i] is not None, now())
                 derived[i] = Derived.now(session, serves, ended, infos[i], theirs.snapshot, words)
                 then.beside(user, i)["derived"] = derived[i]
-        sessions = [one.session for one in derived.values()]
-        sessions.sort(key=lambda s: (s.created_at, s.session_id), reverse=True)
+        sessions = newest_first(one.session for one in derived.values())
         silent = {i for i, one in derived.items() if _may_be_asked(one)}
         serves = min((one.serves for one in derived.values()), default=OTHER_DOORS_SECONDS)
         others = (one.serves for i, one in derived.items() if i not in silent)

@@ -12,7 +12,6 @@ import logging
 import os
 import signal
 from collections.abc import Collection
-from datetime import datetime
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -20,6 +19,7 @@ from pydantic import ValidationError
 from ..model.errors import SchedulerUnavailable
 from ..model.files import read_shared, write_private
 from ..model.job import JobInfo, JobState
+from ..model.session import Moment
 from ..processes.caller import local_environment
 from ..processes.mark import ProcessMark, this_machine
 from ..site.machine import python
@@ -38,9 +38,9 @@ class LocalJob(ProcessMark):
     state: JobState
     code: str = ""
     message: str = ""
-    started_at: datetime | None = None
-    ends_at: datetime | None = None
-    ended_at: datetime | None = None
+    started_at: Moment | None = None
+    ends_at: Moment | None = None
+    ended_at: Moment | None = None
 
 
 class LocalScheduler(Scheduler):

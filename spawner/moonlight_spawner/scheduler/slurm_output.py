@@ -31,46 +31,70 @@ class Unreadable(Exception):
     """An answer that is not of the form that was asked for."""
 
 
+@dataclass(frozen=True)
+class Line:
+    """A line of squeue's: ``job`` is None where its state, ``word``, is one that nobody knows here."""
+
+    owner: str
+    job_id: str
+    word: str
+    partition: str
+    job: JobInfo | None
+
+
 @dataclass
 class Jobs:
-    """Jobs by id; those whose state is a word that nobody knows here, and partitions of the waiting."""
+    """Jobs by id; those whose state is a word that nobody knows here, and partitions of the waiting.
+    ``lines`` is what each line of the answer was read as."""
 
     known: dict[str, JobInfo] = field(default_factory=dict)
     unclear: dict[str, str] = field(default_factory=dict)
     waiting: dict[str, str] = field(default_factory=dict)
     owners: dict[str, str] = field(default_factory=dict)
+    lines: dict[str, Line] = field(default_factory=dict)
 
 
-def parse_squeue(text: str, asked: Asked, owners: bool = False) -> Jobs:
+def parse_squeue(text: str, asked: Asked, owners: bool = False, before: Jobs | None = None) -> Jobs:
     """squeue's lines in :data:`SQUEUE_FORMAT`, with ``owners`` behind :data:`OWNER_FORMAT`.
+
+    A line of the answer ``before`` it, to the same question, is not read again: of many jobs most say
+    what they said, and their :class:`JobInfo` is the very same.
 
     Raises
     ------
     Unreadable
     """
-    jobs = Jobs()
-    for line in text.splitlines():
-        owner, line = line.split("|", 1) if owners and "|" in line else ("", line)
-        job_id, word, partition, _, node, start, end, reason = _fields(line, 8, free_text=True)
+    jobs, known = Jobs(), before.lines if before else {}
+    for said in text.splitlines():
+        line = jobs.lines[said] = known.get(said) or _line(said, asked, owners)
         if owners:
-            jobs.owners[job_id] = owner
-        known = STATES.get(word)
-        if known is None:
-            jobs.unclear[job_id] = word
+            jobs.owners[line.job_id] = line.owner
+        if line.job is None:
+            jobs.unclear[line.job_id] = line.word
             continue
-        begin, finish = _time(start), _time(end)
-        job = JobInfo(job_id=job_id, state=known.state, node=_node(node))
-        if known.state is JobState.PENDING:
-            code, message = pending(reason, replace(asked, partition=partition), word)
-            update = {"code": code, "message": message, "estimated_start": begin, "node": None}
-            jobs.waiting[job_id] = partition
-        elif known.state.ended:
-            update = {"ended_at": finish, **ended(word, reason)}
-        else:
-            update = {"started_at": begin, "ends_at": finish}
-            update |= {"code": known.code, "message": known.message}
-        jobs.known[job_id] = job.model_copy(update=update)
+        jobs.known[line.job_id] = line.job
+        if line.job.state is JobState.PENDING:
+            jobs.waiting[line.job_id] = line.partition
     return jobs
+
+
+def _line(line: str, asked: Asked, owners: bool) -> Line:
+    owner, line = line.split("|", 1) if owners and "|" in line else ("", line)
+    job_id, word, partition, _, node, start, end, reason = _fields(line, 8, free_text=True)
+    known = STATES.get(word)
+    if known is None:
+        return Line(owner, job_id, word, partition, None)
+    begin, finish = _time(start), _time(end)
+    job = JobInfo(job_id=job_id, state=known.state, node=_node(node))
+    if known.state is JobState.PENDING:
+        code, message = pending(reason, replace(asked, partition=partition), word)
+        update = {"code": code, "message": message, "estimated_start": begin, "node": None}
+    elif known.state.ended:
+        update = {"ended_at": finish, **ended(word, reason)}
+    else:
+        update = {"started_at": begin, "ends_at": finish}
+        update |= {"code": known.code, "message": known.message}
+    return Line(owner, job_id, word, partition, job.model_copy(update=update))
 
 
 def parse_sacct(text: str) -> Jobs:

@@ -1,7 +1,8 @@
 """Where jobs stand in the queue: a question of its own, asked only when somebody waits, and rarely.
 
 The whole queue of a large site is tens of thousands of jobs. squeue sorts it, only numbers are asked
-for, no more than :data:`MOST_BYTES` of them are read, and no line of them is taken apart.
+for, no more than :data:`MOST_BYTES` of them are read, and their lines are taken apart only for who asks for
+many places.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from .command import Result
@@ -18,6 +19,8 @@ log = logging.getLogger(__name__)
 
 MOST_BYTES = 256 << 10
 REFRESH_SECONDS = 30.0
+# So many are looked for in the text; for more of them its lines are numbered, once.
+_FEW = 16
 # Of job numbers, array and heterogeneous ones included: 9_[1-4,7%2], 8+0.
 _IN_NUMBERS = b"0123456789_[]-,%:.+ \n"
 
@@ -33,21 +36,39 @@ class Place:
     at_least: bool = False
 
 
-@dataclass(frozen=True)
 class Line:
     """The waiting jobs of a partition, one number a line, the next to start first."""
 
-    text: str
-    whole: bool
+    def __init__(self, text: str, whole: bool):
+        self._text = f"\n{text}"
+        self._length = text.count("\n")
+        self._whole = whole
+        self._numbered: dict[str, int] | None = None
+        self._found: dict[str, Place] = {}
 
-    def place(self, job_id: str) -> Place | None:
-        at = f"\n{self.text}".find(f"\n{job_id}\n")
-        if at >= 0:
-            return Place(self.text.count("\n", 0, at) + 1, self._length())
-        return None if self.whole else Place(self.text.count("\n") + 1, None, at_least=True)
+    def places(self, job_ids: Collection[str]) -> dict[str, Place]:
+        """Of these; the same place is the same object each time. A job that is not in a line that is known
+        whole has none."""
+        if len(job_ids) > _FEW and self._numbered is None:
+            numbers = self._text.split("\n")[1:-1]
+            self._numbered = {number: at for at, number in enumerate(numbers, 1)}
+        found = {}
+        for job_id in job_ids:
+            if place := self._found.get(job_id) or self._place(job_id):
+                found[job_id] = self._found[job_id] = place
+        return found
 
-    def _length(self) -> int | None:
-        return self.text.count("\n") if self.whole else None
+    def _place(self, job_id: str) -> Place | None:
+        if at := self._position(job_id):
+            return Place(at, self._length if self._whole else None)
+        return None if self._whole else Place(self._length + 1, None, at_least=True)
+
+    def _position(self, job_id: str) -> int:
+        """From 1; 0 if it is not there."""
+        if self._numbered is not None:
+            return self._numbered.get(job_id, 0)
+        at = self._text.find(f"\n{job_id}\n")
+        return self._text.count("\n", 0, at) + 1 if at >= 0 else 0
 
 
 class Places:
@@ -62,31 +83,36 @@ class Places:
 
     async def of(self, waiting: Mapping[str, str], patience: float) -> dict[str, Place]:
         """Places of these jobs, by the partitions they wait for; without waiting long for an answer."""
-        for partition in set(waiting.values()):
-            jobs = [job for job, wanted in waiting.items() if wanted == partition]
-            if partition not in self._asking and self._is_old(partition, jobs):
+        jobs: dict[str, list[str]] = {}
+        for job, partition in waiting.items():
+            jobs.setdefault(partition, []).append(job)
+        tasks = []
+        for partition, wanted in jobs.items():
+            # One whose place is known, if not of this very moment, does not wait for a better one.
+            known = len(self._places(partition, wanted)) == len(wanted)
+            if partition not in self._asking and self._is_old(partition, known):
                 self._asked_at[partition] = time.monotonic()
                 self._asking[partition] = asyncio.ensure_future(self._refresh(partition))
-        # One whose place is known, if not of this very moment, does not wait for a better one.
-        new = {p for job, p in waiting.items() if self._place(job, p) is None}
-        tasks = [self._asking[p] for p in new if p in self._asking]
+            if not known and partition in self._asking:
+                tasks.append(self._asking[partition])
         if tasks and patience > 0:
             await asyncio.wait(tasks, timeout=patience)
-        places = {job: self._place(job, partition) for job, partition in waiting.items()}
-        return {job: place for job, place in places.items() if place}
+        places: dict[str, Place] = {}
+        for partition, wanted in jobs.items():
+            places |= self._places(partition, wanted)
+        return places
 
     async def close(self) -> None:
         for task in list(self._asking.values()):
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    def _place(self, job_id: str, partition: str) -> Place | None:
+    def _places(self, partition: str, job_ids: list[str]) -> dict[str, Place]:
         line = self._lines.get(partition)
-        return line.place(job_id) if line else None
+        return line.places(job_ids) if line else {}
 
-    def _is_old(self, partition: str, jobs: list[str]) -> bool:
+    def _is_old(self, partition: str, known: bool) -> bool:
         age = time.monotonic() - self._asked_at.get(partition, float("-inf"))
-        known = all(self._place(job, partition) for job in jobs)
         return age > (REFRESH_SECONDS if known else self._again_seconds)
 
     async def _refresh(self, partition: str) -> None:

@@ -31,7 +31,7 @@ from .slurm_output import (
     parse_sacct,
     parse_squeue,
 )
-from .slurm_place import Places
+from .slurm_place import Place, Places
 from .slurm_words import Asked
 
 log = logging.getLogger(__name__)
@@ -78,6 +78,7 @@ class SlurmQueue:
         self._owners = owners
         self._places = Places(self._run, cache_seconds)
         self._jobs = Jobs()
+        self._placed: dict[str, tuple[JobInfo, Place, JobInfo]] = {}
         self._warning = ""
         self._asking_for: frozenset[str] = frozenset()
         self._wanted: dict[str, float] = {}
@@ -137,12 +138,20 @@ class SlurmQueue:
         if waiting:
             patience = began + self._answer_seconds - time.monotonic()
             for i, place in (await self._places.of(waiting, patience)).items():
-                jobs[i] = jobs[i].model_copy(update=vars(place))
+                jobs[i] = self._at_place(jobs[i], place)
         unlisted = frozenset(i for i, job in accounted.items() if not job.state.ended)
         doubtful = self._since(wanted, doubts)
         owners = {i: self._jobs.owners[i] for i in wanted if i in self._jobs.owners}
         unlisted -= set(doubts)
         return Snapshot(jobs | accounted, doubts=doubtful, unlisted=unlisted, owners=owners)
+
+    def _at_place(self, job: JobInfo, place: Place) -> JobInfo:
+        """A job that waits, with its place; the very same as long as both are."""
+        known = self._placed.get(job.job_id)
+        if known is None or known[0] is not job or known[1] != place:
+            known = job, place, job.model_copy(update=vars(place))
+            self._placed[job.job_id] = known
+        return known[2]
 
     def _ended(self, job_ids: Collection[str]) -> dict[str, JobInfo]:
         """Those of which the accounting has told the end before."""
@@ -202,7 +211,8 @@ class SlurmQueue:
         argv.append(f"--jobs={','.join(sorted(job_ids))}" if job_ids else f"--name={_NO_NAME}")
         try:
             result = await self._answer(argv)
-            self._jobs = parse_squeue(result.output, self._asked, self._owners)
+            self._jobs = parse_squeue(result.output, self._asked, self._owners, self._jobs)
+            self._placed = {i: one for i, one in self._placed.items() if i in self._jobs.waiting}
             self._warning = result.errors.strip()
             self._good_at = now()
             self._trouble = self._trouble_since = None

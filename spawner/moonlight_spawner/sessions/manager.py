@@ -19,7 +19,7 @@ from ..model.errors import (
 )
 from ..model.files import read_shared, tail, write_private
 from ..model.records import AgentStatus, Callback, SessionRecord, Stop, StopReason
-from ..model.session import End, Session, Way, job_named, now
+from ..model.session import End, Session, Way, job_named, newest_first, now
 from ..scheduler import Scheduler, make_scheduler
 from ..site.options import MoonlightSite
 from ..site.request import (
@@ -209,7 +209,7 @@ class SessionManager:
     async def sessions(self, user: str) -> list[Session]:
         """The user's sessions, newest first."""
         sessions = await self._reader.read(user, self.store.ids(user))
-        return sorted(sessions, key=lambda s: (s.created_at, s.session_id), reverse=True)
+        return newest_first(sessions)
 
     async def get(self, user: str, session_id: str) -> Session:
         """One session.

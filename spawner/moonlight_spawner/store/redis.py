@@ -112,9 +112,8 @@ class RedisStore:
         """Seal with the first key what an older one has sealed; how much that was."""
         if not self._sealing.several:
             return 0
-        found, done = self._step("versions", "", ""), 0
-        wanted = [(found[i].decode(), found[i + 1].decode()) for i in range(0, len(found), 3)]
-        for user, session_id, fields in self._hashes(wanted):
+        done = 0
+        for user, session_id, fields in self._hashes(list(self._versions())):
             for field, sealed in fields.items():
                 name = field.decode()
                 if name not in SEALED and not name.startswith(_HIDDEN):
@@ -151,15 +150,11 @@ class RedisStore:
 
     def _snapshot(self, user: str) -> RecordsThen:
         """What has not changed since it was last read is not asked for again."""
-        found = self._step("versions", user, "")
-        now = {
-            (found[i].decode(), found[i + 1].decode()): found[i + 2]
-            for i in range(0, len(found), 3)
-        }
+        now = self._versions(user)
         with self._guard:
             kept = {key: one for key in now if (one := self._kept.get(key))}
         known = {key: one for key, one in kept.items() if one.version == now[key]}
-        fresh = self._fetched([key for key in now if key not in known])
+        fresh = self._fetched([key for key in now if key not in known], kept)
         known |= {(one.user, one.session_id): one for one in fresh}
         with self._guard:
             if user:
@@ -171,8 +166,20 @@ class RedisStore:
                 self._kept = dict(known)
         return RecordsThen(known, self._read)
 
-    def _fetched(self, wanted: Sequence[tuple[str, str]]) -> list[Kept]:
-        return [Kept(*one) for one in self._hashes(wanted)]
+    def _versions(self, user: str = "") -> dict[tuple[str, str], bytes]:
+        """When each session on record changed last; an empty ``user`` for everybody's."""
+        found, versions = self._step("versions", user, ""), {}
+        for owner, told in zip(found[::2], found[1::2], strict=True):
+            name, words = owner.decode(), told.split()
+            for session_id, version in zip(words[::2], words[1::2], strict=False):
+                versions[name, session_id.decode()] = version
+        return versions
+
+    def _fetched(
+        self, wanted: Sequence[tuple[str, str]], before: Mapping[tuple[str, str], Kept]
+    ) -> list[Kept]:
+        hashes = self._hashes(wanted)
+        return [Kept(user, name, data, before.get((user, name))) for user, name, data in hashes]
 
     def _hashes(
         self, wanted: Sequence[tuple[str, str]]

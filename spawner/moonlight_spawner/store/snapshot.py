@@ -14,9 +14,18 @@ Reader = Callable[[str, str, str, bytes, type[Any]], Any]
 
 class Kept:
     """One record, with what has been made of its parts: they are made once, however often they are
-    looked at while they stay the same. Nobody may change them."""
+    looked at while they stay the same. Nobody may change them.
 
-    def __init__(self, user: str, session_id: str, fields: Mapping[bytes, bytes]):
+    ``before``: the same record as it was before it changed; of most a change is a change of one part.
+    """
+
+    def __init__(
+        self,
+        user: str,
+        session_id: str,
+        fields: Mapping[bytes, bytes],
+        before: Kept | None = None,
+    ):
         self.user = user
         self.session_id = session_id
         self.version = fields.get(b"@", b"")
@@ -26,9 +35,17 @@ class Kept:
             if not name.startswith((b"secret:", b"@")) and name != b"user"
         }
         self.parts = [name for name in self.fields if not name.endswith("@")]
-        self._made: dict[tuple[str, type[Any]], Any] = {}
+        self._made: dict[tuple[str, type[Any]], Any] = before._of(self.fields) if before else {}
         #: What somebody else has made of it.
         self.beside: dict[str, Any] = {}
+
+    def _of(self, fields: Mapping[str, bytes]) -> dict[tuple[str, type[Any]], Any]:
+        """What has been made of those parts that are the same there."""
+        return {
+            (part, model): made
+            for (part, model), made in self._made.copy().items()  # others look at it meanwhile
+            if fields.get(part) == self.fields.get(part)
+        }
 
     def look(self, part: str, model: type[Any], read: Reader) -> Any:
         made = self._made.get((part, model))
