@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import re
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import AuthenticatedFileHandler, JupyterHandler
 from moonlight_spawner import __version__
 from moonlight_spawner.model.session import job_named
+from moonlight_spawner.relay import viewer
 from tornado.web import HTTPError, StaticFileHandler, authenticated
 
 from .api import LAST_HANDLERS
@@ -64,11 +64,8 @@ class PageHandler(ManagerMixin, JupyterHandler):
             "hubStart": hub_start(self.base_url, os.environ),
             "job": job_named(os.environ) or None,
         }
-        # "<" must not end the script element that holds this.
-        text = json.dumps(config).replace("<", "\\u003c")
-        html = index.read_text("utf-8")
-        html = html.replace("/__moonlight_base__/", f"{self.base_url}moonlight/static/")
-        html = html.replace("__MOONLIGHT_CONFIG__", text)
+        files = f"{self.base_url}moonlight/static/"
+        html = viewer.filled(index.read_text("utf-8"), files, config)
         self.xsrf_token  # noqa: B018  # sets the cookie that the page sends back
         self.set_header("Cache-Control", "no-store")
         self.finish(html)
@@ -91,12 +88,7 @@ class PageHandler(ManagerMixin, JupyterHandler):
     def content_security_policy(self) -> str:
         # Older browsers do not take a WebSocket of the page's own host for 'self'.
         host = self.request.host
-        sockets = f" ws://{host} wss://{host}" if _HOST.fullmatch(host) else ""
-        return (
-            "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
-            f"frame-src 'self'; connect-src 'self'{sockets}; object-src 'none'; base-uri 'none'; "
-            "frame-ancestors 'self'"
-        )
+        return viewer.policy(f" ws://{host} wss://{host}" if _HOST.fullmatch(host) else "")
 
 
 class StaticHandler(AuthenticatedFileHandler):

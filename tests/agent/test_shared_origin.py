@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from tests.browser.viewer import FRAME
 from tests.cluster.users import TestUser
 from tests.support.chromium import chromium, colours, person
 from tests.support.one_origin import Front
@@ -22,7 +23,7 @@ from .test_sunshine_encoders import site
 _DESKTOP_COLOURS = 200
 
 # All that a page may try by itself. Each gives what it got, or why it got nothing.
-HOSTILE = """<!doctype html><html><head><title>a stranger's page</title></head><body><script>
+HOSTILE = """<!doctype html><html><head><title>SESSION</title></head><body><script>
 const theirs = '/node/n1/PORT';
 const tell = async (name, what) => {
   try { results[name] = String(await what()); } catch (e) { results[name] = 'error ' + e; }
@@ -32,20 +33,21 @@ const got = async (path, init) => {
   const text = await answer.text();
   return answer.status + (text.includes('moonlight-page') ? ' with the token' : '');
 };
-const opened = (path, protocols) => new Promise((done) => {
-  const socket = new WebSocket('wss://' + location.host + theirs + path, protocols);
+const opened = (path, protocols, Kind = WebSocket) => new Promise((done) => {
+  const socket = new Kind('wss://' + location.host + theirs + path, protocols);
   socket.onopen = () => done('open');
   socket.onerror = () => done('refused');
 });
-const framed = (path) => new Promise((done) => {
+const frameOf = (path) => new Promise((done) => {
   const frame = document.createElement('iframe');
-  frame.onload = () => {
-    const page = frame.contentDocument;
-    done(page ? page.documentElement.outerHTML : 'nothing');
-  };
+  frame.onload = () => done(frame);
   frame.src = theirs + path;
   document.body.append(frame);
 });
+const framed = async (path) => {
+  const page = (await frameOf(path)).contentDocument;
+  return page ? page.documentElement.outerHTML : 'nothing';
+};
 const results = {};
 (async () => {
   await tell('page', () => got('/'));
@@ -62,6 +64,22 @@ const results = {};
   await tell('guessed', () => opened('/api/websockets', ['moonlight-page', 'moonlight-page.guess']));
   await tell('frame', async () => (await framed('/')).includes('moonlight-page'));
   await tell('frame that is refused', async () => (await framed('/')).includes('own window only'));
+  await tell('session', () => got('/api/moonlight/sessions'));
+  await tell('session beside the desktop', () => got('/desktop/api/moonlight/sessions'));
+  const session = '/api/moonlight/sessions/' + document.title;
+  await tell('stop', () => got(session, { method: 'DELETE' }));
+  await tell('clipboard', () => got(session + '/clipboard'));
+  await tell('clipboard in a frame', async () => {
+    const found = await framed('/desktop' + session + '/clipboard');
+    return found.includes('own window only');
+  });
+  await tell("host's frame", async () => {
+    const frame = await frameOf('/desktop/core.html');
+    const { WebSocket: Kind } = frame.contentWindow;
+    const page = frame.contentDocument.documentElement.outerHTML;
+    const stream = await opened('/desktop/api/websockets', [], Kind);
+    return [page.includes('moonlight-page'), page.includes('selkies-core'), stream];
+  });
   results.done = 'true';
 })();
 </script></body></html>
@@ -93,7 +111,8 @@ def session(launch: Launch, user: TestUser) -> AgentSession:
 def front(session: AgentSession) -> Iterator[Front]:
     port = str(session.gateway.port)
     form = DASHBOARD.replace("PORT", port).replace("TOKEN", session.token)
-    with Front({"/pun/sys/dashboard": form, "/hostile": HOSTILE.replace("PORT", port)}) as front:
+    hostile = HOSTILE.replace("PORT", port).replace("SESSION", session.id)
+    with Front({"/pun/sys/dashboard": form, "/hostile": hostile}) as front:
         yield front
 
 
@@ -129,6 +148,12 @@ def test_the_owner_works_and_a_page_of_another_user_gets_nothing(
         "guessed": "refused",
         "frame": "false",
         "frame that is refused": "true",
+        "session": "403",
+        "session beside the desktop": "403",
+        "stop": "403",
+        "clipboard": "403",
+        "clipboard in a frame": "true",
+        "host's frame": "false,true,refused",  # the client's page, which has no token there
         "done": "true",
     }
     for log in session.directory.glob("*.log"):
@@ -143,8 +168,9 @@ def test_the_owners_page_lists_and_fetches_his_files(
     page = victim.new_page()
     page.goto(f"{front.url}/pun/sys/dashboard")
     page.get_by_text("Launch").click()
-    page.wait_for_function("!!document.querySelector('#root')")
+    wait_for_desktop(page)
     base = f"/node/n1/{session.gateway.port}"
+    [client] = page.main_frame.child_frames
     fetched = f"fetch('{base}/api/files/result.txt').then((a) => a.text())"
     assert page.evaluate(fetched) == "forty-two"
     by_xhr = f"""new Promise((done) => {{
@@ -155,12 +181,12 @@ def test_the_owners_page_lists_and_fetches_his_files(
     }})"""
     assert page.evaluate(by_xhr) == "forty-two"
     in_a_worker = f"""new Promise((done) => {{
-      const text = "fetch('{front.url}{base}/api/files/result.txt').then((a) => a.text())"
+      const text = "fetch('{front.url}{base}/desktop/api/files/result.txt').then((a) => a.text())"
         + ".then((text) => postMessage(text))";
       const blob = new Blob([text], {{ type: 'text/javascript' }});
       new Worker(URL.createObjectURL(blob)).onmessage = (e) => done(e.data);
     }})"""
-    assert page.evaluate(in_a_worker) == "forty-two"
+    assert client.evaluate(in_a_worker) == "forty-two"
     frame = f"""new Promise((done) => {{
       const frame = document.createElement('iframe');
       frame.onload = () => done(frame.contentDocument.body.innerText);
@@ -169,7 +195,10 @@ def test_the_owners_page_lists_and_fetches_his_files(
     }})"""
     assert "result.txt" in page.evaluate(frame)
     # And nothing of it is left where another script could find it.
-    assert page.evaluate("document.documentElement.outerHTML.includes('moonlight-page')") is False
+    for one in (page.main_frame, client):
+        assert (
+            one.evaluate("document.documentElement.outerHTML.includes('moonlight-page')") is False
+        )
 
 
 def test_sunshines_page_streams_behind_the_same_door(
@@ -182,8 +211,10 @@ def test_sunshines_page_streams_behind_the_same_door(
         page = victim.new_page()
         page.goto(f"{front.url}/pun/sys/dashboard")
         page.get_by_text("Launch").click()
-        page.locator("#state", has_text="connected").wait_for()
-        page.wait_for_function("Number(document.querySelector('#frames').textContent) > 5")
+        inner = page.frame_locator(FRAME)
+        inner.locator("#state", has_text="connected").wait_for()
+        frames = inner.locator("#frames")
+        wait_for(lambda: int(frames.inner_text()) > 5, interval=0.1)
 
 
 def wait_for_desktop(page: Page) -> None:

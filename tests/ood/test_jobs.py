@@ -18,6 +18,15 @@ from moonlight_spawner.site.options import MoonlightSite
 from playwright.sync_api import BrowserContext, Page
 
 from tests.browser.desktop import DESKTOP_COLOURS, type_command
+from tests.browser.viewer import (
+    carry_files,
+    change_the_picture,
+    close_tool,
+    look_at_the_connection,
+    open_tool,
+    show_it_in_two_windows,
+    use_the_bar,
+)
 from tests.cluster.fixtures import SlurmUsers
 from tests.cluster.processes import of_user
 from tests.cluster.slurm import SlurmCluster
@@ -178,6 +187,15 @@ def test_from_the_card_through_apache_to_typed_text_and_stopped_at_another_door(
         result = cli.user.home / "typed-in-ood.txt"
         command = "echo ood-$SLURM_JOB_ID | tee ~/typed-in-ood.txt"
         assert type_command(desktop, command, result).strip() == f"ood-{job.job_id}"
+        use_the_bar(desktop)
+        look_at_the_connection(desktop)
+        carry_files(desktop, cli.user.home)
+        open_tool(desktop, "clipboard")
+        desktop.get_by_test_id("clipboard-text").fill("over the node's own gateway")
+        desktop.get_by_test_id("clipboard-send").click()
+        desktop.get_by_test_id("clipboard-message").get_by_text("has this text").wait_for()
+        close_tool(desktop)
+        change_the_picture(desktop)
         keep(desktop, "12-ood-desktop")
         [cookie] = [c for c in context.cookies() if c["name"].startswith("moonlight_")]
         assert (cookie["path"], cookie["sameSite"], cookie["httpOnly"]) == (at, "Strict", True)
@@ -193,6 +211,10 @@ def test_from_the_card_through_apache_to_typed_text_and_stopped_at_another_door(
             assert desktop.url == portal.origin + at.replace("/node/", f"/{proxy}/") + "/"
             if proxy != "secure_rnode":
                 desktop.close()
+        result = cli.user.home / "typed-behind-rnode.txt"
+        assert type_command(desktop, "echo rnode > ~/typed-behind-rnode.txt", result) == "rnode\n"
+        look_at_the_connection(desktop)
+        desktop = show_it_in_two_windows(context, desktop)
 
         # It is the user's at every door; stopped at one, it has ended at all.
         assert session_id in cli.run("session", "list").stdout
@@ -202,7 +224,8 @@ def test_from_the_card_through_apache_to_typed_text_and_stopped_at_another_door(
             assert shown["web_url"]  # what Connect opens
             lab.api(f"sessions/{session_id}", "DELETE")
         # On the desktop, too: the gateway says it before it goes.
-        desktop.locator("main[data-page=ended]", has_text="You stopped it.").wait_for()
+        desktop.get_by_test_id("ended-page").get_by_text("You stopped it.").wait_for()
+        assert desktop.get_by_test_id("start-again").count() == 0  # nobody is left to do it
         keep(desktop, "14-ood-ended")
         card = job.wait("Completed")
         assert "You stopped it." in Tags(card.parts["completed"]).words

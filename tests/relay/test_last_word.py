@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -52,10 +53,13 @@ def test_open_pages_are_told_the_reason_and_late_ones_at_once(tmp_path: Path) ->
     async def work(gateway: Gateway, door: Door, listen: Listen) -> None:
         open_pages = [await listen(door.page) for _ in range(2)]
         assert open_pages[0].subprotocol == "moonlight-page"
-        await gateway.end("You <b>stopped</b> it.")
+        long = "x" * 70_000
+        await gateway.end("You <b>stopped</b> it.", {"notes": long})
         for page in [*open_pages, await listen(door.page)]:
-            said = await page.recv()
-            assert "You &lt;b&gt;stopped&lt;/b&gt; it." in said and 'data-page="ended"' in said
+            said = json.loads(await page.recv())
+            assert "You &lt;b&gt;stopped&lt;/b&gt; it." in said["page"]
+            assert 'data-page="ended"' in said["page"]
+            assert said["session"] == {"notes": long}  # which needs a longer frame than 64 KiB
             await page.wait_closed()
 
     at_gateway(tmp_path, work)

@@ -1,5 +1,5 @@
 export interface PageSettings {
-  /** The Jupyter server's base URL; begins and ends with a slash. */
+  /** The Jupyter server's base URL, or the page's own folder; begins and ends with a slash. */
   baseUrl: string;
   user: string;
   version: string;
@@ -7,12 +7,22 @@ export interface PageSettings {
   hubStart: string | null;
   /** The job that the server itself runs in, null if it does not run in one. */
   job: string | null;
+  /** The one session that the server of this page has; null where it has all of the user's. */
+  only: string | null;
+  /** What such a server can do for its session besides showing and stopping it. */
+  can: readonly ('launch' | 'logs')[];
 }
 
-export function readSettings(source: Document): PageSettings {
+const ELSEWHERE = { hubStart: null, job: null, only: null, can: ['launch', 'logs'] as const };
+
+/** What the server says; one that cannot know its own address leaves that to the page. */
+export function readSettings(source: Document, address: string): PageSettings {
   const text = source.getElementById('moonlight-config')?.textContent ?? '';
+  const baseUrl = new URL('.', address).pathname;
   try {
-    return JSON.parse(text) as PageSettings;
+    const said = JSON.parse(text) as Partial<PageSettings>;
+    const { only = null, user = '', version = '' } = said;
+    return { baseUrl, user, version, ...ELSEWHERE, ...(only ? { can: [] } : {}), ...said };
   } catch {
     throw new Error(
       'The server sent this page without its settings. Open it through /moonlight/ of a Jupyter server.',

@@ -16,5 +16,6 @@ import './styles/tools.css';
 
 const root = document.getElementById('root');
 if (root) {
-  createRoot(root).render(<App settings={readSettings(document)} pathname={location.pathname} />);
+  const settings = readSettings(document, location.href);
+  createRoot(root).render(<App settings={settings} pathname={location.pathname} />);
 }

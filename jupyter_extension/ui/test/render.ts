@@ -13,6 +13,8 @@ const usual: PageSettings = {
   version: '0',
   hubStart: null,
   job: null,
+  only: null,
+  can: ['launch', 'logs'],
 };
 
 /** A part of the page as HTML, as it is before anybody touches it. */

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from .. import __version__
 from ..model.files import read_shared
+from ..model.limits import MAX_BODY_BYTES
 from ..model.records import AgentStatus, Spec
 from ..model.session import Gateway as Address
 from ..model.session import now
 from ..processes.mark import this_machine
 from ..relay.headers import Headers
+from ..relay.one_session import OneSession
 from ..relay.upstream import Target
+from ..relay.viewer import Viewer
 from .display.clipboard import Clipboard
 from .display.screen import Screen
 from .gateway import Gateway
@@ -22,6 +27,7 @@ from .gateway.door import Door
 from .hosts import Host
 from .node.addresses import listen_and_announce
 from .node.certificate import make_certificate
+from .own_session import OwnSession
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +50,7 @@ class Entrance:
         self._clipboard = Clipboard(screen, spec.clipboard)
         self._gateway: Gateway | None = None
         self._status: AgentStatus | None = None
+        self._own: OwnSession | None = None
 
     async def open(self, directory: Path, runtime: Path, status: AgentStatus) -> None:
         """Listen, and put into ``status`` where, with which certificate, and what is allowed there.
@@ -58,6 +65,7 @@ class Entrance:
         address, hosts = listen_and_announce(spec.gateway_address)
         names = list(dict.fromkeys([os.uname().nodename, *hosts]))
         tls, certificate = make_certificate(runtime, spec.session_id, names)
+        self._own = OwnSession(directory, spec, status, self.control)
         self._gateway = Gateway(
             Door(token, spec.session_id),
             self._target,
@@ -65,6 +73,7 @@ class Entrance:
             spec.gateway_plain_http,
             self._host.signaling_path,
             self,
+            await self._viewer(self._own),
         )
         await self._gateway.start(address)
         near = str(runtime / _NEAR)
@@ -86,8 +95,8 @@ class Entrance:
 
     async def end(self, reason: str) -> None:
         """Tell the pages that are open how the session ended."""
-        if self._gateway:
-            await self._gateway.end(reason)
+        if self._gateway and self._own:
+            await self._gateway.end(reason, self._own.as_json())
 
     async def stop(self) -> None:
         """Close the port and every connection."""
@@ -95,13 +104,26 @@ class Entrance:
         if self._gateway:
             await self._gateway.stop()
 
+    async def _viewer(self, own: OwnSession) -> OneSession | None:
+        """The page around the host's, for who comes here directly; None where it is not built."""
+        settings = {
+            "user": own.session().user,
+            "version": __version__,
+            "only": self._spec.session_id,
+        }
+        viewer = await asyncio.to_thread(Viewer, settings)
+        if not viewer.page:
+            log.warning("the viewer is not built: who comes here directly gets the host's own page")
+            return None
+        return OneSession(viewer, own.ask, MAX_BODY_BYTES)
+
     def _target(self) -> Target | None:
         if not all(child.running for child in self._host.children):
             self._look()
             return None
         return self._host.target()
 
-    # What the gateway asks (gateway.server.Local).
+    # What the gateway asks (gateway.passage.Local).
 
     @property
     def absence(self) -> str:

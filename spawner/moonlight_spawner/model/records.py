@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from enum import Enum
+from typing import Any
 
 from pydantic import Field
 
@@ -21,6 +22,7 @@ from .session import (
     Moment,
     Notes,
     Resources,
+    Session,
     State,
     Steps,
     Way,
@@ -51,6 +53,25 @@ class Facts(Model):
     allocation: Allocation | None = None
     request: Resources
     created_at: Moment = Field(default_factory=now)
+
+    def session(self, job_id: str | None, **known: Any) -> Session:
+        """The session as it is before anything is known of it but its job, and what is ``known``."""
+        return Session(
+            session_id=self.session_id,
+            user=self.user,
+            image_id=self.image_id,
+            image_name=self.image_name,
+            status=State.PENDING,
+            host=self.host,
+            request=self.request,
+            scheduler=self.scheduler,
+            slurm_job_id=job_id if self.scheduler == "slurm" else None,
+            door=self.door,
+            way=self.way,
+            allocation=self.allocation,
+            created_at=self.created_at,
+            **known,
+        )
 
 
 class Job(Model):
@@ -132,6 +153,22 @@ class AgentStatus(Model):
     ends_at: Moment | None = None
     ending: End | None = None  # decided, while its parts are being ended
     end: End | None = None
+
+    def put_into(self, session: Session) -> None:
+        """What it knows of its session; not how that ended."""
+        session.steps = self.steps
+        session.node = self.node or session.node
+        session.display_num, session.sunshine_port = self.display_num, self.sunshine_port
+        session.encoder, session.gl_renderer = self.encoder, self.gl_renderer
+        session.audio, session.clipboard, session.files = self.audio, self.clipboard, self.files
+        session.screen = self.screen
+        session.notes = self.notes
+        session.gateway = self.gateway
+        session.started_at = session.started_at or self.started_at
+        if self.ends_at:  # it knows best: it ends it
+            session.ends_at = self.ends_at
+        elif session.ends_at is None and session.allocation is None:
+            session.ends_at = session.started_at + timedelta(minutes=session.request.minutes)
 
 
 class SessionRecord(Model):

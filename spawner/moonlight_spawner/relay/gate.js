@@ -1,13 +1,22 @@
 // The page's own token, for a door whose cookie pages of other users are sent with too (Open
 // OnDemand's /node is one origin for all). The gateway puts the token into the page that a navigation
-// gets, and nowhere else; from here it goes with what the page opens and asks for, in memory only.
+// gets, and nowhere else; from here it goes with what the page opens and asks for, in memory only. The
+// host's page in a frame of it, which comes without one, has it from here.
 (() => {
   const meta = document.querySelector('meta[name="moonlight-page"]');
   const base = new URL('.', document.currentScript.src);
   document.currentScript.remove();
-  if (!meta) return;
-  const token = meta.content;
-  meta.remove();
+  const handedOn = Symbol.for('moonlight-page');
+  const around = () => {
+    try {
+      return self.parent === self ? '' : self.parent[handedOn]?.(self);
+    } catch {
+      return ''; // a page of another origin
+    }
+  };
+  const token = meta?.content ?? around();
+  meta?.remove();
+  if (!token) return;
 
   // In a worker too, so of its surroundings it knows only what it is given.
   const install = (token, host, path) => {
@@ -42,23 +51,33 @@
     };
   };
   install(token, base.host, base.pathname);
+  const isBelow = ({ host, pathname }) => host === base.host && pathname.startsWith(base.pathname);
+  Object.defineProperty(self, handedOn, {
+    value: (frame) => (frame.parent === self && isBelow(frame.location) ? token : ''),
+  });
 
-  // How the session ended takes the page's place: afterwards nobody is left there to say it.
+  // How the session ended: told to the viewer, else in the place of the page, because afterwards
+  // nobody is left there to say it.
   const end = new URL('end', base);
   end.protocol = end.protocol.replace('http', 'ws');
   const listen = (pause) => {
     const socket = new self.WebSocket(end);
-    let opened = false;
+    let opened = Infinity;
     socket.onopen = () => {
-      opened = true;
+      opened = performance.now();
     };
     socket.onmessage = ({ data }) => {
-      const page = new Blob([data], { type: 'text/html;charset=utf-8' });
-      location.replace(createObjectURL.call(URL, page));
+      const { page, session } = JSON.parse(data);
+      const told = new CustomEvent('moonlight:ended', { detail: session, cancelable: true });
+      if (!self.dispatchEvent(told)) return;
+      const shown = new Blob([page], { type: 'text/html;charset=utf-8' });
+      location.replace(createObjectURL.call(URL, shown));
     };
     socket.onclose = () => {
-      const next = opened ? 2 : Math.min(2 * pause, 60);
-      setTimeout(() => listen(next), 1000 * next);
+      // At once after one that a proxy has ended: what is said meanwhile is not said again.
+      const lasted = performance.now() - opened > 5000;
+      const next = opened < Infinity ? 2 : Math.min(2 * pause, 60);
+      setTimeout(() => listen(next), lasted ? 0 : 1000 * next);
     };
   };
 
@@ -89,5 +108,5 @@
     },
   });
 
-  listen(2);
+  if (meta) listen(2);
 })();

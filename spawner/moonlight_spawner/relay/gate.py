@@ -3,8 +3,9 @@
 A cookie goes with every request of every page of its origin, and behind Open OnDemand's ``/node`` the
 pages of all users are one origin. So the cookie opens what shows nothing (the host's scripts and
 pictures) and the page itself, to a browser that says of the request that somebody goes there; the
-token that is in that page alone opens the rest. ``gate.js`` adds it to what the page asks for. A
-bearer is no browser's to send, so who has it needs none of this.
+token that is in that page alone opens the rest. ``gate.js`` adds it to what the page asks for, and
+what the host's page in its frame asks for. A bearer is no browser's to send, so who has it needs none
+of this.
 """
 
 from __future__ import annotations
@@ -48,8 +49,20 @@ def is_page(request: Request) -> bool:
     return request.method == "GET" and _fetch(request) == ("navigate", "document")
 
 
-def refuses(request: Request) -> bool:
-    """Whether the cookie alone does not open this."""
+def is_frame(request: Request) -> bool:
+    """Whether it comes to stand in a frame of a page of this origin, whoever's that is: so it is sent
+    no token, and asks the page around it for one."""
+    site = h.get(request.headers, b"sec-fetch-site")
+    return (
+        request.method == "GET"
+        and _fetch(request) == ("navigate", "iframe")
+        and site == "same-origin"
+    )
+
+
+def refuses(request: Request, in_frames: bool = False) -> bool:
+    """Whether the cookie alone does not open this. ``in_frames``: it is the host's client, whose page
+    may stand in a frame."""
     mode, target = _fetch(request)
     first, _, rest = posixpath.normpath(unquote(request.path)).lstrip("/").lower().partition("/")
     if request.method not in ("GET", "HEAD") or h.is_websocket(request.headers):
@@ -62,7 +75,8 @@ def refuses(request: Request) -> bool:
     if first == "signaling":
         return True
     if mode == "navigate" or "text/html" in h.get(request.headers, b"accept"):
-        return (mode, target) != ("navigate", "document")
+        framed = in_frames and is_frame(request)
+        return (mode, target) != ("navigate", "document") and not framed
     return False
 
 
@@ -73,9 +87,11 @@ def for_page(headers: h.Headers) -> h.Headers:
 
 
 def with_token(page: bytes, path: str, token: str) -> bytes:
-    """The page with its token and the script that takes it, before any other script."""
+    """The page with its token and the script that takes it, before any other script. A page in a frame
+    has none (empty): the script has it from the page around it, if that is the session's own."""
     up = "../" * (path.count("/") - 1)
-    ours = f'<meta name="{_PROTOCOL}" content="{token}"><script src="{up}{SCRIPT[1:]}"></script>'
+    meta = f'<meta name="{_PROTOCOL}" content="{token}">' if token else ""
+    ours = f'{meta}<script src="{up}{SCRIPT[1:]}"></script>'
     found = _HEAD.search(page)
     at = found.end() if found else 0
     return page[:at] + ours.encode() + page[at:]

@@ -5,7 +5,7 @@ One pure function: the rules about states are here, those about ends in :mod:`.e
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from ..model.job import JobInfo, JobState
 from ..model.records import END_RESERVE, AgentStatus, Facts, Job, Stop
@@ -31,20 +31,8 @@ def derive(
 
     If the result has ended and ``end`` is None, the caller records the end: it is final.
     """
-    session = Session(
-        session_id=facts.session_id,
-        user=facts.user,
-        image_id=facts.image_id,
-        image_name=facts.image_name,
-        status=State.PENDING,
-        host=facts.host,
-        request=facts.request,
-        scheduler=facts.scheduler,
-        slurm_job_id=job.job_id if job and facts.scheduler == "slurm" else None,
-        door=facts.door,
-        way=facts.way,
-        allocation=facts.allocation,
-        created_at=facts.created_at,
+    session = facts.session(
+        job.job_id if job else None,
         stale_since=snapshot.stale_since,
         stale_reason=snapshot.stale_reason,
         stale_code=_stale_code(snapshot),
@@ -65,7 +53,7 @@ def derive(
         if facts.way is Way.JOB:  # else the job has been there before
             session.started_at = info.started_at
     if agent:
-        _take_from_agent(session, agent)
+        agent.put_into(session)
     end = end or end_of(Evidence(facts, job, stop, info, snapshot, agent, moment, since))
     if end:
         session.status, session.reason, session.reason_code = end.state, end.reason, end.code
@@ -75,22 +63,6 @@ def derive(
         return session
     _live(session, job, stop, info, agent, moment, since)
     return session
-
-
-def _take_from_agent(session: Session, agent: AgentStatus) -> None:
-    session.steps = agent.steps
-    session.node = agent.node or session.node
-    session.display_num, session.sunshine_port = agent.display_num, agent.sunshine_port
-    session.encoder, session.gl_renderer = agent.encoder, agent.gl_renderer
-    session.audio, session.clipboard, session.files = agent.audio, agent.clipboard, agent.files
-    session.screen = agent.screen
-    session.notes = agent.notes
-    session.gateway = agent.gateway
-    session.started_at = session.started_at or agent.started_at
-    if agent.ends_at:  # it knows best: it ends it
-        session.ends_at = agent.ends_at
-    elif session.ends_at is None and session.allocation is None:
-        session.ends_at = session.started_at + timedelta(minutes=session.request.minutes)
 
 
 def _live(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..model.errors import FieldError, InvalidRequest, shorten
+from ..model.limits import MIN_HEIGHT, MIN_WIDTH
 from ..model.session import Resources
 from .options import MoonlightSite
 
@@ -23,7 +24,7 @@ HOSTS = ("auto", "selkies", "sunshine")
 
 MIN_HOURS = 0.1
 MIN_MEMORY_GB = 1.0
-MIN_WIDTH, MIN_HEIGHT, MIN_FPS = 640, 480, 10
+MIN_FPS = 10
 MIN_BITRATE_KBPS = 500
 
 

@@ -32,8 +32,9 @@ export class ApiClient {
 
   images = async (): Promise<Image[]> => (await this.call<{ images: Image[] }>('images')).images;
 
-  sessions = async (): Promise<Session[]> =>
-    (await this.call<{ sessions: Session[] }>('sessions')).sessions;
+  async sessions(): Promise<Session[]> {
+    return (await this.call<{ sessions: Session[] }>('sessions')).sessions;
+  }
 
   session = (id: string): Promise<Session> => this.call(this.sessionPath(id));
 
@@ -61,8 +62,9 @@ export class ApiClient {
     this.call(this.clipboardPath(id), { method: 'PUT', body: { text } });
 
   /** What changes, as it happens; see {@link readEvents}. */
-  events = (event: ServerEvent, broken: (afterMs: number) => void): (() => void) =>
-    readEvents(this.url('events'), this.proof(), event, broken);
+  events(event: ServerEvent, broken: (afterMs: number) => void): () => void {
+    return readEvents(this.url('events'), this.proof(), event, broken);
+  }
 
   private sessionPath = (id: string): string => `sessions/${encodeURIComponent(id)}`;
 

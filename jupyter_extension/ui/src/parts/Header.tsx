@@ -2,24 +2,32 @@ import { useSpeech } from '../i18n/Language';
 import { LANGUAGES } from '../i18n/languages';
 import { usePortal } from '../sessions/Portal';
 import { Crescent } from './Crescent';
-import { homeUrl } from '../routes';
 
 export function Header() {
   const { t, language, setLanguage } = useSpeech();
-  const { settings } = usePortal();
+  const { settings, door } = usePortal();
+  const brand = (
+    <>
+      <Crescent size={34} />
+      <span>
+        <strong>{t.product}</strong>
+        <span className="tagline">{t.tagline}</span>
+      </span>
+    </>
+  );
   return (
     <header className="sky">
       <a className="skip-link" href="#content">
         {t.skipToContent}
       </a>
       <div className="sky-bar">
-        <a className="brand" href={homeUrl(settings.baseUrl)}>
-          <Crescent size={34} />
-          <span>
-            <strong>{t.product}</strong>
-            <span className="tagline">{t.tagline}</span>
-          </span>
-        </a>
+        {door.home ? (
+          <a className="brand" href={door.home}>
+            {brand}
+          </a>
+        ) : (
+          <span className="brand">{brand}</span>
+        )}
         <div className="sky-tools">
           <span className="user" title={t.signedInAs(settings.user)}>
             <span className="visually-hidden">{t.signedInAs(settings.user)}</span>

@@ -7,13 +7,15 @@ import {
   type ReactNode,
 } from 'react';
 
-import { ApiClient } from '../api/client';
+import type { ApiClient } from '../api/client';
 import type { PageSettings } from '../config';
+import { doorOf, type Door } from '../door';
 import { SessionFeed } from './feed';
 import type { FeedState } from './reducer';
 
 interface Portal {
   settings: PageSettings;
+  door: Door;
   client: ApiClient;
   feed: SessionFeed;
 }
@@ -28,8 +30,9 @@ export function PortalProvider({
   children: ReactNode;
 }) {
   const portal = useMemo(() => {
-    const client = new ApiClient(settings.baseUrl);
-    return { settings, client, feed: new SessionFeed(client) };
+    const door = doorOf(settings);
+    const { client } = door;
+    return { settings, door, client, feed: new SessionFeed(client) };
   }, [settings]);
   useEffect(() => portal.feed.start(), [portal]);
   return <PortalContext value={portal}>{children}</PortalContext>;

@@ -5,7 +5,6 @@ import { useSpeech } from '../i18n/Language';
 import { useLaunch } from '../launch/useLaunch';
 import { Icon } from '../parts/Icon';
 import { Problem } from '../parts/Problem';
-import { viewerUrl } from '../routes';
 import { LogDialog } from './LogDialog';
 import { usePortal } from './Portal';
 import { requestAgain } from './allocation';
@@ -23,6 +22,7 @@ export function SessionActions({ session, inViewer = false, onStartedAgain }: Pr
   const { t } = useSpeech();
   const [open, setOpen] = useState<'stop' | 'log' | null>(null);
   const { launch, busy, error } = useLaunch();
+  const { door } = usePortal();
   const close = (): void => setOpen(null);
   const ended = hasEnded(session.status);
   const again = (): void => launch(requestAgain(session), onStartedAgain);
@@ -32,7 +32,7 @@ export function SessionActions({ session, inViewer = false, onStartedAgain }: Pr
       {error && <Problem error={error} retry={again} />}
       <div className="actions">
         {!inViewer && <ConnectLink session={session} />}
-        {ended && (
+        {ended && door.launches && (
           <button
             type="button"
             className="button button-primary"
@@ -56,16 +56,18 @@ export function SessionActions({ session, inViewer = false, onStartedAgain }: Pr
             {t.session.stop}
           </button>
         )}
-        <button
-          type="button"
-          className="button"
-          data-testid="log"
-          aria-haspopup="dialog"
-          onClick={() => setOpen('log')}
-        >
-          <Icon name="log" size={17} />
-          {t.session.log}
-        </button>
+        {door.logs && (
+          <button
+            type="button"
+            className="button"
+            data-testid="log"
+            aria-haspopup="dialog"
+            onClick={() => setOpen('log')}
+          >
+            <Icon name="log" size={17} />
+            {t.session.log}
+          </button>
+        )}
       </div>
       {open === 'stop' && <StopDialog session={session} onClose={close} />}
       {open === 'log' && <LogDialog session={session} onClose={close} />}
@@ -75,7 +77,7 @@ export function SessionActions({ session, inViewer = false, onStartedAgain }: Pr
 
 function ConnectLink({ session }: { session: Session }) {
   const { t } = useSpeech();
-  const { settings } = usePortal();
+  const { door } = usePortal();
   if (session.status === 'stopping' || hasEnded(session.status)) {
     return null;
   }
@@ -84,7 +86,7 @@ function ConnectLink({ session }: { session: Session }) {
     <a
       className={running ? 'button button-primary' : 'button'}
       data-testid={running ? 'connect' : undefined}
-      href={session.web_url ?? viewerUrl(settings.baseUrl, session.session_id)}
+      href={session.web_url ?? door.viewer(session.session_id)}
       target="_blank"
       rel="noopener"
     >

@@ -2,7 +2,6 @@ import type { Session } from '../api/types';
 import { useSpeech } from '../i18n/Language';
 import { LinkNotice } from '../parts/LinkNotice';
 import { Moon } from '../parts/Moon';
-import { viewerUrl } from '../routes';
 import { usePortal } from '../sessions/Portal';
 import { SessionActions } from '../sessions/SessionActions';
 import { EndedFacts, Notes } from '../sessions/SessionFacts';
@@ -12,10 +11,10 @@ import { MineLink } from './MineLink';
 
 export function EndedPage({ session, now }: { session: Session; now: number }) {
   const { t } = useSpeech();
-  const { settings } = usePortal();
+  const { door } = usePortal();
   const startFailed = session.steps.some((step) => step.state === 'failed');
   const goTo = (next: Session): void =>
-    location.assign(next.web_url ?? viewerUrl(settings.baseUrl, next.session_id));
+    location.assign(next.web_url ?? door.viewer(next.session_id));
   return (
     <FullPage testId="ended-page">
       <div className="full-moon">
@@ -31,6 +30,7 @@ export function EndedPage({ session, now }: { session: Session; now: number }) {
       {startFailed && <StepList steps={session.steps} />}
       <Notes notes={session.notes} />
       <SessionActions session={session} inViewer onStartedAgain={goTo} />
+      {!door.launches && <p>{t.viewer.another}</p>}
       <MineLink />
     </FullPage>
   );

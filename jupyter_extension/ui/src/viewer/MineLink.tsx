@@ -1,13 +1,12 @@
 import { useSpeech } from '../i18n/Language';
-import { homeUrl } from '../routes';
 import { usePortal } from '../sessions/Portal';
 
 export function MineLink() {
   const { t } = useSpeech();
-  const { settings } = usePortal();
-  return (
+  const { home } = usePortal().door;
+  return home ? (
     <p>
-      <a href={homeUrl(settings.baseUrl)}>{t.viewer.mine}</a>
+      <a href={home}>{t.viewer.mine}</a>
     </p>
-  );
+  ) : null;
 }

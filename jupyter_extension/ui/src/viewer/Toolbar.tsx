@@ -4,7 +4,6 @@ import type { Session } from '../api/types';
 import { fileWaysOf, isUsable, waysOf } from '../clipboard/clipboard';
 import { useSpeech } from '../i18n/Language';
 import { Icon } from '../parts/Icon';
-import { homeUrl } from '../routes';
 import { usePortal } from '../sessions/Portal';
 import { Stale } from '../sessions/SessionFacts';
 import { TimeLeft } from '../sessions/TimeLeft';
@@ -34,7 +33,7 @@ interface Props {
 export function Toolbar(props: Props) {
   const { session, streamUrl, now, host, state, handle, called, onReload, onDone } = props;
   const { t } = useSpeech();
-  const { settings } = usePortal();
+  const { home } = usePortal().door;
   const [asked, setAsked] = useState<ToolName | null>(null);
   const { full, locked, possible, toggle } = useFullScreen();
   const bar = useRef<HTMLElement>(null);
@@ -138,10 +137,12 @@ export function Toolbar(props: Props) {
                 }}
               />
               <Tool icon="stop" label={t.session.stop} {...opens('stop')} />
-              <a className="tool" href={homeUrl(settings.baseUrl)} title={t.viewer.back}>
-                <Icon name="back" size={17} />
-                <span className="tool-label">{t.viewer.mine}</span>
-              </a>
+              {home && (
+                <a className="tool" href={home} title={t.viewer.back}>
+                  <Icon name="back" size={17} />
+                  <span className="tool-label">{t.viewer.mine}</span>
+                </a>
+              )}
             </div>
             <Stale session={session} now={now} />
             <p className="tools-hint">

@@ -7,19 +7,17 @@ stands still. A page listens by a WebSocket, of which a browser may have many mo
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
-import hashlib
-import struct
+import json
+from typing import Any
 
-from ...relay import gate, pages
 from ...relay import headers as h
+from ...relay import pages
 from ...relay.incoming import Incoming, Request
+from .websocket import CLOSE, PING, TEXT, agree, frame
 
 PATH = "/end"
 
-_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
-_TEXT, _CLOSE, _PING = 0x81, 0x88, 0x89
 # Proxies end what is silent for a minute.
 _BEAT_SECONDS = 25.0
 _HEARD_SECONDS = 0.5
@@ -31,21 +29,20 @@ class LastWord:
     def __init__(self) -> None:
         self._said = asyncio.Event()
         self._reason = ""
+        self._session: Any = None
         self._listening: set[asyncio.Future[None]] = set()
 
-    async def say(self, reason: str) -> None:
-        """Tell how the session ended, and wait until it is sent."""
-        self._reason = reason
+    async def say(self, reason: str, session: Any = None) -> None:
+        """Tell how the session ended, with what is known of it, and wait until it is sent."""
+        self._reason, self._session = reason, session
         self._said.set()
         if self._listening:
             await asyncio.wait(self._listening, timeout=_HEARD_SECONDS)
 
     async def tell(self, incoming: Incoming, request: Request) -> None:
-        """Agree to a page's WebSocket and send it the page that takes its place at the end."""
-        key = h.get(request.headers, b"sec-websocket-key") + _GUID
-        accept = base64.b64encode(hashlib.sha1(key.encode(), usedforsecurity=False).digest())
-        agreed = h.websocket_response([(b"sec-websocket-accept", accept)])
-        transport, _ = await incoming.switch(gate.for_browser(request.headers, agreed))
+        """Agree to a page's WebSocket and send it the end: for the viewer the session, for any other
+        page one that takes its place."""
+        transport = await agree(incoming, request)
         told = asyncio.get_running_loop().create_future()
         self._listening.add(told)
         try:
@@ -53,18 +50,13 @@ class LastWord:
                 with contextlib.suppress(asyncio.TimeoutError):
                     await asyncio.wait_for(self._said.wait(), _BEAT_SECONDS)
                     language = h.get(request.headers, b"accept-language")
-                    transport.write(_frame(_TEXT, pages.html("ended", language, self._reason)))
-                    transport.write(_frame(_CLOSE))
+                    page = pages.html("ended", language, self._reason).decode()
+                    said = json.dumps({"page": page, "session": self._session})
+                    transport.write(frame(TEXT, said.encode()))
+                    transport.write(frame(CLOSE))
                     return
-                transport.write(_frame(_PING))
+                transport.write(frame(PING))
         finally:
             self._listening.discard(told)
             told.set_result(None)
             transport.close()
-
-
-def _frame(kind: int, data: bytes = b"") -> bytes:
-    """RFC 6455, 5.2: a server's frames are not masked. ``data`` has at most 64 KiB."""
-    if len(data) < 126:
-        return bytes([kind, len(data)]) + data
-    return struct.pack("!BBH", kind, 126, len(data)) + data

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 import socket
@@ -11,46 +10,30 @@ import ssl
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import h11
 
 from ...model.limits import MAX_BODY_BYTES
 from ...relay import gate
 from ...relay import headers as h
-from ...relay.forward import relay_exchange, relay_page, relay_stream
+from ...relay.framing import own_origin_only
 from ...relay.incoming import Incoming, Request
+from ...relay.one_session import DESKTOP, OneSession
 from ...relay.replies import NO_STORE, reply_page, without_prefix
 from ...relay.upstream import Target, UpstreamError
 from ...relay.wire import Wire, WireClosed
-from . import last_word, pairing
+from . import last_word, pairing, websocket
 from .door import MAX_LOGIN_BYTES, Door
 from .listener import Listener
 from .near import Near
+from .passage import JSON, Local, Passage
 from .strangers import Visitor
 
 log = logging.getLogger(__name__)
 
 _TLS_SECONDS = 10.0
-_AWAY = "host_away"
-_JSON = [(b"content-type", b"application/json"), *NO_STORE]
-
-
-class Local(Protocol):
-    """What a session answers without its streaming host's client being asked."""
-
-    @property
-    def absence(self) -> str:
-        """Name of the page that is shown while there is no client (:mod:`moonlight_spawner.relay.pages`)."""
-
-    def refusal(self, method: str, path: str, websocket: bool) -> str:
-        """For a browser: name of the page that says why this is not passed on, empty if it is."""
-
-    def answer(self, path: str) -> tuple[int, h.Headers, bytes] | None:
-        """For a browser: a whole answer, None to ask the client."""
-
-    async def control(self, method: str, path: str, body: Any) -> tuple[int, Any]:
-        """For the portal: status and JSON for a path below ``/control``."""
+_DESKTOP = DESKTOP.removeprefix(".")
 
 
 class Gateway:
@@ -70,6 +53,8 @@ class Gateway:
         Answers some paths itself; see :class:`Local`.
     plain_http
         Also speak HTTP, for portals whose node proxy cannot do HTTPS.
+    viewer
+        The page around the host's for who comes by the cookie; None: the host's own page.
     """
 
     def __init__(
@@ -80,13 +65,14 @@ class Gateway:
         plain_http: bool = False,
         signaling_path: str = "/",
         host: Local | None = None,
+        viewer: OneSession | None = None,
     ):
         self._door = door
-        self._target = target
+        self._viewer = viewer
         self._tls = tls
         self._plain_http = plain_http
-        self._signaling_path = signaling_path
         self._host = host
+        self._passage = Passage(target, signaling_path, host, door.page)
         self._listener = Listener(self._serve, door.knows)
         self._near = Near(self._serve_near)
         self._last_word = last_word.LastWord()
@@ -111,9 +97,9 @@ class Gateway:
         """
         self._near.open(path)
 
-    async def end(self, reason: str) -> None:
-        """Tell the pages that are open how the session ended."""
-        await self._last_word.say(reason)
+    async def end(self, reason: str, session: Any = None) -> None:
+        """Tell the pages that are open how the session ended; ``session`` is what the viewer is told."""
+        await self._last_word.say(reason, session)
 
     async def stop(self) -> None:
         """Close the port and every connection."""
@@ -143,7 +129,7 @@ class Gateway:
                 ssl=tls,
                 ssl_handshake_timeout=_TLS_SECONDS if tls else None,
             )
-            await self._converse(Incoming(wire), secure, visitor)
+            await self._converse(Incoming(wire, own_origin_only), secure, visitor)
         except (OSError, ssl.SSLError, asyncio.TimeoutError, WireClosed, UpstreamError) as e:
             log.debug("connection ended: %s", e)
         except h11.ProtocolError as e:
@@ -184,39 +170,47 @@ class Gateway:
             await self._login(incoming, request, secure)
         elif not (bearer or self._door.has_cookie(request)):
             await reply_page(incoming, request, 401, "login_needed")
-        elif request.path == "/healthz":
-            await incoming.answer(200, _JSON, self._health())
         elif self._door.has_cookie(request) and not self._door.same_origin(request, secure):
             await reply_page(incoming, request, 403, "other_origin")
-        elif request.path == gate.SCRIPT:
-            headers = [(b"content-type", b"text/javascript"), *NO_STORE]
-            await incoming.answer(200, headers, gate.script())
-        elif request.path == last_word.PATH and self._door.has_page(request):
-            if h.is_websocket(request.headers):
-                await self._last_word.tell(incoming, request)
-                return True
-            await reply_page(incoming, request, 426, "no_websocket")
-        elif request.path == pairing.PATH and self._host and not bearer:
-            await self._pairing(incoming, request, self._host)
-        elif not bearer and gate.refuses(request) and not self._door.has_page(request):
-            await reply_page(incoming, request, 403, "page_needed")
-        elif request.path.startswith("/control/"):
-            await self._control(incoming, request)
-        elif self._host and (known := self._host.answer(request.path)):
-            status, headers, body = known
-            await incoming.answer(status, headers, body if request.method != "HEAD" else b"")
+        elif bearer:
+            return await self._for_portal(incoming, request)
         else:
-            if request.path == "/signaling":
-                request = replace(request, path=self._signaling_path)
-            websocket = h.is_websocket(request.headers)
-            if self._host and (why := self._host.refusal(request.method, request.path, websocket)):
-                await reply_page(incoming, request, 403, why)
-                return incoming.unread()
-            return await self._relay(incoming, request, bearer)
+            return await self._for_browser(incoming, request)
         return incoming.unread()
 
-    def _health(self) -> bytes:
-        return json.dumps({"status": "ok" if self._target() else "starting"}).encode()
+    async def _for_portal(self, incoming: Incoming, request: Request) -> bool:
+        """Answer who has the bearer: a server, which has a viewer of its own."""
+        if request.path.startswith("/control/"):
+            await self._control(incoming, request)
+            return incoming.unread()
+        return await self._passage.take(incoming, request, bearer=True)
+
+    async def _for_browser(self, incoming: Incoming, request: Request) -> bool:
+        """Answer who has the cookie, which pages of other users may have as well (:mod:`...relay.gate`)."""
+        own = request.path == "/" and gate.is_page(request)
+        of_host = request.path.startswith(_DESKTOP)
+        if of_host:
+            request = replace(request, path=request.path[len(_DESKTOP) - 1 :])
+        shows = self._door.has_page(request)
+        if request.path == last_word.PATH and shows and h.is_websocket(request.headers):
+            await self._last_word.tell(incoming, request)
+            return True
+        if request.path == websocket.CHECK and shows and h.is_websocket(request.headers):
+            await websocket.check(incoming, request)
+            return True
+        if request.path in (last_word.PATH, websocket.CHECK) and shows:
+            await reply_page(incoming, request, 426, "no_websocket")
+        elif request.path == pairing.PATH and self._host:
+            await self._pairing(incoming, request, self._host)
+        elif gate.refuses(request, in_frames=of_host) and not shows:
+            await reply_page(incoming, request, 403, "page_needed")
+        elif request.path.startswith("/control/"):
+            await reply_page(incoming, request, 403, "login_refused")
+        elif own and self._viewer:
+            await self._viewer.page(incoming, request, self._door.page)
+        elif not (self._viewer and await self._viewer.answer(incoming, request)):
+            return await self._passage.take(incoming, request, bearer=False)
+        return incoming.unread()
 
     async def _login(self, incoming: Incoming, request: Request, secure: bool) -> None:
         if request.method != "POST":
@@ -260,7 +254,7 @@ class Gateway:
 
     async def _control(self, incoming: Incoming, request: Request) -> None:
         """The host's own API. For the portal alone: a page of the desktop has the cookie too."""
-        if not self._door.has_bearer(request) or self._host is None:
+        if self._host is None:
             await reply_page(incoming, request, 403, "login_refused")
             return
         data = await incoming.short_body(MAX_BODY_BYTES)
@@ -273,26 +267,4 @@ class Gateway:
             body = None
         path = request.path.removeprefix("/control")
         status, answer = await self._host.control(request.method, path, body)
-        await incoming.answer(status, _JSON, json.dumps(answer).encode())
-
-    async def _relay(self, incoming: Incoming, request: Request, bearer: bool) -> bool:
-        target = self._target()
-        try:
-            if target is None:
-                raise UpstreamError("the streaming host is starting again")
-            if h.is_websocket(request.headers):
-                return await relay_stream(incoming, request, target)
-            if gate.is_page(request) and not bearer:
-                await relay_page(incoming, request, target, self._door.page)
-            else:
-                await relay_exchange(incoming, request, target)
-        except UpstreamError as e:
-            log.warning("%s %s: %s", request.method, request.path, e)
-            if incoming.wire.transport.is_closing():
-                return True
-            with contextlib.suppress(h11.LocalProtocolError):  # the answer had begun already
-                page = self._host.absence if self._host else _AWAY
-                await reply_page(incoming, request, 502, page)
-                return incoming.unread()
-            return True
-        return incoming.unread()
+        await incoming.answer(status, JSON, json.dumps(answer).encode())

@@ -326,6 +326,7 @@ export const en = {
     reload: 'Reload the picture',
     back: 'Back to my desktops',
     mine: 'My desktops',
+    another: 'Start a new one from the page or card where you started this one.',
     shortcut: 'Ctrl+Alt+Shift+M leads from the desktop to these tools.',
     interrupted: (fate: Fate): string =>
       fate === 'on'

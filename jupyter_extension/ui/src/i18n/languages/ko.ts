@@ -309,6 +309,7 @@ export const ko: Dictionary = {
     reload: '화면 다시 불러오기',
     back: '내 데스크톱으로',
     mine: '내 데스크톱',
+    another: '이 데스크톱을 시작한 페이지나 카드에서 새로 시작하십시오.',
     shortcut: 'Ctrl+Alt+Shift+M을 누르면 데스크톱에서 이 도구로 옵니다.',
     interrupted: (fate) =>
       fate === 'on'

@@ -1,0 +1,38 @@
+import { ApiClient } from './api/client';
+import { OneSessionClient } from './api/oneSession';
+import type { PageSettings } from './config';
+import { homeUrl, routeOf, viewerUrl, type Route } from './routes';
+
+/** By which server the page is served: where it learns of sessions, and what else is there. */
+export interface Door {
+  client: ApiClient;
+  /** Which page an address is. */
+  route: (pathname: string) => Route;
+  /** The page with all of the user's desktops; null where there is none. */
+  home: string | null;
+  viewer: (sessionId: string) => string;
+  /** Whether a desktop can be started here. */
+  launches: boolean;
+  /** Whether what a desktop has logged can be read here. */
+  logs: boolean;
+}
+
+export function doorOf({ baseUrl, only, can }: PageSettings): Door {
+  const able = { launches: can.includes('launch'), logs: can.includes('logs') };
+  if (only === null) {
+    return {
+      client: new ApiClient(baseUrl),
+      route: routeOf,
+      home: homeUrl(baseUrl),
+      viewer: (id) => viewerUrl(baseUrl, id),
+      ...able,
+    };
+  }
+  return {
+    client: new OneSessionClient(baseUrl),
+    route: () => ({ page: 'viewer', sessionId: only }),
+    home: null,
+    viewer: () => baseUrl,
+    ...able,
+  };
+}

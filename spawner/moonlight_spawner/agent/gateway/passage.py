@@ -1,0 +1,120 @@
+"""What the streaming host's client asks: answered here, or passed on to the host."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Protocol
+
+import h11
+
+from ...relay import gate
+from ...relay import headers as h
+from ...relay.forward import relay_exchange, relay_page, relay_stream
+from ...relay.incoming import Incoming, Request
+from ...relay.replies import NO_STORE, reply_page
+from ...relay.upstream import Target, UpstreamError
+
+log = logging.getLogger(__name__)
+
+_AWAY = "host_away"
+JSON = [(b"content-type", b"application/json"), *NO_STORE]
+
+
+class Local(Protocol):
+    """What a session answers without its streaming host's client being asked."""
+
+    @property
+    def absence(self) -> str:
+        """Name of the page that is shown while there is no client (:mod:`moonlight_spawner.relay.pages`)."""
+
+    def refusal(self, method: str, path: str, websocket: bool) -> str:
+        """For a browser: name of the page that says why this is not passed on, empty if it is."""
+
+    def answer(self, path: str) -> tuple[int, h.Headers, bytes] | None:
+        """For a browser: a whole answer, None to ask the client."""
+
+    async def control(self, method: str, path: str, body: Any) -> tuple[int, Any]:
+        """For the portal: status and JSON for a path below ``/control``."""
+
+
+class Passage:
+    """For who has been let in.
+
+    Parameters
+    ----------
+    token
+        What the session's own page has and no other (:mod:`...relay.gate`).
+    """
+
+    def __init__(
+        self,
+        target: Callable[[], Target | None],
+        signaling_path: str,
+        host: Local | None,
+        token: str,
+    ):
+        self._target = target
+        self._signaling_path = signaling_path
+        self._host = host
+        self._token = token
+
+    async def take(self, incoming: Incoming, request: Request, bearer: bool) -> bool:
+        """Answer one request; True if the connection has become a stream and is over."""
+        if request.path == "/healthz":
+            await incoming.answer(200, JSON, self._health())
+        elif request.path == gate.SCRIPT:
+            headers = [(b"content-type", b"text/javascript"), *NO_STORE]
+            await incoming.answer(200, headers, gate.script())
+        elif self._host and (known := self._host.answer(request.path)):
+            status, headers, body = known
+            token = None if bearer else self._token_for(request)
+            if token is not None and h.get(headers, b"content-type").startswith("text/html"):
+                body = gate.with_token(body, request.path, token)
+            await incoming.answer(status, headers, body if request.method != "HEAD" else b"")
+        else:
+            if request.path == "/signaling":
+                request = replace(request, path=self._signaling_path)
+            is_stream = h.is_websocket(request.headers)
+            if self._host and (why := self._host.refusal(request.method, request.path, is_stream)):
+                await reply_page(incoming, request, 403, why)
+                return incoming.unread()
+            return await self._relay(incoming, request, bearer)
+        return incoming.unread()
+
+    def _token_for(self, request: Request) -> str | None:
+        """What a page of the host's is given on its way; None: it is passed on as it is."""
+        if request.path.startswith("/api/"):  # the user's own files
+            return None
+        if gate.is_page(request):
+            return self._token
+        return "" if gate.is_frame(request) else None
+
+    def _health(self) -> bytes:
+        return json.dumps({"status": "ok" if self._target() else "starting"}).encode()
+
+    async def _relay(self, incoming: Incoming, request: Request, bearer: bool) -> bool:
+        target = self._target()
+        try:
+            if target is None:
+                raise UpstreamError("the streaming host is starting again")
+            if h.is_websocket(request.headers):
+                return await relay_stream(incoming, request, target)
+            token = None if bearer else self._token_for(request)
+            if token is not None:
+                await relay_page(incoming, request, target, token)
+            else:
+                await relay_exchange(incoming, request, target)
+        except UpstreamError as e:
+            log.warning("%s %s: %s", request.method, request.path, e)
+            if incoming.wire.transport.is_closing():
+                return True
+            with contextlib.suppress(h11.LocalProtocolError):  # the answer had begun already
+                page = self._host.absence if self._host else _AWAY
+                await reply_page(incoming, request, 502, page)
+                return incoming.unread()
+            return True
+        return incoming.unread()

@@ -1,0 +1,84 @@
+"""The page with the viewer, which is one at every door: its settings put in, its files, its policy.
+
+It is built once and lies with the Jupyter extension, in the same distribution. That is found here and not
+imported: a node needs none of Jupyter to show one desktop.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from . import headers as h
+from .replies import NO_STORE
+
+#: Where the page's files are, for who serves it beside one session.
+FILES = "moonlight/static/"
+_PLACE = "/__moonlight_base__/"
+_SETTINGS = "__MOONLIGHT_CONFIG__"
+_KINDS = {".js": b"text/javascript; charset=utf-8", ".css": b"text/css; charset=utf-8"}
+# Their names hold a hash of their content.
+_KEEP: h.Headers = [(b"cache-control", b"private, max-age=31536000, immutable")]
+_AS_SAID = (b"x-content-type-options", b"nosniff")
+
+
+def policy(sockets: str = "") -> str:
+    """What the page may load: nothing but this server's. ``sockets`` are more places for WebSockets."""
+    return (
+        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+        f"frame-src 'self'; connect-src 'self'{sockets}; object-src 'none'; base-uri 'none'; "
+        "frame-ancestors 'self'"
+    )
+
+
+def filled(index: str, files: str, settings: Mapping[str, Any]) -> str:
+    """The page as a browser gets it; ``files`` is the address of its files."""
+    # "<" must not end the script element that holds this.
+    text = json.dumps(settings).replace("<", "\\u003c")
+    return index.replace(_PLACE, files).replace(_SETTINGS, text)
+
+
+class Viewer:
+    """The page and its files as they are now, in memory: a session outlives an update of its program,
+    which takes them away.
+
+    Parameters
+    ----------
+    settings
+        What the page is told (``config.ts`` of its sources).
+    static
+        Where it was built to, None: as it is installed.
+    """
+
+    def __init__(self, settings: Mapping[str, Any], static: Path | None = None):
+        static = static or _installed()
+        index = static / "index.html" if static else None
+        there = bool(index and index.is_file())
+        #: Relative to its own address, which only the browser knows; empty if it is not built.
+        self.page = filled(index.read_text("utf-8"), FILES, settings) if there and index else ""
+        self._files: dict[str, tuple[bytes, bytes]] = {}
+        if there and static:
+            for path in static.rglob("*"):
+                if kind := _KINDS.get(path.suffix):
+                    name = f"/{FILES}{path.relative_to(static).as_posix()}"
+                    self._files[name] = kind, path.read_bytes()
+
+    def headers(self) -> h.Headers:
+        """Of the page."""
+        kind = (b"content-type", b"text/html; charset=utf-8")
+        return [kind, (b"content-security-policy", policy().encode()), _AS_SAID, *NO_STORE]
+
+    def file(self, path: str) -> tuple[h.Headers, bytes] | None:
+        """One of its files: only what was there is asked for by name, so no path leads elsewhere."""
+        if found := self._files.get(path):
+            return [(b"content-type", found[0]), _AS_SAID, *_KEEP], found[1]
+        return None
+
+
+def _installed() -> Path | None:
+    spec = find_spec("moonlight_jupyter")
+    places = spec.submodule_search_locations if spec else None
+    return Path(places[0]) / "static" if places else None
