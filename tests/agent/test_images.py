@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from moonlight_spawner.agent.desktop.manifest import PATH as MANIFEST
 
@@ -61,11 +64,18 @@ def commands(node: Node) -> list[list[str]]:
     return found
 
 
+def mount_helpers(session: AgentSession) -> list[psutil.Process]:
+    """What Apptainer runs beside the programs of an image."""
+    below = psutil.Process(session.agent.pid).children(recursive=True)
+    return [p for p in below if p.name().startswith(("squashfuse", "fuse"))]
+
+
 def test_an_image_is_streamed_by_its_own_sunshine(
     launch: Launch, node: Node, user: TestUser
 ) -> None:
     env = site(user, image(node, {"application": LSPREPOST}))
-    session = launch(env=env, body={"image": "desktop", "gpus": 0}, job=node.job)
+    job = {**node.job, "LANG": "ko_KR.UTF-8", "LC_TIME": "de_DE.UTF-8", "LANGUAGE": "ko"}
+    session = launch(env=env, body={"image": "desktop", "gpus": 0}, job=job)
     status = session.wait_running()
     detail = {step.id: step.detail for step in status.steps}
     assert detail["desktop"] == "sunshine_desktop.sif" and detail["host"] == "sunshine"
@@ -82,6 +92,15 @@ def test_an_image_is_streamed_by_its_own_sunshine(
         binds = [argv[i + 1] for i, word in enumerate(argv) if word == "--bind"]
         assert binds == ["/tmp/.X11-unix", str(runtime(session))]
         assert f"--workdir={runtime(session)}/tmp/image" in argv
+        assert call["tmp"] == f"{runtime(session)}/tmp", "where it unpacks what it cannot mount"
+        given = set(call["env_file"].splitlines())
+        assert {f"USER='{user.name}'", f"LOGNAME='{user.name}'"} <= given
+        # What the image speaks is known in it only, and looked at by what starts its desktop.
+        spoken = {line for line in given if line.startswith(("LANG", "LC_"))}
+        spoken -= {"LC_CTYPE='C.UTF-8'"}  # Python's, where this machine has no Korean (PEP 538)
+        own = {"LANG='ko_KR.UTF-8'", "LC_TIME='de_DE.UTF-8'", "LANGUAGE='ko'"}
+        desktop = argv[-1] == "/usr/local/bin/moonlight-desktop"
+        assert spoken == (own if desktop else {"LANG='C.UTF-8'"})
     programs = [command[0] for command in commands(node)]
     assert {"cat", "glxinfo", "pulseaudio", "sunshine", "web-server"} <= set(programs)
     assert programs.count("/usr/local/bin/moonlight-desktop") == 1
@@ -125,9 +144,15 @@ def test_a_site_binds_more_and_gives_another_home(
     launch: Launch, node: Node, user: TestUser
 ) -> None:
     binds = '["/usr/share", "/var/tmp:/mnt/fast:ro"]'
-    env = site(user, image(node), image_binds=binds, image_home="private")
+    env = site(user, image(node, squashfuse=False), image_binds=binds, image_home="private")
     session = launch(env=env, body={"image": "desktop", "gpus": 0}, job=node.job)
     session.wait_running()
+    unpacked = [p for p in Path("/tmp").glob("rootfs-*") if p.stat().st_uid == user.uid]
+    assert not unpacked and list((runtime(session) / "tmp").glob("rootfs-*"))
+    found = session.processes().items()
+    sunshine = next(pid for pid, command in found if command.endswith("/sunshine.conf"))
+    os.killpg(os.getsid(sunshine), signal.SIGKILL)
+    session.wait(lambda status: any("started again" in note for note in status.notes))
     own = user.home / "sandboxes" / f"{user.name}_.home"
     assert own.stat().st_mode & 0o777 == 0o700 and own.stat().st_uid == user.uid
     for call in node.calls():
@@ -135,16 +160,20 @@ def test_a_site_binds_more_and_gives_another_home(
         assert f"--home={own}:{user.home}" in argv
         found = [argv[i + 1] for i, word in enumerate(argv) if word == "--bind"]
         assert found[2:] == ["/usr/share", "/var/tmp:/mnt/fast:ro"]
+    session.close()
+    session.assert_nothing_left()  # of what was unpacked neither, its directory is the session's
 
 
 def test_an_apptainer_that_cannot_run_the_image_is_heard(
     launch: Launch, node: Node, user: TestUser
 ) -> None:
-    env = site(user, image(node, fatal="container creation failed: no user namespace"))
+    fatal = "container creation failed: no user namespace"
+    env = site(user, image(node, fatal=fatal, colours=True, squashfuse=False))
     session = launch(env=env, body={"image": "desktop", "gpus": 0}, job=node.job)
     assert session.wait_exit() == 1
     end = session.status.end
-    assert end and "no user namespace" in end.reason
+    assert end and f"FATAL:   {fatal}" in end.reason
+    assert "INFO" not in end.reason and "\x1b" not in end.reason, "it cleans up, and says so"
     session.assert_nothing_left()
 
 
@@ -186,6 +215,18 @@ def test_changes_are_kept_in_an_overlay_that_one_session_has(
     assert with_overlay() == ["true", "/usr/local/bin/moonlight-desktop"] * 2
     assert len([c for c in node.calls() if c["argv"][0] == "overlay"]) == 1, "made once"
 
+    # What mounts it outlives the container, and would keep it taken.
+    helpers = mount_helpers(third)
+    assert {"squashfuse_ll", "fuse2fs", "fuse-overlayfs"} <= {p.name() for p in helpers}
+    apptainer = os.getsid(third.find("openbox"))
+    of_desktop = [p for p in helpers if os.getsid(p.pid) == apptainer]
+    assert len(of_desktop) == 3
+    os.killpg(apptainer, signal.SIGKILL)
+    third.wait(lambda status: any("was started again" in note for note in status.notes))
+    assert not any(p.is_running() and p.status() != "zombie" for p in of_desktop)
+    assert not any("forgets what you change" in note for note in third.status.notes)
+    assert with_overlay()[-1] == "/usr/local/bin/moonlight-desktop"
+
 
 def test_changes_are_kept_in_a_sandbox_that_tells_when_the_image_is_newer(
     launch: Launch, node: Node, user: TestUser, kept: Path
@@ -194,18 +235,34 @@ def test_changes_are_kept_in_a_sandbox_that_tells_when_the_image_is_newer(
     env = site(user, images, image_changes="sandbox")
     body = {"image": "desktop", "gpus": 0}
     first = launch(env=env, body=body, job=node.job)
-    assert not any("renewed" in note for note in first.wait_running().notes)
+    status = first.wait_running()
+    assert not any("renewed" in note for note in status.notes)
+    assert {s.id: s.detail for s in status.steps}["desktop"] == "sunshine_desktop.sif"
     assert (kept / "sandbox").is_dir() and not (kept / "sandbox.new").exists()
     writable = [c["argv"] for c in node.calls() if "--writable" in c["argv"]]
     assert {argv[argv.index("--env-file") + 2] for argv in writable} == {str(kept / "sandbox")}
     assert [argv[-1] for argv in writable] == ["true", "/usr/local/bin/moonlight-desktop"]
     first.close()
 
+    # The site shows more of the node by now.
+    more = '["/usr/share", "/var/tmp:/mnt/fast:ro"]'
+    env |= site(user, images, image_changes="sandbox", image_binds=more)
     sif = Path(images, "sunshine_desktop.sif")
     sif.write_text(sif.read_text() + "\n")
     second = launch(env=env, body=body, job=node.job)
     assert any("The image was renewed" in note for note in second.wait_running().notes)
     assert len([c for c in node.calls() if c["argv"][0] == "build"]) == 1, "unpacked once"
+    inside = kept / "sandbox"
+    assert (inside / "usr/share").is_dir() and (inside / "mnt/fast").is_dir()
+    second.close()
+
+    (inside / "opt").rmdir()
+    (inside / "opt").write_text("")
+    env |= site(user, images, image_changes="sandbox", image_binds='["/usr/share:/opt/share"]')
+    third = launch(env=env, body=body, job=node.job)
+    assert third.wait_exit() == 1
+    end = third.status.end
+    assert end and "/opt/share cannot be shown in your copy of the image" in end.reason
 
 
 def test_a_place_for_changes_that_is_not_the_users_ends_the_session_in_words(

@@ -78,7 +78,7 @@ def test_without_a_name_nothing_is_built(builder: Builder) -> None:
 
 
 FAILURES = [
-    ("scratch", 255, "ended with status 255.*scratch: exit status 255"),
+    ("scratch", 3, r"status 255\..*words: FATAL:.*while running %post section: exit status 3"),
     ("scratch", "nothing", "said it was done, but there is no"),
     ("sunshine", 1, "`sunshine --version` in the image ended with status 1"),
     ("sunshine", "old", "should have Sunshine 2026.914.233613.*v2025.1.1"),

@@ -148,7 +148,7 @@ def desktop(tmp_path: Path, kind: str | None, programs: dict[str, str], **more: 
     """What moonlight-desktop starts, with programs that say how they were called."""
     here = tmp_path / "bin"
     here.mkdir()
-    for tool in ("mktemp", "rmdir", "stat"):  # and no desktop of this machine
+    for tool in ("mktemp", "rmdir", "stat", "locale"):  # and no desktop of this machine
         (here / tool).symlink_to(Path("/usr/bin") / tool)
     for name, text in programs.items():
         (here / name).write_text(f"#!/bin/sh\n{text}\n")
@@ -197,6 +197,34 @@ def test_gnome_gets_a_system_bus_of_its_own(tmp_path: Path) -> None:
 
 def test_an_image_from_elsewhere_is_looked_at(tmp_path: Path) -> None:
     assert desktop(tmp_path, None, {"mate-session": "echo MATE"}) == "0 MATE"
+
+
+@pytest.mark.parametrize(
+    ("given", "spoken"),
+    [
+        ({"LANG": "C.UTF-8"}, "en_US.UTF-8 - "),
+        ({"LANG": "", "LC_TIME": "C"}, "en_US.UTF-8 - C"),
+        ({"LANG": "ko_KR.UTF-8", "LC_TIME": "en_US.utf8"}, "ko_KR.UTF-8 - en_US.utf8"),
+        ({"LANG": "ko_KR"}, "ko_KR.UTF-8 - "),
+        ({"LANG": "tlh_KX.UTF-8", "LC_ALL": "tlh_KX", "LANGUAGE": "tlh"}, "en_US.UTF-8 - "),
+        ({"LANG": "C", "LC_ALL": "ko_KR.UTF-8"}, "ko_KR.UTF-8 ko_KR.UTF-8 "),
+        ({"LANG": "x;id", "LC_TIME": "a b"}, "en_US.UTF-8 - "),
+    ],
+)
+def test_the_desktop_speaks_what_the_image_has(
+    tmp_path: Path, given: dict[str, str], spoken: str
+) -> None:
+    said = 'echo "$LANG ${LC_ALL:--} ${LC_TIME:-}"'
+    made = tmp_path / "locales"  # as install-packages makes them; this machine has others
+    made.mkdir()
+    for name in ("en_US", "ko_KR"):
+        subprocess.run(
+            ["localedef", f"--inputfile={name}", "--charmap=UTF-8", made / f"{name}.utf8"],
+            check=True,
+        )
+    assert desktop(tmp_path, "xfce", {"xfce4-session": said}, LOCPATH=str(made), **given) == (
+        f"0 {spoken}".strip()
+    )
 
 
 def test_the_status_of_the_desktop_is_passed_on(tmp_path: Path) -> None:

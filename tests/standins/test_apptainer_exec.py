@@ -1,22 +1,22 @@
-"""Apptainer's stand-in for the agent (source of 1.4.5, and public logs for the errors)."""
+"""Apptainer's stand-in for the agent (source of 1.5, and runs of 1.5.3)."""
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
+
+from tests.support.waiting import wait_for
 
 _PROGRAM = Path(__file__).resolve().parent / "apptainer_exec" / "apptainer"
 _JSON = "/usr/local/share/moonlight-hpc/image.json"
-_NO_FILES = (
-    "WARNING: Could not find any nv files on this host!\n"
-    "WARNING: Could not find any nv libraries on this host!\n"
-)
 
 
 class Image:
@@ -37,9 +37,12 @@ class Image:
         image |= {"calls": str(self.log), **more}
         self.file.write_text("SIF_MAGIC\n" + json.dumps(image) + "\n")
 
-    def start(self, *words: str | Path, **environment: str) -> subprocess.Popen[str]:
+    def start(
+        self, *words: str | Path, session: bool = False, **environment: str
+    ) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [_PROGRAM, *words],
+            start_new_session=session,
             env={"PATH": "/usr/bin:/bin", "HOME": str(self.folder), **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -66,16 +69,17 @@ def image(tmp_path: Path) -> Image:
     return Image(tmp_path)
 
 
-def test_a_program_of_the_image_replaces_it_and_sees_only_what_it_may(image: Image) -> None:
+def test_a_program_of_the_image_sees_only_what_it_may(image: Image) -> None:
     env_file = image.folder / "env"
     env_file.write_text("DISPLAY=':14'\nODD='it'\\''s\ntwo lines'  # no more\n")
     words = ["exec", "--containall", "--no-privs", f"--home={image.home}", f"--env-file={env_file}"]
-    secret = {"SECRET": "1", "APPTAINER_BIND": "/x", "SINGULARITYENV_Y": "2"}
+    secret = {"SECRET": "1", "APPTAINER_BIND": "/x", "SINGULARITYENV_Y": "2", "USER": "alice"}
     process = image.start(*words, image.file, "/usr/local/bin/greet", "a b", **secret)
     out, err = process.communicate()
     assert (process.returncode, err) == (0, "")
     first, cwd, *environment = out.splitlines()
-    assert first == f"{image.folder}/programs/greet a b {process.pid}"
+    program, _, pid = first.rpartition(" ")
+    assert program == f"{image.folder}/programs/greet a b" and int(pid) != process.pid
     assert cwd == str(image.home)
     own = f"PATH={image.folder}/programs:/usr/bin:/bin"
     expected = {"DISPLAY=:14", "ODD=it's", "two lines", own, f"HOME={image.home}", "LANG=C"}
@@ -96,6 +100,13 @@ def test_the_images_environment_and_what_overrides_it(image: Image) -> None:
     _, out, err = image.exec("--env-file", env_file, "--", "greet")
     assert {"LANG=ko_KR.UTF-8", "STANDIN_X=1", f"HOME={image.home}"} <= set(out.splitlines())
     assert "Overriding HOME environment variable with APPTAINERENV_HOME is not permitted" in err
+
+
+def test_what_a_clean_environment_lets_through(image: Image) -> None:
+    command = ["exec", "--cleanenv", f"--home={image.home}", str(image.file), "greet"]
+    _, out, _ = image.call(*command, http_proxy="http://proxy:1", APPTAINERENV_X="2", USER="alice")
+    assert {"http_proxy=http://proxy:1", "X=2"} <= set(out.splitlines())
+    assert "USER=" not in out and "LOGNAME=" not in out
 
 
 def test_files_of_the_image(image: Image) -> None:
@@ -128,6 +139,65 @@ def test_the_home_shown_at_another_path_and_the_working_directory(image: Image) 
     assert err.startswith("WARNING: Error changing the container working directory. Using '/'")
 
 
+def left_of(leader: int) -> list[psutil.Process]:
+    """What runs in a process's session, itself left out."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if os.getsid(process.pid) == leader != process.pid:
+                found.append(process)
+        except ProcessLookupError:
+            pass
+    return found
+
+
+@pytest.mark.parametrize(("number", "names"), [(15, []), (9, ["squashfuse_ll"])])
+def test_a_mount_helper_outlives_the_kill_of_its_container(
+    image: Image, number: int, names: list[str]
+) -> None:
+    words = [
+        "exec",
+        f"--home={image.home}",
+        str(image.file),
+        "sh",
+        "-c",
+        "echo here; exec sleep 321",
+    ]
+    process = image.start(*words, session=True)
+    try:
+        assert process.stdout and process.stdout.readline() == "here\n"
+        assert "squashfuse_ll" in [p.name() for p in left_of(process.pid)]
+        os.killpg(process.pid, number)
+        assert process.wait() == -number
+        wait_for(lambda: [p.name() for p in left_of(process.pid)] == names)
+    finally:
+        for left in left_of(process.pid):
+            left.kill()
+        process.kill()
+        process.communicate()
+
+
+def test_without_squashfuse_the_image_is_unpacked_for_each_program(image: Image) -> None:
+    image.describe(squashfuse=False)
+    words = ["exec", f"--home={image.home}", str(image.file)]
+    place = image.folder / "unpacked"
+    place.mkdir()
+    status, _, err = image.call(*words, "greet", APPTAINER_TMPDIR=str(place))
+    assert status == 0 and "INFO:    Converting SIF file to temporary sandbox..." in err
+    assert not list(place.iterdir())
+    command = ["sh", "-c", "echo here; exec sleep 321"]
+    process = image.start(*words, *command, session=True, APPTAINER_TMPDIR=str(place))
+    assert process.stdout and process.stdout.readline() == "here\n"
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert [p.name.startswith("rootfs-") for p in place.iterdir()] == [True]
+
+
+def test_it_speaks_in_colours_where_it_thinks_that_a_terminal_is_there(image: Image) -> None:
+    image.describe(colours=True, fatal="no")
+    assert image.exec() == (255, "", "\x1b[31mFATAL:  \x1b[0m no\n")
+
+
 def test_binds_and_the_work_directory(image: Image) -> None:
     work = image.folder / "work"
     words = f"FATAL:   container creation failed: failed to create {work}/tmp: mkdir {work}/tmp: "
@@ -145,20 +215,24 @@ def test_binds_and_the_work_directory(image: Image) -> None:
 
 def test_nv(image: Image) -> None:
     image.describe(gpu=False)
-    assert image.exec("--nv") == (0, "", _NO_FILES)
+    assert image.exec("--nv") == (0, "", "")
     image.describe(gpu=True)
     assert image.exec("--nv") == (0, "", "")
 
 
 def test_what_is_no_image(image: Image) -> None:
     image.file.write_text("#!/bin/sh\n")
-    words = f"FATAL:   could not open image {image.file}: image format not recognized\n"
-    assert image.exec() == (255, "", words)
+    start = f"FATAL:   While checking container encryption: could not open image {image.file}"
+    assert image.exec() == (255, "", f"{start}: image format not recognized\n")
+    status, _, err = image.call("build", "--sandbox", image.folder / "new", image.file)
+    assert status == 255 and "failed to parse deffile header" in err
     image.file.unlink()
+    status, _, err = image.call("build", "--sandbox", image.folder / "new", image.file)
+    assert status == 255 and f"unable to open file {image.file}" in err
     assert image.exec() == (
         255,
         "",
-        f"FATAL:   could not open image {image.file}: failed to retrieve path for {image.file}: "
+        f"{start}: failed to retrieve path for {image.file}: "
         f"lstat {image.file}: no such file or directory\n",
     )
 
@@ -229,11 +303,11 @@ def test_a_sandbox(image: Image) -> None:
     assert (sandbox / _JSON[1:]).read_text() == '{"a": 1}\n'
     status, _, err = image.call("build", "--sandbox", sandbox, image.file)
     assert status == 255 and "build target 'sandbox' already exists" in err
-    words = ["exec", "--home=/root", "--bind", "/tmp", "--bind", "/usr/share:/data", "--writable"]
-    status, out, err = image.call(*words, sandbox, "cat", _JSON)
-    assert (status, out) == (0, '{"a": 1}\n')
-    warning = "WARNING: Skipping mount /usr/share [binds]: /data doesn't exist in container\n"
-    assert err == warning
+    words = ["exec", "--home=/root", f"--workdir={image.folder}", "--bind", "/tmp/.X11-unix"]
+    assert image.call(*words, "--writable", sandbox, "cat", _JSON) == (0, '{"a": 1}\n', "")
+    status, _, err = image.call(*words, "--bind", "/usr/share:/data", "--writable", sandbox, "true")
+    assert status == 255 and "By using --writable, Apptainer can't create /data" in err
+    assert err.endswith("while mounting /usr/share: destination /data doesn't exist in container\n")
     status, _, err = image.call("exec", "--home=/nfs/alice", "--writable", sandbox, "true")
     assert status == 255 and "destination /nfs doesn't exist in container" in err
     status, _, err = image.exec("--writable")
@@ -268,4 +342,4 @@ def test_calls_without_an_image_are_written_beside_it(image: Image, beside: Path
     assert calls == ["overlay", "exec"]
     assert os.path.exists(overlay) and not image.log.exists()
     done = subprocess.run(["apptainer", "--version"], env=env, capture_output=True, text=True)
-    assert done.stdout == "apptainer version 1.4.5\n"
+    assert done.stdout == "apptainer version 1.5.3\n"

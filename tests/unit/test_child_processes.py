@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +16,7 @@ from moonlight_spawner.processes import loop as ours
 from moonlight_spawner.processes.child import Child
 
 from tests.support.loops import LOOPS
+from tests.support.waiting import wait_until
 
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -84,6 +87,55 @@ def test_a_program_has_the_umask_that_is_its_own(tmp_path: Path) -> None:
         os.umask(mask)
 
 
+# Named as what mounts an image; in a group of its own, as Apptainer runs it.
+HELPER = """
+import os, time
+if {daemon} : os.fork() and os._exit(0)
+os.setsid() if {daemon} else os.setpgid(0, 0)
+open("/proc/self/comm", "w").write("{name}")
+print(os.getpid(), flush=True)
+time.sleep(300)
+"""
+
+
+async def after_a_kill(tmp_path: Path, again: bool) -> tuple[bool, bool]:
+    """After a container was killed, and then stopped or started again: whether its mount helper ended,
+    and whether what the user mounted in it lives."""
+    started = []
+    for name, daemon in (("squashfuse_ll", False), ("gocryptfs", True)):
+        script = tmp_path / name
+        script.write_text(HELPER.format(name=name, daemon=daemon))
+        started.append(f"{sys.executable} {script} & ")
+    command = ["sh", "-c", "".join(started) + "wait; sleep 300"]
+    child = Child("test", command, dict(os.environ), tmp_path / "log")
+    await child.start()
+    while len(pids := [int(line) for line in child.log.read_text().split()]) < 2:
+        await asyncio.sleep(0.02)
+    names = {Path(f"/proc/{pid}/comm").read_text().strip(): pid for pid in pids}
+    os.killpg(child.pid, signal.SIGKILL)
+    await child.wait()
+    try:
+        if again:
+            child.argv = ["true"]
+            await child.start()
+            await child.wait()
+        else:
+            await child.stop()
+        ended = wait_until(lambda: not _runs(names["squashfuse_ll"]))
+        return ended, _runs(names["gocryptfs"])
+    finally:
+        for pid in names.values():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_what_mounts_an_image_ends_with_its_container_and_nothing_else_does(
+    tmp_path: Path, adopting: None, again: bool
+) -> None:
+    assert asyncio.run(after_a_kill(tmp_path, again)) == (True, True)
+
+
 @pytest.mark.usefixtures("each_loop")
 @pytest.mark.parametrize("missing", ["program", "directory"])
 def test_what_is_not_there_has_a_name(tmp_path: Path, missing: str) -> None:
@@ -126,6 +178,13 @@ def test_what_relays_runs_on_uvloop_where_it_is_installed(
 def on_loop(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     if name == "asyncio":
         monkeypatch.setitem(sys.modules, "uvloop", None)
+
+
+def _runs(pid: int) -> bool:
+    """A zombie does not: whose it is collects it."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    return False
 
 
 def _group(process: Path) -> int:

@@ -126,6 +126,22 @@ def test_an_image_that_does_not_start_in_time(doctor: Doctor) -> None:
     assert f"{doctor.bin}/apptainer exec" in found["fix"]
 
 
+def test_a_node_that_unpacks_images_for_each_program(doctor: Doctor) -> None:
+    (doctor.images / "sunshine_desktop.sif").write_bytes(b"SIF")
+    said = 'printf "\\033[34mINFO:   \\033[0m Converting SIF file to temporary sandbox...\\n" >&2'
+    place = doctor.images / "unpacked"
+    # Killed in the middle of it, it would leave that.
+    keep = f'echo "$APPTAINER_TMPDIR" >{place}; mkdir -m 500 -p "$APPTAINER_TMPDIR/rootfs-1/usr"'
+    doctor.program("apptainer", f"{said}; {keep}")
+    found = doctor.node()["Apptainer"]
+    assert not found["good"] and "unpacks all of its image" in found["text"]
+    assert "Debian, Ubuntu: squashfuse" in found["fix"]
+    assert not Path(place.read_text().strip()).exists()
+    last = 'echo "INFO:    Cleaning up image..." >&2; exit 255'
+    doctor.program("apptainer", f'{said}; echo "FATAL:   no user namespace" >&2; {last}')
+    assert doctor.node()["Apptainer"]["text"] == "FATAL:   no user namespace"
+
+
 def test_sunshine_is_missed_only_where_it_is_to_be(doctor: Doctor) -> None:
     found = doctor.node()
     assert found["Sunshine"]["good"] and found["Sunshine's web client"]["good"]

@@ -173,7 +173,10 @@ class Parts:
         """Of what is started; with ``DISPLAY`` once there is one."""
         xdg = self._runtime / "run"
         xdg.mkdir(mode=0o700)
+        # Where a node cannot mount images, Apptainer unpacks them, and leaves that if it is killed.
+        image = {"APPTAINER_TMPDIR": str(temporary(self._runtime).resolve())}
         return parts_environment(job_environment()) | {
+            **(image if self._spec.image_path else {}),
             "XAUTHORITY": str(self._runtime / "xauthority"),
             "XDG_RUNTIME_DIR": str(xdg),
             "TMPDIR": str(temporary(self._runtime)),

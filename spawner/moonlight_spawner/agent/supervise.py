@@ -8,7 +8,7 @@ import os
 
 from ..model.session import End, State, now
 from ..processes.child import Child
-from ..processes.offspring import end_mount_helpers, reap_adopted
+from ..processes.offspring import reap_adopted
 from .desktop.desktop import Desktop, DesktopFailed
 from .desktop.sound import Sound
 from .display.xserver import XServer
@@ -111,7 +111,6 @@ class Supervisor:
         try:
             await self._desktop.stop()
             await self._desktop.stop_bus()
-            end_mount_helpers()
             await self._desktop.start()
         except DesktopFailed as e:
             return End(state=State.FAILED, code=type(e).__name__, reason=str(e))

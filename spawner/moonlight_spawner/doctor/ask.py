@@ -7,6 +7,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ..model.said import quotable
 from ..processes.caller import command_environment
 from ..scheduler.command import CommandMissing, CommandTimeout, run
 from ..site.options import MoonlightSite
@@ -29,7 +30,7 @@ class Answer:
     @property
     def first(self) -> str:
         """Its first word of complaint: Slurm's programs add what follows from it."""
-        return next((line for line in self.errors.splitlines() if line.strip()), self.ended)
+        return next(iter(quotable(self.errors)), self.ended)
 
 
 async def answer(
@@ -57,7 +58,7 @@ async def slurm(
 
 
 def last_line(text: str) -> str:
-    return next((line for line in reversed(text.strip().splitlines()) if line.strip()), "")
+    return next(reversed(quotable(text)), "")
 
 
 def _ended(status: int) -> str:

@@ -7,10 +7,12 @@ import importlib.util
 import os
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 from ..agent.desktop.graphics import VIRTUALGL
 from ..agent.display.screen import MAKE_SOCKETS, SOCKETS, unsafe_sockets
+from ..agent.node.places import remove_all
 from ..agent.node.uinput import writable
 from ..processes.environment import find, find_in_system
 from ..processes.private_segments import supported
@@ -79,6 +81,14 @@ async def _sockets(site: MoonlightSite) -> Finding:
     return Finding("X sockets", True, f"nobody can exchange what is in {SOCKETS}")
 
 
+# What Apptainer says where it finds no squashfuse, and the kernel does not mount for it (1.5.3).
+_UNPACKED = "Converting SIF file to temporary sandbox"
+_SQUASHFUSE = (
+    "Install squashfuse on the nodes (Debian, Ubuntu: squashfuse; RHEL: squashfuse, from EPEL); version "
+    "0.5 or newer where `image_changes` is overlay."
+)
+
+
 async def _image(site: MoonlightSite) -> Finding:
     name = "Apptainer"
     images = [image for image in Catalogue(site).all() if image.available and image.path]
@@ -90,10 +100,18 @@ async def _image(site: MoonlightSite) -> Finding:
         return Finding(name, False, "neither apptainer nor singularity found", fix)
     path = str(images[0].path)
     command = [found, "exec", "--contain", "--cleanenv", "--no-privs", path, "true"]
-    said = await answer(command, SECONDS * 3)
+    unpacked = tempfile.mkdtemp(prefix="moonlight-doctor-")
+    try:
+        env = {**os.environ, "LC_ALL": "C", "APPTAINER_TMPDIR": unpacked}
+        said = await answer(command, SECONDS * 3, env)
+    finally:  # it may have been killed before it had removed what it unpacked
+        remove_all(Path(unpacked))
     if said.ended:
         fix = f"Try it by hand on this node: {found} exec --contain --cleanenv {path} true"
         return Finding(name, False, said.why, fix)
+    if _UNPACKED in said.errors:
+        text = f"{found} cannot mount images: each program of a session unpacks all of its image"
+        return Finding(name, False, text, _SQUASHFUSE)
     return Finding(name, True, f"{found} runs {Path(path).name}")
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import FrameType
 
 from ..model.files import tail
+from ..model.said import lines_of, quotable
 from .failures import CommandFailed, Interrupted
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -98,7 +99,7 @@ class Runner:
                         break
                     if now - told > self._alive_seconds:
                         told = now
-                        self._say(f"      … {now - begun:.0f} s: {self.last_words(100, lines=1)}")
+                        self._say(f"      … {now - begun:.0f} s: {self._now()}")
         if status != 0:
             words = self.last_words(_LAST_WORDS, start)
             raise CommandFailed(what, -9 if status is None else status, self.log, words)
@@ -138,12 +139,17 @@ class Runner:
             text = log.read().decode("utf-8", "replace")
         return text.partition("\n")[2]
 
+    def _now(self) -> str:
+        """The line that was logged last: what it is about."""
+        text, _ = tail(self.log, 4096)
+        return next(reversed(lines_of(text)), "")[-100:]
+
     def last_words(self, limit: int, start: int = 0, lines: int = 4) -> str:
         """The last lines of what was logged from byte ``start`` on, in one line."""
         size = self.log.stat().st_size
         text, _ = tail(self.log, min(4096, size - start))
-        said = [line.strip() for line in text.splitlines() if not line.startswith("$ ")]
-        return " / ".join([line for line in said if line][-lines:])[-limit:]
+        said = [line for line in quotable(text) if not line.startswith("$ ")]
+        return " / ".join(said[-lines:])[-limit:]
 
 
 def end_group(child: subprocess.Popen[bytes]) -> None:

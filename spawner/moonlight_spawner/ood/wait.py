@@ -120,7 +120,7 @@ def _read(path: Path) -> dict[str, Any]:
 async def _answers(target: Target) -> str:
     """Why the gateway does not answer as it will to a browser; empty if it does."""
     try:
-        status, body = await call(target, "GET", "/healthz", list(target.headers), None)
+        status, body = await call(target, "GET", "/healthz", list(target.headers))
         state = json.loads(body).get("status") if status == 200 else f"status {status}"
     except (UpstreamError, ValueError, AttributeError) as e:
         return str(e)

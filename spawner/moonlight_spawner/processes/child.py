@@ -6,21 +6,20 @@ import asyncio
 import contextlib
 import ctypes
 import os
-import re
 import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import psutil
 
+from ..model.said import quotable
 from .environment import job_environment, origins
-from .offspring import reap_group
+from .offspring import end_mount_helpers, reap_group
 from .private_segments import Made, PrivateSegments
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
-_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _KILLED_SECONDS = 1.0
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -89,6 +88,7 @@ async def output_of(
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
+            end_mount_helpers(process.pid)
 
 
 class Child:
@@ -137,6 +137,8 @@ class Child:
         """
         fd = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
         self._segments = PrivateSegments(self._made) if self._made else None
+        if self._process:  # it may have been killed
+            end_mount_helpers(self.pid)
         try:
             self._process = await asyncio.create_subprocess_exec(
                 *self.argv,
@@ -198,6 +200,7 @@ class Child:
             self._signal(signal.SIGKILL)
             await self._process.wait()
             await self._group_ends(clock() + _KILLED_SECONDS)
+        end_mount_helpers(self.pid)
         self._gone = True
 
     def _signal(self, signum: int) -> None:
@@ -223,9 +226,9 @@ class Child:
     def last_words(self, lines: int = 3) -> str:
         """The end of its log, for an error message."""
         try:
-            text = _COLOURS.sub("", self.log.read_text("utf-8", "replace")[-4000:])
+            text = self.log.read_text("utf-8", "replace")[-4000:]
         except OSError:
             return ""
-        words = " / ".join([line.strip() for line in text.splitlines() if line.strip()][-lines:])
+        words = " / ".join(quotable(text)[-lines:])
         why = origins(f"{self.argv[0]} {text}", job_environment())
         return f"{words} ({why})" if why else words

@@ -88,11 +88,16 @@ def reap_group(group: int) -> None:
     _reap(-group)
 
 
-def end_mount_helpers() -> None:
-    """KILL what a container that was killed has left of its mounts, and so keeps them taken."""
+def end_mount_helpers(leader: int) -> None:
+    """KILL what a container that was killed has left of its mounts, and so keeps them taken.
+
+    Apptainer runs them in process groups of their own, in the session (setsid(2)) that the container's
+    ``leader`` began: what the user mounts in his desktop has another one.
+    """
     for pid in children():
         with contextlib.suppress(OSError):
-            if Path(f"/proc/{pid}/comm").read_text().startswith(_MOUNT_HELPERS):
+            helps = Path(f"/proc/{pid}/comm").read_text().startswith(_MOUNT_HELPERS)
+            if helps and os.getsid(pid) == leader:
                 os.kill(pid, signal.SIGKILL)
 
 

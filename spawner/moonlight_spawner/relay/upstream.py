@@ -22,6 +22,7 @@ from .wire import Wire, WireClosed, peer_uid
 log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 5.0
+CALL_SECONDS = 30.0  # a pairing waits some seconds for its proof
 # A gateway in a flood of silent strangers lets the oldest of them go, and who is slow to greet on a busy
 # machine may be that. Nothing has been said then.
 _TRIES = 3
@@ -248,15 +249,29 @@ class Exchange:
 
 
 async def call(
-    target: Target, method: str, path: str, headers: Headers, body: bytes | None = None
+    target: Target,
+    method: str,
+    path: str,
+    headers: Headers,
+    body: bytes | None = None,
+    seconds: float = CALL_SECONDS,
 ) -> tuple[int, bytes]:
     """One small request and its whole answer: status and body.
 
     Raises
     ------
     UpstreamError
-        No answer, or one over :data:`MAX_ANSWER_BYTES`.
+        No answer within ``seconds``, or one over :data:`MAX_ANSWER_BYTES`.
     """
+    try:
+        return await asyncio.wait_for(_call(target, method, path, headers, body), seconds)
+    except asyncio.TimeoutError as e:
+        raise UpstreamError(f"{target} has not answered within {seconds:g} s") from e
+
+
+async def _call(
+    target: Target, method: str, path: str, headers: Headers, body: bytes | None
+) -> tuple[int, bytes]:
     headers = [*headers, (b"connection", b"close")]
     if body is not None:
         headers += [(b"content-type", b"application/json")]

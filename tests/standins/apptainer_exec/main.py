@@ -1,7 +1,7 @@
 """A stand-in for Apptainer as the agent calls it: `exec`, `build --sandbox`, `overlay create`.
 
 No package registry carries Apptainer. The words and the order of the checks are from the source of
-1.4.5 and, for the errors, from public logs; nothing is recorded. There are no mounts and no name
+1.5 and from runs of 1.5.3 as an ordinary user without setuid. There are no mounts and no name
 spaces here: programs run on the host.
 
 An "image" is a small file: a line SIF_MAGIC, then one of JSON,
@@ -10,16 +10,26 @@ An "image" is a small file: a line SIF_MAGIC, then one of JSON,
      "environment": {…}, "gpu": true, "fatal": "words"}
 
 - A command is looked for in `path`, then in /usr/bin and /bin; an absolute one that the host does
-  not have by its last part. It replaces this process.
+  not have by its last part. This process waits for it, hands signals on and ends as it does.
+- Beside it runs a process with the name of each mount helper (`squashfuse_ll` for a file, `fuse2fs`
+  and `fuse-overlayfs` for an overlay), in a group of its own: it outlives a KILL of this process.
+- `squashfuse`: false is a node that has none. The image is unpacked for each command, into rootfs-*
+  of APPTAINER_TMPDIR or /tmp, which stays after a KILL.
 - `cat FILE` prints one of `files`, or says what cat says. A sandbox has them as files.
 - Every call is appended to `calls` as a line of JSON: argv, pid, the names of variables that begin
-  with APPTAINER or SINGULARITY, the text of the `--env-file`. A file `calls` beside this program, if
-  there is one, gets the calls too, also those without an image.
+  with APPTAINER or SINGULARITY, the text of the `--env-file`, and `tmp`: APPTAINER_TMPDIR. A file
+  `calls` beside this program, if there is one, gets the calls too, also those without an image.
 - The environment is `environment`, then what the file of `--env-file` says, PATH and HOME; LANG is C
-  unless told, because --containall cleans the environment. HOME is what --home names; if the home
-  is shown at another path in the image, it is the directory that is shown there.
-- `gpu`: whether the host has a driver for `--nv` (else /dev/nvidiactl tells).
-- `fatal`: `exec` ends with that message.
+  unless told, because --cleanenv cleans the environment: but for proxies and APPTAINERENV_*. HOME is
+  what --home names; if the home is shown at another path in the image, it is the directory that is
+  shown there. USER and LOGNAME are not set.
+- `gpu`: whether the host has a driver for `--nv` (else /dev/nvidiactl tells). Without one `--nv` says
+  nothing.
+- `fatal`: `exec` ends with that message, and cleans up behind it where it had unpacked.
+- `colours`: all is said as on a terminal.
+
+A sandbox has no layer in which mount points could be made: with `--writable` a `--bind` or a home whose
+place is not in the sandbox is fatal, but for what lies in /tmp and /var/tmp, which are --workdir's.
 
 A writable overlay that is a file (`overlay create` makes one) is locked while the program runs, so
 a second one fails. A directory is not: nothing in Apptainer keeps two from writing to it.
@@ -32,8 +42,9 @@ import os
 import sys
 from pathlib import Path
 
-from image import DESCRIPTION, MAGIC, Fatal, Image, Options, Unknown, described, words
+from image import DESCRIPTION, MAGIC, Fatal, Image, Options, Unknown, described, source, words
 from running import EXT3, run
+from said import info
 
 _ALIASES = {
     "-B": "--bind",
@@ -54,7 +65,7 @@ _ROOT = """.singularity.d dev etc home mnt opt proc root run srv sys tmp usr/bin
 def main(argv: list[str], beside: Path) -> int:
     try:
         if argv[:1] == ["--version"]:
-            print("apptainer version 1.4.5")
+            print("apptainer version 1.5.3")
         elif argv[:1] == ["exec"]:
             options, rest = parse(argv[1:], least=2)
             given = _read(options.get("--env-file", []))
@@ -66,7 +77,7 @@ def main(argv: list[str], beside: Path) -> int:
         elif argv[:1] == ["build"]:
             options, rest = parse(argv[1:], least=2)
             record(argv, beside / "calls")
-            image = described(rest[1])
+            image = source(rest[1])
             record(argv, image.get("calls"))
             build(options, Path(rest[0]), image)
         elif argv[:2] == ["overlay", "create"]:
@@ -76,7 +87,7 @@ def main(argv: list[str], beside: Path) -> int:
         else:
             raise Unknown(f'unknown command "{" ".join(argv[:1])}" for "apptainer"')
     except Fatal as e:
-        print(f"FATAL:   {e}", file=sys.stderr)
+        e.say()
         return 255
     except Unknown as e:
         print(f'Error for command "{argv[0] if argv else ""}": {e}', file=sys.stderr)
@@ -110,6 +121,7 @@ def record(argv: list[str], path: Path | str | None, env_file: str | None = None
         return
     names = [n for n in os.environ if n.startswith(("APPTAINER", "SINGULARITY"))]
     call = {"argv": argv, "pid": os.getpid(), "environment": sorted(names), "env_file": env_file}
+    call["tmp"] = os.environ.get("APPTAINER_TMPDIR")
     with open(path, "a") as file:
         file.write(json.dumps(call) + "\n")
 
@@ -130,7 +142,8 @@ def build(options: Options, target: Path, image: Image) -> None:
         raise Fatal(f"While checking build target: build target '{target.name}' {why}")
     if "--sandbox" not in options:
         raise Fatal("This stand-in builds sandboxes only")
-    print("INFO:    Starting build...\nINFO:    Creating sandbox directory...", file=sys.stderr)
+    info("Starting build...")
+    info("Creating sandbox directory...")
     for name in _ROOT.split():
         (target / name).mkdir(parents=True, exist_ok=True)
     for name, text in image.get("files", {}).items():
@@ -138,7 +151,7 @@ def build(options: Options, target: Path, image: Image) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
     (target / DESCRIPTION).write_text(MAGIC + json.dumps(image) + "\n")
-    print(f"INFO:    Build complete: {target}", file=sys.stderr)
+    info(f"Build complete: {target}")
 
 
 def create_overlay(options: Options, path: Path) -> None:

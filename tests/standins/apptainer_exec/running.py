@@ -7,11 +7,15 @@ import fcntl
 import os
 import shlex
 import shutil
+import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
-from image import Fatal, Image, Options, resolved, warn, words
+from contained import contained, unpacked
+from image import Fatal, Image, Options, resolved, words
+from said import warn
 
 EXT3 = b"\x53\xef standin\n"
 _OVERLAYS = "while loading overlay images"
@@ -19,20 +23,26 @@ _FAILED = "container creation failed"
 
 
 def run(options: Options, path: str, command: list[str], image: Image, given: list[str]) -> int:
-    """Replaces the process; a status only where it answers by itself."""
+    """The status of the program, or of what is answered here."""
     if image.get("fatal"):
-        raise Fatal(image["fatal"])
-    _gpu(options, image)
+        with unpacked("" if image.get("squashfuse", True) else path):
+            Fatal(image["fatal"]).say()
+        return 255
+    if "--writable" in options and "--nv" in options and _driver(image):
+        warn("nv files may not be bound with --writable")
     sandbox = path.rstrip("/") if "--writable" in options else None
     if sandbox and "--overlay" in options:
         raise Fatal("cannot use --overlay in conjunction with --writable")
+    if sandbox and not os.access(sandbox, os.W_OK):
+        why = "you don't have write permissions"
+        raise Fatal(f"could not use {os.path.realpath(path)} for writing, {why}")
     if sandbox and not os.path.isdir(sandbox):
         raise Fatal(f"no SIF writable overlay partition found in {os.path.realpath(path)}")
-    _overlays(options)
-    _binds(options, sandbox)
+    overlay = _overlays(options)
     _workdir(options)
+    _binds(options, sandbox)
     home, shown = _home(options, sandbox)
-    environment = {"LANG": "C", **image.get("environment", {})}
+    environment = {"LANG": "C", **_kept(os.environ), **image.get("environment", {})}
     for text in given:
         environment |= _variables(text)
     search = [*image.get("path", []), *environment.get("PATH", "/usr/bin:/bin").split(":")]
@@ -41,24 +51,31 @@ def run(options: Options, path: str, command: list[str], image: Image, given: li
     if os.path.basename(command[0]) == "cat":
         return _cat(command[1:], image, path)
     program = _found(command[0], search)
-    sys.stderr.flush()
-    try:
-        os.execve(program, command, environment)
-    except OSError as e:
-        raise Fatal(f"exec {program} failed: {words(e)}") from e
+    file = not os.path.isdir(path)
+    mounts = image.get("squashfuse", True)
+    helpers = ["squashfuse_ll"] if file and mounts else []
+    helpers += ["fuse2fs", "fuse-overlayfs"] if overlay and not overlay.is_dir() else []
+    with unpacked(path if file and not mounts else ""):
+        status = contained(program, command, environment, helpers)
+    if status < 0:
+        signal.signal(-status, signal.SIG_DFL)
+        os.kill(os.getpid(), -status)
+    return status
 
 
-def _gpu(options: Options, image: Image) -> None:
-    if "--nv" not in options:
-        return
-    if not image.get("gpu", os.path.exists("/dev/nvidiactl")):
-        warn("Could not find any nv files on this host!")
-        warn("Could not find any nv libraries on this host!")
-    elif "--writable" in options:
-        warn("nv files may not be bound with --writable")
+def _driver(image: Image) -> bool:
+    return bool(image.get("gpu", os.path.exists("/dev/nvidiactl")))
 
 
-def _overlays(options: Options) -> None:
+def _kept(outside: Mapping[str, str]) -> dict[str, str]:
+    """What --cleanenv lets through."""
+    proxies = {k: v for k, v in outside.items() if k.lower().endswith("_proxy")}
+    prefix = "APPTAINERENV_"
+    return proxies | {k.removeprefix(prefix): v for k, v in outside.items() if k.startswith(prefix)}
+
+
+def _overlays(options: Options) -> Path | None:
+    """The writable one."""
     taken: Path | None = None
     for overlay in options.get("--overlay", []):
         path, _, mode = overlay.partition(":")
@@ -84,14 +101,14 @@ def _overlays(options: Options) -> None:
     if taken and "--writable-tmpfs" in options:
         why = f"you can't specify --writable-tmpfs with another writable overlay image ({taken})"
         raise Fatal(f"{_OVERLAYS}: {why}")
+    return taken
 
 
 def _lock(path: Path, start: str) -> None:
-    """Held by the program that replaces this process."""
+    """Held until this process ends, and what mounts it."""
     fd = os.open(path, os.O_RDWR)
-    os.set_inheritable(fd, True)
     try:
-        fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as e:
         if e.errno not in (errno.EAGAIN, errno.EACCES):
             raise
@@ -105,8 +122,16 @@ def _binds(options: Options, sandbox: str | None) -> None:
         target = rest.partition(":")[0] or source
         if source and not os.path.exists(source):
             _mount_failed(source, target, f"mount source {source} doesn't exist")
-        if source and sandbox and not os.path.exists(sandbox + target):
-            warn(f"Skipping mount {source} [binds]: {target} doesn't exist in container")
+        if source and sandbox and not _there(target, sandbox, options):
+            why = "destination automatically without overlay or underlay"
+            warn(f"By using --writable, Apptainer can't create {target} {why}")
+            _mount_failed(source, target, f"destination {target} doesn't exist in container")
+
+
+def _there(target: str, sandbox: str, options: Options) -> bool:
+    """Whether it can be mounted there: /tmp and /var/tmp are not the sandbox's own by then."""
+    of_session = target.startswith(("/tmp/", "/var/tmp/")) and "--workdir" in options
+    return of_session or os.path.exists(sandbox + target)
 
 
 def _workdir(options: Options) -> None:

@@ -24,6 +24,8 @@ from ...model.records import ImageOptions
 from ...processes.child import Child
 from .container import Apptainer
 
+_MOST_LINKS = 40  # as the kernel has it (path_resolution(7))
+
 
 class ChangesFailed(Exception):
     """The place for a user's changes cannot be used. The text says what to do."""
@@ -108,10 +110,6 @@ class Changes:
             making = self._directory / "sandbox.new"
             shutil.rmtree(making, ignore_errors=True)
             await self._make(image, env, "build", "--sandbox", making, image.path)
-            # Nothing makes mount points in a sandbox at its start, as in an image.
-            for bind in ("/tmp/.X11-unix", str(image.runtime), image.home, *image.binds):
-                target = bind.split(":")[1] if ":" in bind else bind
-                (making / target.lstrip("/")).mkdir(parents=True, exist_ok=True)
             write_private(built_from, identity)
             os.replace(making, path)
         elif (read_shared(built_from) or b"").decode() != identity:
@@ -119,6 +117,7 @@ class Changes:
                 "The image was renewed since you began to change it, and you still use your copy of "
                 f"the old one. To have the new one, remove {path} when no session runs."
             )
+        make_mount_points(image, path)
         changed = image.changing(["--writable"], str(path))
         await self._try(changed, env, path)
         return changed
@@ -151,3 +150,44 @@ class Changes:
         return (
             f"{child.last_words(2) or 'it said nothing'} (exit status {status})." if status else ""
         )
+
+
+def make_mount_points(image: Apptainer, sandbox: Path) -> None:
+    """Whatever is shown in the image needs a place there, which in a sandbox nothing else makes: at every
+    opening, because sites show more directories one day, and every session has another one of its own.
+
+    Raises
+    ------
+    ChangesFailed
+    """
+    for source, target in image.shown:
+        place = _inside(sandbox, target)
+        try:
+            if os.path.isdir(source) or not os.path.exists(source):
+                place.mkdir(parents=True, exist_ok=True)
+            else:
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.touch()
+        except OSError as e:
+            raise ChangesFailed(
+                f"{target} cannot be shown in your copy of the image: there is no {place}, and it "
+                f"cannot be made: {e.strerror}. Make it, or rename {sandbox} to start with the image as "
+                "it was built."
+            ) from e
+
+
+def _inside(root: Path, target: str) -> Path:
+    """Where ``target`` of the image lies below ``root``: its links lead to places in the image."""
+    place, ahead, links = root, list(Path(target).parts[1:]), _MOST_LINKS
+    while ahead:
+        part = ahead.pop(0)
+        if part == "..":
+            place = place if place == root else place.parent
+        elif (place / part).is_symlink() and links:
+            links -= 1
+            leads = Path(os.readlink(place / part))
+            place = root if leads.is_absolute() else place
+            ahead = [*(p for p in leads.parts if p != "/"), *ahead]
+        else:
+            place /= part
+    return place

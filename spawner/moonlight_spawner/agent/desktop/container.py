@@ -16,6 +16,13 @@ from ...model.files import write_private
 from ...processes.environment import PATH_LISTS, find, has_password
 from ..node.places import temporary
 
+# By name: Apptainer sets neither in an image, and programs ask them before the user's number.
+_USER = ("USER", "LOGNAME")
+_LANGUAGE = ("LANG", "LC_")  # LANGUAGE, too
+# Every C library that is new enough for Sunshine has it; the user's own an image may lack, and then it
+# would be C, in which no file has Korean letters, or a program that ends over it.
+_PLAIN = {"LANG": "C.UTF-8"}
+
 
 class NoApptainer(Exception):
     """The node has no Apptainer. The text says what to do."""
@@ -31,7 +38,7 @@ PASSED = (
         "XDG_SESSION_",
         "XDG_CONFIG_DIRS",
     ),
-    *("DBUS_", "PULSE_", "LANG", "LC_", "TZ"),
+    *("DBUS_", "PULSE_", "TZ"),
     *("SLURM_", "CUDA_", "NVIDIA_", "MOONLIGHT_", "XFCE_", "NO_AT_BRIDGE", "MALLOC_", "VGL_"),
     *("CONFIGURATION_DIRECTORY", "http_proxy", "https_proxy", "no_proxy", "LM_LICENSE_FILE"),
 )
@@ -70,7 +77,7 @@ class Apptainer:
     Parameters
     ----------
     path
-        The image file, or a sandbox directory.
+        The image file.
     runtime
         The session's private directory on the node (mode 0700).
     home
@@ -83,6 +90,8 @@ class Apptainer:
         Options by which what a user changes in the image is kept; empty: it is read-only.
     passed
         Variables that the site wants in its images, by name.
+    unpacked
+        A sandbox that is used in the image's place.
     """
 
     path: str
@@ -93,19 +102,33 @@ class Apptainer:
     binds: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
     passed: tuple[str, ...] = ()
+    unpacked: str | None = None
 
     @property
     def name(self) -> str:
         return Path(self.path).name
 
-    def changing(self, options: Sequence[str], path: str | None = None) -> Apptainer:
-        """The same with changes kept, perhaps in a sandbox at ``path``."""
-        return replace(self, changes=tuple(options), path=path or self.path)
+    def changing(self, options: Sequence[str], unpacked: str | None = None) -> Apptainer:
+        """The same with changes kept, perhaps in the sandbox ``unpacked``."""
+        return replace(self, changes=tuple(options), unpacked=unpacked)
+
+    @property
+    def shown(self) -> list[tuple[str, str]]:
+        """What of the node is seen in the image: source, and target there."""
+        home = (self.home_source or self.home, self.home)
+        plain = [(path, path) for path in ("/tmp/.X11-unix", str(self.runtime))]
+        return [home, *plain, *map(_source_and_target, self.binds)]
 
     def argv(
-        self, command: Sequence[str], env: Mapping[str, str], cwd: str | None = None
+        self,
+        command: Sequence[str],
+        env: Mapping[str, str],
+        cwd: str | None = None,
+        language: bool = False,
     ) -> list[str]:
         """The command in the image, in directory ``cwd``: by default that is the home there.
+
+        ``language`` is for who looks whether the image has the user's.
 
         Raises
         ------
@@ -125,7 +148,8 @@ class Apptainer:
             if os.path.isdir("/dev/dri"):  # by its devices EGL tells equal GPUs apart
                 argv += ["--bind", "/dev/dri"]
         argv += self.changes
-        return [*argv, "--env-file", str(self._env_file(env)), self.path, *command]
+        file = self._env_file(env, language)
+        return [*argv, "--env-file", str(file), self.unpacked or self.path, *command]
 
     def program(self, env: Mapping[str, str]) -> str:
         """Path of Apptainer itself.
@@ -153,12 +177,14 @@ class Apptainer:
         directory.mkdir(mode=0o700, exist_ok=True)
         return directory
 
-    def _env_file(self, env: Mapping[str, str]) -> Path:
+    def _env_file(self, env: Mapping[str, str], language: bool) -> Path:
         """By file, not by --env: every user of the node can read an argument list.
 
         Named by its content, because programs that start at the same time have different ones.
         """
-        text = "".join(f"{k}={_quote(v)}\n" for k, v in env.items() if self._passes(k, v))
+        given = {k: v for k, v in env.items() if self._passes(k, v)}
+        spoken = {k: v for k, v in env.items() if k.startswith(_LANGUAGE)} if language else _PLAIN
+        text = "".join(f"{k}={_quote(v)}\n" for k, v in {**given, **spoken}.items())
         path = self.runtime / f"image-{hashlib.sha256(text.encode()).hexdigest()[:12]}.env"
         if not path.exists():
             write_private(path, text)
@@ -168,10 +194,16 @@ class Apptainer:
         # The node's programs, schemas and icons are not the image's.
         if name in self.passed:
             return name not in PATH_LISTS
-        return name.startswith(PASSED) and not has_password(name, value)
+        return (name in _USER or name.startswith(PASSED)) and not has_password(name, value)
 
 
 Container = Node | Apptainer
+
+
+def _source_and_target(bind: str) -> tuple[str, str]:
+    """Of Apptainer's ``SOURCE[:TARGET[:OPTIONS]]``."""
+    source, _, rest = bind.partition(":")
+    return source, rest.partition(":")[0] or source
 
 
 def _quote(value: str) -> str:

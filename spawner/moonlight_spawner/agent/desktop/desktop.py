@@ -99,7 +99,7 @@ class Desktop:
             command, around = [*before, *command], self.env
         else:
             self.name = container.name
-            command = container.argv([*before, IMAGE_DESKTOP], self.env)
+            command = container.argv([*before, IMAGE_DESKTOP], self.env, language=True)
             around = self.parts_env
         self._bus = Child(
             "dbus",

@@ -53,6 +53,7 @@ class Sound:
         if not program:
             return "PulseAudio is not installed on the node"
         self._directory.mkdir(mode=0o700, exist_ok=True)
+        await self.stop()
         self._socket.unlink(missing_ok=True)
         self.child = Child("sound", self._command(program), self._env, self._log)
         try:

@@ -76,8 +76,8 @@ def remove_places(runtime: Path) -> None:
         # The link is the programs' to exchange: only a directory of this session is removed.
         ours = target.name.startswith(_PREFIX) and _mark(target) == _mark(runtime) is not None
         if ours and not exchangeable(target.parent):
-            _remove(target)
-    _remove(runtime)
+            remove_all(target)
+    remove_all(runtime)
 
 
 def sweep() -> None:
@@ -119,7 +119,7 @@ def remove_sockets() -> None:
             if stat.S_ISDIR(info.st_mode) and info.st_uid == os.geteuid():
                 sockets = list(directory.glob("agent.*"))
                 if sockets and all(map(_nobody_listens, sockets)):
-                    _remove(directory)
+                    remove_all(directory)
 
 
 def remove_display(display: int) -> None:
@@ -166,7 +166,7 @@ def _mark(path: Path) -> ProcessMark | None:
     return None
 
 
-def _remove(directory: Path) -> None:
+def remove_all(directory: Path) -> None:
     """Also what programs have made read-only, as Go's module cache is."""
     shutil.rmtree(directory, ignore_errors=True)
     if directory.is_dir():

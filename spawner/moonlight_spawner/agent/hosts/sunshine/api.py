@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 from typing import Any
@@ -53,11 +52,10 @@ class SunshineApi:
     async def _call(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
         try:
             sent = None if body is None else json.dumps(body).encode()
-            asking = call(self._target, method, path, self._headers, sent)
-            status, data = await asyncio.wait_for(asking, _SECONDS)
+            status, data = await call(self._target, method, path, self._headers, sent, _SECONDS)
             answer = json.loads(data or b"{}")
-        except (UpstreamError, asyncio.TimeoutError, ValueError) as e:
-            raise ApiError(f"Sunshine's {path} does not answer: {e or 'too slow'}") from e
+        except (UpstreamError, ValueError) as e:
+            raise ApiError(f"Sunshine's {path} does not answer: {e}") from e
         if status != 200 or not isinstance(answer, dict):
             raise ApiError(f"Sunshine's {path} answered {status}")
         return answer

@@ -27,6 +27,7 @@ from .files import DESKTOP_APP_ID, KeyPair
 _NO_PASTE = 'addEventListener("paste", e => e.stopImmediatePropagation(), true)\n'
 USER_HEADER = "x-moonlight-session-user"
 _START_SECONDS = 60.0
+_CALL_SECONDS = 3.0
 _READING = ("GET", "HEAD")
 # All that its page has to change for a stream: end one, and negotiate WebRTC (v3).
 _WEBRTC = re.compile(r"/api/host/stream/webrtc(?:/[A-Za-z0-9-]+)?")
@@ -187,7 +188,11 @@ class WebClient:
                     return False
                 raise HostFailed(f"moonlight-web-stream ended at once: {child.last_words()}")
             try:
-                _, text = await call(self.target, "GET", "/config.js", self.target.headers)
+                # Bounded: it may be somebody else who listens there, and says nothing.
+                headers = self.target.headers
+                _, text = await call(
+                    self.target, "GET", "/config.js", headers, seconds=_CALL_SECONDS
+                )
                 # v2 has a module, v3 a script.
                 self._module_config = text.lstrip().startswith(b"export")
                 return True
