@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import BrowserContext
 
-from tests.browser import viewer
+from tests.browser import jupyter, viewer
 from tests.browser.desktop import (
     connect,
     launch,
@@ -24,6 +24,7 @@ def test_from_the_launcher_card_to_text_typed_into_a_file_on_the_node(
     slurm: SlurmCluster, lab: Lab, context: BrowserContext
 ) -> None:
     page = open_page(context, lab)
+    launcher = context.pages[0]
     page.locator("[data-testid=launch]").wait_for()
     keep(page, "2-page")
     session_id = launch(page)
@@ -51,6 +52,7 @@ def test_from_the_launcher_card_to_text_typed_into_a_file_on_the_node(
     again = context.new_page()
     again.goto(f"{lab.url}moonlight/sessions/{session_id}/")
     wait_for_desktop(again)
+    jupyter.open_it_from_jupyterlab(context, launcher, session)
 
     page.bring_to_front()
     session_card(page, session_id).locator("[data-testid=stop]").click()
@@ -79,7 +81,9 @@ def test_its_tools_work_and_it_outlives_its_jupyter_server_the_page_comes_back_b
     lab.start()
     desktop.locator("[data-testid=connection-banner]").wait_for(state="hidden")
     wait_for_desktop(desktop)
-    assert lab.api(f"sessions/{session_id}")["status"] == "running"
+    session = lab.api(f"sessions/{session_id}")
+    assert session["status"] == "running"
+    jupyter.stop_it_from_a_korean_notebook(context, lab, session)
 
 
 def test_the_page_tells_why_a_session_waits_and_what_place_it_has(

@@ -1,37 +1,69 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ICommandPalette } from '@jupyterlab/apputils';
 import { PageConfig } from '@jupyterlab/coreutils';
+import { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
 import { ILauncher } from '@jupyterlab/launcher';
+import { IMainMenu } from '@jupyterlab/mainmenu';
+import { IRunningSessionManagers } from '@jupyterlab/running';
+import { ITranslator } from '@jupyterlab/translation';
 
-import { moonlightIcon } from './icon';
+import { addCommands } from './commands';
+import { Desktops } from './desktops';
+import { inLauncher } from './launcher';
+import { inFileMenu, inNotebookTree } from './menus';
+import { inPalette } from './palette';
+import { inRunningPanel } from './running';
+import { wordsOf } from './words';
 
-const OPEN = 'moonlight:open';
-const CATEGORY = 'Moonlight';
-
+/**
+ * JupyterLab and Notebook 7 have different parts of what is asked for here: what one of them lacks is
+ * left out.
+ */
 const plugin: JupyterFrontEndPlugin<void> = {
   id: 'moonlight-hpc:plugin',
-  description: 'A launcher card and a command that open the Moonlight session page.',
+  description: 'Desktops on compute nodes: launches, lists, opens and stops them.',
   autoStart: true,
-  optional: [ILauncher, ICommandPalette],
+  optional: [
+    ITranslator,
+    ILauncher,
+    ICommandPalette,
+    IMainMenu,
+    IDefaultFileBrowser,
+    IRunningSessionManagers,
+  ],
   activate: (
     app: JupyterFrontEnd,
+    translator: ITranslator | null,
     launcher: ILauncher | null,
     palette: ICommandPalette | null,
+    mainMenu: IMainMenu | null,
+    fileBrowser: IDefaultFileBrowser | null,
+    running: IRunningSessionManagers | null,
   ): void => {
     // Installed also where the server extension is not enabled: its page is not there then.
     if (!PageConfig.getOption('moonlight')) {
       return;
     }
-    app.commands.addCommand(OPEN, {
-      label: 'Moonlight Desktop',
-      caption: 'Launch a GPU desktop on a compute node and use it in this browser',
-      icon: (args) => (args.isPalette ? undefined : moonlightIcon),
-      execute: () => {
-        window.open(`${PageConfig.getBaseUrl()}moonlight/`, '_blank', 'noopener');
-      },
-    });
-    launcher?.add({ command: OPEN, category: CATEGORY, rank: 1 });
-    palette?.addItem({ command: OPEN, category: CATEGORY, args: { isPalette: true } });
+    const { serverSettings } = app.serviceManager;
+    const words = wordsOf(translator?.languageCode ?? 'en');
+    const desktops = new Desktops(serverSettings, words);
+    addCommands(app.commands, desktops, words);
+    if (launcher) {
+      inLauncher(launcher, desktops);
+    }
+    if (palette) {
+      inPalette(palette, desktops);
+    }
+    if (mainMenu) {
+      inFileMenu(mainMenu, desktops);
+    }
+    if (fileBrowser) {
+      inNotebookTree(fileBrowser.toolbar, desktops);
+    }
+    if (running) {
+      inRunningPanel(running, app.commands, desktops, words);
+    }
+    void app.restored.then(() => desktops.watch());
   },
 };
 
