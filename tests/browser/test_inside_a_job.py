@@ -22,6 +22,7 @@ from tests.browser.desktop import (
     type_command,
     wait_for_desktop,
 )
+from tests.browser.viewer import close_tool, look_at_the_connection, open_tool, use_the_bar
 from tests.cluster.fixtures import SlurmUsers
 from tests.cluster.slurm import SlurmCluster
 from tests.support.chromium import keep
@@ -148,12 +149,19 @@ def test_a_desktop_in_jupyters_own_job_from_either_launcher_card_to_typed_text(
     with context.expect_page() as opened:
         cards.click()
     proxied = opened.value
-    proxied.locator("main[data-page=waiting] [data-step=xserver]").wait_for()
+    proxied.locator("[data-step=xserver]").wait_for()
     keep(proxied, "9-proxy-steps")
     wait_for_desktop(proxied)
     typed = labs.home / "typed-proxied.txt"
     command = "echo proxied-$SLURM_JOB_ID | tee ~/typed-proxied.txt"
     assert type_command(proxied, command, typed).strip() == f"proxied-{labs.job_id}"
+    use_the_bar(proxied)
+    open_tool(proxied, "clipboard")
+    proxied.get_by_test_id("clipboard-text").fill("through jupyter-server-proxy")
+    proxied.get_by_test_id("clipboard-send").click()
+    proxied.get_by_test_id("clipboard-message").get_by_text("has this text").wait_for()
+    close_tool(proxied)
+    look_at_the_connection(proxied)
     keep(proxied, "10-proxy-desktop")
     [guest] = [s for s in of_job(labs) if s["session_id"] != session_id]
     assert (guest["door"], guest["way"]) == ("proxy", "guest")
@@ -167,5 +175,10 @@ def test_a_desktop_in_jupyters_own_job_from_either_launcher_card_to_typed_text(
     wait_for_desktop(again)
     assert len(of_job(labs)) == 2
     labs.cli.stop(guest["session_id"])
-    again.locator("main[data-page=ended]", has_text="You stopped it.").wait_for()
+    ended = again.get_by_test_id("ended-page")
+    ended.get_by_text("You stopped it.").wait_for()
+    keep(again, "10-proxy-ended")
+    again.get_by_test_id("start-again").click()
+    again.locator("[data-step=xserver]").wait_for()
+    assert len(of_job(labs)) == 3
     assert slurm.job(labs.job_id)["JobState"] == "RUNNING"

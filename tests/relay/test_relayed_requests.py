@@ -142,7 +142,7 @@ def test_cookies_of_the_host_never_reach_the_browser(
     )
     answer = ask(gateway, get("/"))
     names = {name.lower() for name, _ in answer.headers}
-    assert names == {"x-mine", "content-type", "content-length"}
+    assert names == {"x-mine", "content-type", "content-length", "content-security-policy"}
     host.behave = answers(
         b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
         b"Set-Cookie: a=1\r\nSec-WebSocket-Accept: x\r\nSec-WebSocket-Protocol: p\r\n\r\n"

@@ -66,9 +66,9 @@ def with_viewer(
     threading.Thread(target=loop.run_forever, daemon=True).start()
     settings = {"only": SESSION, "user": "</script><b>"}
     tls, certificate = make_certificate(tmp_path, SESSION)
-    one = OneSession(Viewer(settings, static), answer, 100)
+    one = OneSession(Viewer(static), answer, 100)
     target = Target(path=str(host_path))
-    gateway = Gateway(door, lambda: target, tls, plain_http=True, viewer=one)
+    gateway = Gateway(door, lambda: target, tls, plain_http=True, viewer=one, settings=settings)
     asyncio.run_coroutine_threadsafe(gateway.start("127.0.0.1"), loop).result(PATIENCE)
     yield RunningGateway(gateway.port, certificate, 0, door.page)
     asyncio.run_coroutine_threadsafe(gateway.stop(), loop).result(PATIENCE)
@@ -181,5 +181,5 @@ def test_whether_websockets_get_through_can_be_tried(
 
 
 def test_without_a_built_page_the_hosts_own_is_shown(tmp_path: Path) -> None:
-    assert Viewer({}, tmp_path).page == ""
-    assert "moonlight-config" in Viewer({"only": SESSION}).page  # as it is installed
+    assert not Viewer(tmp_path).built
+    assert Viewer().built  # as it is installed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -14,14 +15,10 @@ from moonlight_spawner.model.records import AgentStatus, Facts, Job
 from moonlight_spawner.model.session import (
     End,
     Gateway,
-    Queue,
     Resources,
-    Session,
     State,
-    Step,
     new_session_id,
 )
-from moonlight_spawner.proxied.page import Look, render
 from moonlight_spawner.proxied.server import ProxiedDoor, _Visitor, serve
 from moonlight_spawner.sessions.manager import SessionManager
 from moonlight_spawner.site.options import MoonlightSite
@@ -82,11 +79,11 @@ def test_only_a_visit_starts_a_desktop(tmp_path: Path) -> None:
     """Neither jupyter-server-proxy's own look, nor a page that was left open, nor another site's."""
 
     async def check(manager: SessionManager, ask: Ask) -> None:
-        for target, headers in (("/", PAGE | {"Accept": "*/*"}), ("/?look", PAGE)):
-            status, head, page = await ask(target, **headers)
-            assert (status, 'data-page="idle"' in page) == (200, True)
-            assert "no-store" in head and "default-src 'none'" in head
+        status, head, page = await ask("/", **(PAGE | {"Accept": "*/*"}))
+        assert (status, 'data-page="idle"' in page) == (200, True)
+        assert "no-store" in head and "default-src 'none'" in head
         assert "<script" not in page
+        assert json.loads((await ask("/api/moonlight/sessions"))[2]) == {"sessions": []}
         assert (await ask("/start", "POST", "token=guessed", Origin="http://lab"))[0] == 403
         assert manager.store.ids(manager.store.user) == []
 
@@ -112,11 +109,11 @@ def test_who_came_by_himself_starts_a_desktop_and_others_find_one(
     async def check(manager: SessionManager, ask: Ask) -> None:
         _, _, page = await ask("/", **visit)
         assert f'data-page="{shown}"' in page
-        assert 'action="start"' in page and "data-testid='start'" in page
-        put(manager, resources, AgentStatus(phase="starting", node="n1"))
+        assert 'action="start"' in page and 'data-testid="start"' in page
+        session_id = put(manager, resources, AgentStatus(phase="starting", node="n1"))
         for _ in range(2):  # a trouble is told once
             _, _, page = await ask("/", **visit)
-        assert 'data-page="waiting"' in page
+        assert f'"only": "{session_id}"' in page
 
     asking(tmp_path, check, host_desktop="never", images_dir=str(tmp_path / "images"))
 
@@ -133,23 +130,23 @@ def test_only_pages_of_the_portal_show_it_in_a_frame(tmp_path: Path, resources: 
         answers = {
             path: await ask(path, **PAGE)
             for path in (
-                "/?look",
                 "/desktop",
                 "/desktop/",
-                "/watch.js",
+                "/api/moonlight/sessions",
                 "/no",
                 "/desktop/control/x",
             )
         }
+        answers["nothing yet"] = await ask("/")
         for method in ("POST", "PUT"):
-            for path in ("/start", "/desktop/x"):
+            for path in ("/start", "/desktop/x", "/api/moonlight/sessions"):
                 answers[f"{method} {path}"] = await ask(path, method, "token=x")
         server = await asyncio.start_server(host, "127.0.0.1")
         async with server:
             port = server.sockets[0].getsockname()[1]
             gateway = Gateway(hosts=["127.0.0.1"], port=port, certificate="")
             put(manager, resources, AgentStatus(phase="running", node="n1", gateway=gateway))
-            answers["/"] = await ask("/", **PAGE)
+            answers["the viewer"] = await ask("/", **PAGE)
             answers["the host's"] = await ask("/desktop/")
         assert {status for status, _, _ in answers.values()} == {200, 303, 403, 404, 503}
         for what, (_, head, _) in answers.items():
@@ -170,8 +167,11 @@ def test_what_cannot_be_started_is_told_and_may_be_tried_again(tmp_path: Path) -
         assert token
         status, head, _ = await ask("/start", "POST", f"token={token[1]}")
         assert status == 303 and "location: ./" in head
-        status, _, page = await ask("/?look", **PAGE, Accept_Language="ko")
-        assert "데스크톱을 시작할 수 없습니다" in page
+        page = (await ask("/", Accept="*/*", Accept_Language="ko"))[2]
+        assert "데스크톱을 시작할 수 없습니다" in page and 'role="alert"' in page
+        again = json.dumps({"where": "job"})  # as the viewer asks for another
+        answer = await ask("/api/moonlight/sessions", "POST", again, Origin="http://lab")
+        assert answer[0] in (404, 409) and "not installed here" in json.loads(answer[2])["message"]
         assert manager.store.ids(manager.store.user) == []
 
     asking(tmp_path, check, host_desktop="never", images_dir=str(tmp_path / "images"))
@@ -182,9 +182,22 @@ def test_a_desktop_is_found_again_and_its_end_told(tmp_path: Path, resources: Re
         gateway = Gateway(hosts=["127.0.0.1"], port=9, certificate="PEM")
         running = AgentStatus(phase="running", node="n1", gateway=gateway)
         session_id = put(manager, resources, running)
-        _, _, page = await ask("/", **PAGE)
-        assert 'data-page="desktop"' in page and 'src="desktop/"' in page
+        _, head, page = await ask("/", **PAGE)
+        assert f'"only": "{session_id}"' in page and '"can": ["launch", "logs"]' in page
+        assert "default-src 'self'" in head and "moonlight/static/assets/" in page
         assert manager.store.ids(manager.store.user) == [session_id]
+        one = f"/api/moonlight/sessions/{session_id}"
+        [listed] = json.loads((await ask("/api/moonlight/sessions"))[2])["sessions"]
+        assert listed == json.loads((await ask(one))[2])
+        assert (listed["status"], listed["stream_url"]) == ("running", "./desktop/")
+        assert "PEM" not in json.dumps(listed)
+        limits = json.loads((await ask("/api/moonlight/site"))[2])["limits"]
+        assert limits["width"]["max"] == manager.site.max_width
+        assert (await ask(f"{one}/clipboard"))[0] == 502  # nobody answers at that node
+        assert (await ask(one + "x"))[0] == 404
+        for method in ("DELETE", "POST"):  # of another site
+            for origin in ({}, {"Origin": "http://evil"}):
+                assert (await ask(one, method, **origin))[0] == 403
 
         # What is the portal's own is not for the desktop's page, nor for pages of other sites.
         for path in ("/desktop/control/native", "/desktop/node/n1/9/control/clipboard"):
@@ -200,8 +213,12 @@ def test_a_desktop_is_found_again_and_its_end_told(tmp_path: Path, resources: Re
         write_private(path, ended.model_dump_json())
         for _ in range(2):  # and no second one is started by looking at it
             _, _, page = await ask("/", **PAGE)
-            assert 'data-page="ended"' in page and "X &lt;ended&gt;." in page
-            assert "the last &lt;words&gt;" in page
+            assert f'"only": "{session_id}"' in page
+        shown = json.loads((await ask(one))[2])
+        assert (shown["status"], shown["reason"]) == ("failed", "X <ended>.")
+        logs = json.loads((await ask(f"{one}/logs?tail=65536"))[2])["logs"]
+        assert "the last <words>\n" in [log["text"] for log in logs]
+        assert (await ask(f"{one}/clipboard"))[0] == 409
         assert (await ask("/desktop/"))[0] == 410
         assert manager.store.ids(manager.store.user) == [session_id]
 
@@ -213,19 +230,3 @@ def test_a_socket_that_others_could_reach_is_not_served(tmp_path: Path) -> None:
     manager = SessionManager(MoonlightSite(scheduler="local", sessions_dir=str(tmp_path / "s")))
     with pytest.raises(UnsafeDirectory, match="0700"):
         asyncio.run(serve(manager, manager.store.user, tmp_path / "socket"))
-
-
-def test_the_wait_is_shown_with_its_place_and_its_steps(resources: Resources) -> None:
-    session = Session(
-        session_id="ml-a-abcdefghij", user="a", image_id="x", image_name="X", host="selkies",
-        request=resources, scheduler="slurm", created_at="2026-01-02T12:00:00Z",
-        status=State.PENDING, reason="Others <are> ahead.",
-        queue=Queue(code="Priority", message="x", position=3, pending=9),
-        steps=[Step(id="claim", label="Claim", detail="display <:1>"), Step(id='"><img src=x>', label="<b>")],
-    )  # fmt: skip
-    page = render(Look(session), "en", "t").decode()
-    assert "Place 3 of 9" in page and "Others &lt;are&gt; ahead." in page
-    assert "Claim: display &lt;:1&gt;" in page and "<img" not in page and "<b>" not in page
-    korean = render(Look(session), "ko-KR,en", "t").decode()
-    assert "9개 중 3번째" in korean and "디스플레이와 포트 확보" in korean
-    assert not re.search(r"<script(?! src)|\son\w+=", page)

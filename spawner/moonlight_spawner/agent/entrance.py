@@ -65,7 +65,8 @@ class Entrance:
         address, hosts = listen_and_announce(spec.gateway_address)
         names = list(dict.fromkeys([os.uname().nodename, *hosts]))
         tls, certificate = make_certificate(runtime, spec.session_id, names)
-        self._own = OwnSession(directory, spec, status, self.control)
+        self._own = own = OwnSession(directory, spec, status, self.control)
+        settings = {"user": own.session().user, "version": __version__, "only": spec.session_id}
         self._gateway = Gateway(
             Door(token, spec.session_id),
             self._target,
@@ -73,7 +74,8 @@ class Entrance:
             spec.gateway_plain_http,
             self._host.signaling_path,
             self,
-            await self._viewer(self._own),
+            await _viewer(own),
+            settings,
         )
         await self._gateway.start(address)
         near = str(runtime / _NEAR)
@@ -104,19 +106,6 @@ class Entrance:
         if self._gateway:
             await self._gateway.stop()
 
-    async def _viewer(self, own: OwnSession) -> OneSession | None:
-        """The page around the host's, for who comes here directly; None where it is not built."""
-        settings = {
-            "user": own.session().user,
-            "version": __version__,
-            "only": self._spec.session_id,
-        }
-        viewer = await asyncio.to_thread(Viewer, settings)
-        if not viewer.page:
-            log.warning("the viewer is not built: who comes here directly gets the host's own page")
-            return None
-        return OneSession(viewer, own.ask, MAX_BODY_BYTES)
-
     def _target(self) -> Target | None:
         if not all(child.running for child in self._host.children):
             self._look()
@@ -142,3 +131,12 @@ class Entrance:
             said = self._status.model_copy(update={"beat": now()})
             return 200, said.model_dump(mode="json")
         return await self._host.control(method, path, body)
+
+
+async def _viewer(own: OwnSession) -> OneSession | None:
+    """The page around the host's, for who comes here directly; None where it is not built."""
+    viewer = await asyncio.to_thread(Viewer)
+    if not viewer.built:
+        log.warning("the viewer is not built: who comes here directly gets the host's own page")
+        return None
+    return OneSession(viewer, own.ask, MAX_BODY_BYTES)

@@ -16,28 +16,35 @@ import secrets
 import signal
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs
 
 import h11
 
+from .. import __version__
 from ..model.errors import MoonlightError, UnsafeDirectory
-from ..model.session import Session, StaleCode, Way
+from ..model.limits import MAX_BODY_BYTES
+from ..model.session import Session, StaleCode, Way, job_named
 from ..relay import headers as h
 from ..relay.forward import relay_exchange, relay_stream
 from ..relay.framing import own_origin_only
 from ..relay.incoming import Incoming, Request
+from ..relay.one_session import API, OneSession
 from ..relay.origin import comes_by_https, is_own
 from ..relay.replies import NO_STORE, reply_page
 from ..relay.upstream import UpstreamError
+from ..relay.viewer import Viewer
+from ..relay.websocket import CHECK, check
 from ..relay.wire import Wire, WireClosed
 from ..sessions.control import reaches_control
 from ..sessions.manager import SessionManager
-from .page import POLICY, Look, render
+from ..site.request import validate_where
+from .page import POLICY, render
+from .sessions import ProxiedSessions
 
 log = logging.getLogger(__name__)
 
 DOOR = "proxy"
-_LOG_BYTES = 3000
 _MAX_FORM_BYTES = 4096
 _DESKTOP = re.compile(r"/desktop(?=/)")
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -75,6 +82,8 @@ class ProxiedDoor:
         self._session_id = ""
         self._trouble = ""
         self._one_at_a_time = asyncio.Lock()
+        asked = ProxiedSessions(manager, user, self._current, self._launch)
+        self._viewer = OneSession(Viewer(), asked.ask, MAX_BODY_BYTES)
         # A page of another site can send a form here, but cannot know this.
         self._form_token = secrets.token_urlsafe(16)
         self._visits: set[asyncio.Task[None]] = set()
@@ -115,23 +124,24 @@ class ProxiedDoor:
             await self._start_again(incoming)
         elif request.path == "/desktop":
             await incoming.answer(303, [(b"location", b"desktop/"), *NO_STORE])
-        elif request.path == "/watch.js":
-            script = Path(__file__).with_name("watch.js").read_bytes()
-            headers = [(b"content-type", b"text/javascript; charset=utf-8"), *NO_STORE]
-            await incoming.answer(200, headers, script)
-        else:
+        elif request.path.startswith(API) and _foreign(request):
+            await reply_page(incoming, request, 403, "other_origin")
+        elif not await self._viewer.answer(incoming, request):
             await reply_page(incoming, request, 404, "unknown")
         return incoming.unread()
 
     async def _page(self, incoming: Incoming, request: Request) -> None:
         # jupyter-server-proxy itself asks first whether somebody answers: that is no visit.
-        visited = "text/html" in h.get(request.headers, b"accept") and request.query != "look"
+        visited = "text/html" in h.get(request.headers, b"accept")
         if visited and not self._session_id and not self._trouble:
             await self._start(new=_meant(request))
-        look = await self._look()
+        if await self._current():
+            await self._viewer.page(incoming, request, self._settings())
+            return
+        trouble = self._trouble
         if visited:
             self._trouble = ""  # said once; who comes again may try again
-        page = render(look, h.get(request.headers, b"accept-language"), self._form_token)
+        page = render(trouble, h.get(request.headers, b"accept-language"), self._form_token)
         headers = [
             (b"content-type", b"text/html; charset=utf-8"),
             (b"content-security-policy", POLICY.encode()),
@@ -148,23 +158,52 @@ class ProxiedDoor:
         await self._start()
         await incoming.answer(303, [(b"location", b"./"), *NO_STORE])
 
+    def _settings(self) -> dict[str, Any]:
+        """What the viewer is told."""
+        return {
+            "user": self._user,
+            "version": __version__,
+            "job": job_named(os.environ) or None,
+            "only": self._session_id,
+            "can": ["launch", "logs"],
+        }
+
     async def _start(self, new: bool = True) -> None:
         """Find this server's desktop, or start one if ``new``."""
+        try:
+            self._trouble = ""
+            await self._find_or_create({}, new)
+        except MoonlightError as e:
+            self._session_id, self._trouble = "", e.message
+
+    async def _launch(self, body: Any) -> Session:
+        """The desktop that is there, or a new one: what the viewer asks for when its own has ended.
+
+        Raises
+        ------
+        MoonlightError
+        """
+        _, request = validate_where(body)
+        await self._find_or_create(request, True)
+        return await self._manager.get(self._user, self._session_id)
+
+    async def _find_or_create(self, request: Any, new: bool) -> None:
+        """
+        Raises
+        ------
+        MoonlightError
+        """
         async with self._one_at_a_time:
-            try:
-                self._trouble = ""
-                job = await self._manager.job_here()
-                found = await self._find(job.job_id if job else "")
-                if found or not new:
-                    self._session_id = found
-                elif job:
-                    session, _ = await self._manager.create_beside(self._user, {}, job, DOOR)
-                    self._session_id = session.session_id
-                else:
-                    session, _ = await self._manager.create(self._user, {}, door=DOOR)
-                    self._session_id = session.session_id
-            except MoonlightError as e:
-                self._session_id, self._trouble = "", e.message
+            job = await self._manager.job_here()
+            found = await self._find(job.job_id if job else "")
+            if found or not new:
+                self._session_id = found
+            elif job:
+                session, _ = await self._manager.create_beside(self._user, request, job, DOOR)
+                self._session_id = session.session_id
+            else:
+                session, _ = await self._manager.create(self._user, request, door=DOOR)
+                self._session_id = session.session_id
 
     async def _find(self, job_id: str) -> str:
         """The newest live desktop of this job, or one of this door on this machine or in the queue."""
@@ -176,31 +215,26 @@ class ProxiedDoor:
                 return session.session_id
         return ""
 
-    async def _look(self) -> Look:
+    async def _current(self) -> Session | None:
+        """This server's desktop, also one that has ended; None if it has none."""
         if not self._session_id:
-            return Look(trouble=self._trouble)
+            return None
         try:
-            session = await self._manager.get(self._user, self._session_id)
-            return Look(session, log=await self._log_end(session))
+            return await self._manager.get(self._user, self._session_id)
         except MoonlightError as e:  # it was removed
-            self._session_id = ""
-            return Look(trouble=e.message)
-
-    async def _log_end(self, session: Session) -> str:
-        if session.live:
-            return ""
-        logs = await self._manager.logs(self._user, session.session_id, _LOG_BYTES)
-        return next((entry.text for entry in logs if entry.name == "agent"), "")
+            self._session_id, self._trouble = "", e.message
+            return None
 
     async def _desktop(self, incoming: Incoming, request: Request) -> bool:
         request = replace(request, path=_DESKTOP.sub("", request.path, count=1))
         if reaches_control(request.path):
             await reply_page(incoming, request, 404, "unknown")
             return incoming.unread()
-        if (request.method not in _SAFE_METHODS or h.is_websocket(request.headers)) and (
-            not _same_origin(request)
-        ):
+        if _foreign(request):
             await reply_page(incoming, request, 403, "other_origin")
+            return True
+        if request.path == CHECK and h.is_websocket(request.headers):
+            await check(incoming, request)
             return True
         reach = self._manager.reach(self._user, self._session_id) if self._session_id else None
         if reach is None or reach.target is None:
@@ -244,6 +278,12 @@ def _meant(request: Request) -> bool:
     where browsers tell nothing: without https, and before 2023 (Safari).
     """
     return h.get(request.headers, b"sec-fetch-site") in ("same-origin", "none")
+
+
+def _foreign(request: Request) -> bool:
+    """Whether it changes something, or is a stream, and no page of this host has sent it."""
+    does = request.method not in _SAFE_METHODS or h.is_websocket(request.headers)
+    return does and not _same_origin(request)
 
 
 def _same_origin(request: Request) -> bool:

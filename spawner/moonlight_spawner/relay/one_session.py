@@ -7,7 +7,7 @@ the page need not know where it is.
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from . import gate
@@ -38,9 +38,11 @@ class OneSession:
         self._ask = ask
         self._most = most
 
-    async def page(self, incoming: Incoming, request: Request, token: str = "") -> None:
+    async def page(
+        self, incoming: Incoming, request: Request, settings: Mapping[str, Any], token: str = ""
+    ) -> None:
         """The page, with its token where that is needed (:mod:`.gate`)."""
-        page = self._viewer.page.encode()
+        page = self._viewer.page(settings)
         if token:
             page = gate.with_token(page, "/", token)
         await incoming.answer(

@@ -47,24 +47,29 @@ class Viewer:
 
     Parameters
     ----------
-    settings
-        What the page is told (``config.ts`` of its sources).
     static
         Where it was built to, None: as it is installed.
     """
 
-    def __init__(self, settings: Mapping[str, Any], static: Path | None = None):
+    def __init__(self, static: Path | None = None):
         static = static or _installed()
         index = static / "index.html" if static else None
-        there = bool(index and index.is_file())
-        #: Relative to its own address, which only the browser knows; empty if it is not built.
-        self.page = filled(index.read_text("utf-8"), FILES, settings) if there and index else ""
+        self._index = index.read_text("utf-8") if index and index.is_file() else ""
         self._files: dict[str, tuple[bytes, bytes]] = {}
-        if there and static:
+        if self.built and static:
             for path in static.rglob("*"):
                 if kind := _KINDS.get(path.suffix):
                     name = f"/{FILES}{path.relative_to(static).as_posix()}"
                     self._files[name] = kind, path.read_bytes()
+
+    @property
+    def built(self) -> bool:
+        return bool(self._index)
+
+    def page(self, settings: Mapping[str, Any]) -> bytes:
+        """It, told these settings (``config.ts`` of its sources); its files are named relative to its
+        own address, which only the browser knows."""
+        return filled(self._index, FILES, settings).encode()
 
     def headers(self) -> h.Headers:
         """Of the page."""

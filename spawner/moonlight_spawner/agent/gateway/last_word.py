@@ -14,7 +14,7 @@ from typing import Any
 from ...relay import headers as h
 from ...relay import pages
 from ...relay.incoming import Incoming, Request
-from .websocket import CLOSE, PING, TEXT, agree, frame
+from ...relay.websocket import CLOSE, PING, TEXT, agree, frame
 
 PATH = "/end"
 

@@ -7,7 +7,7 @@ import json
 import logging
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 import h11
 
 from ...model.limits import MAX_BODY_BYTES
-from ...relay import gate
+from ...relay import gate, websocket
 from ...relay import headers as h
 from ...relay.framing import own_origin_only
 from ...relay.incoming import Incoming, Request
@@ -23,7 +23,7 @@ from ...relay.one_session import DESKTOP, OneSession
 from ...relay.replies import NO_STORE, reply_page, without_prefix
 from ...relay.upstream import Target, UpstreamError
 from ...relay.wire import Wire, WireClosed
-from . import last_word, pairing, websocket
+from . import last_word, pairing
 from .door import MAX_LOGIN_BYTES, Door
 from .listener import Listener
 from .near import Near
@@ -55,6 +55,8 @@ class Gateway:
         Also speak HTTP, for portals whose node proxy cannot do HTTPS.
     viewer
         The page around the host's for who comes by the cookie; None: the host's own page.
+    settings
+        What that page is told.
     """
 
     def __init__(
@@ -66,8 +68,10 @@ class Gateway:
         signaling_path: str = "/",
         host: Local | None = None,
         viewer: OneSession | None = None,
+        settings: Mapping[str, Any] | None = None,
     ):
         self._door = door
+        self._settings = settings or {}
         self._viewer = viewer
         self._tls = tls
         self._plain_http = plain_http
@@ -207,7 +211,7 @@ class Gateway:
         elif request.path.startswith("/control/"):
             await reply_page(incoming, request, 403, "login_refused")
         elif own and self._viewer:
-            await self._viewer.page(incoming, request, self._door.page)
+            await self._viewer.page(incoming, request, self._settings, self._door.page)
         elif not (self._viewer and await self._viewer.answer(incoming, request)):
             return await self._passage.take(incoming, request, bearer=False)
         return incoming.unread()

@@ -1,4 +1,4 @@
-"""The few WebSockets that the gateway itself answers (RFC 6455); what streams is passed on unread."""
+"""The few WebSockets that are answered here (RFC 6455); what streams is passed on unread."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import base64
 import hashlib
 import struct
 
-from ...relay import gate
-from ...relay import headers as h
-from ...relay.incoming import Incoming, Request
+from . import gate
+from . import headers as h
+from .incoming import Incoming, Request
 
 #: A page asks for one that carries nothing: whether WebSockets get through to it.
 CHECK = "/websocket-check"
