@@ -15,10 +15,10 @@ from tests.support.waiting import wait_until
 DESKTOP_COLOURS = 200
 
 # A terminal covers a quarter of the desktop.
-_WINDOW = 0.1
+WINDOW = 0.1
 
 # After so long a key press is taken for lost: the desktop shows its picture before it hears.
-_AGAIN_SECONDS = 5.0
+AGAIN_SECONDS = 5.0
 
 
 def open_page(context: BrowserContext, lab: Lab) -> Page:
@@ -103,9 +103,9 @@ def type_command(page: Page, command: str, result: Path) -> str:
     def typed() -> bool:
         before = page.screenshot()
         page.keyboard.press("Control+Alt+t")  # a new terminal, should the first have been too slow
-        wait_until(lambda: changed(before, page.screenshot()) > _WINDOW, _AGAIN_SECONDS)
+        wait_until(lambda: changed(before, page.screenshot()) > WINDOW, AGAIN_SECONDS)
         page.keyboard.type(command + "\n", delay=15)
-        return wait_until(written, _AGAIN_SECONDS)
+        return wait_until(written, AGAIN_SECONDS)
 
     page.mouse.click(640, 600)
     assert wait_until(typed), f"{result} was not written; {keep(page, 'failed')!r}"

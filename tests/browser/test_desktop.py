@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from playwright.sync_api import BrowserContext
 
-from tests.browser import jupyter, viewer
+from tests.browser import in_firefox, jupyter, viewer
 from tests.browser.desktop import (
     connect,
     launch,
     open_page,
-    press_launch,
     session_card,
     type_command,
     wait_for_desktop,
-    wait_running,
 )
 from tests.cluster.slurm import SlurmCluster
 from tests.support.chromium import colours, keep
+from tests.support.firefox import firefox
 from tests.support.lab import Lab
 
 
@@ -86,16 +85,25 @@ def test_its_tools_work_and_it_outlives_its_jupyter_server_the_page_comes_back_b
     jupyter.stop_it_from_a_korean_notebook(context, lab, session)
 
 
-def test_the_page_tells_why_a_session_waits_and_what_place_it_has(
-    slurm: SlurmCluster, lab: Lab, context: BrowserContext
+def test_in_firefox_from_the_launcher_card_through_the_queue_to_typed_text(
+    slurm: SlurmCluster, lab: Lab
 ) -> None:
-    slurm.scontrol("update", "PartitionName=viz", "State=DOWN")
-    try:
-        page = open_page(context, lab)
-        session_id = press_launch(page)
-        waiting = session_card(page, session_id, "pending")
-        waiting.locator("[data-testid=queue-reason]", has_text="switched off").wait_for()
-        keep(page, "7-pending")
-    finally:
-        slurm.scontrol("update", "PartitionName=viz", "State=UP")
-    wait_running(page, session_id)
+    with firefox() as browser:
+        slurm.scontrol("update", "PartitionName=viz", "State=DOWN")
+        try:
+            page = in_firefox.open_page(browser, lab)
+            page.click("[data-testid=launch]:enabled")
+            page.wait_text("[data-status=pending] [data-testid=queue-reason]", "switched off")
+            page.wait_text("[data-status=pending] [role=status]", "tells you when it is ready")
+            page.keep("7-pending")
+            browser.open().activate()  # to do something else
+            page.wait("document.hidden")
+        finally:
+            slurm.scontrol("update", "PartitionName=viz", "State=UP")
+        [session] = [s for s in lab.api("sessions")["sessions"] if not s["ended_at"]]
+        in_firefox.look_away_until_it_is_ready(browser, page, session["image_name"])
+        desktop = in_firefox.connect(browser, page, session["session_id"])
+        typed = lab.user.home / "typed-in-firefox.txt"
+        text = in_firefox.type_command(desktop, f"echo $SLURM_JOB_ID > ~/{typed.name}", typed)
+        assert text.strip() == session["slurm_job_id"]
+        desktop.keep("firefox-desktop")

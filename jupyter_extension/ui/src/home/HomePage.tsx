@@ -6,6 +6,7 @@ import { Announcer } from '../parts/Announcer';
 import { Crescent } from '../parts/Crescent';
 import { Header } from '../parts/Header';
 import { LinkNotice } from '../parts/LinkNotice';
+import { useReady } from '../ready/useReady';
 import { useFeed } from '../sessions/Portal';
 import { sessionsOf } from '../sessions/reducer';
 import { SessionCard } from '../sessions/SessionCard';
@@ -15,7 +16,9 @@ import { homeLook, showInWindow } from '../viewer/windowTitle';
 
 export function HomePage() {
   const { t } = useSpeech();
-  useEffect(() => showInWindow(homeLook(t)), [t]);
+  const feed = useFeed();
+  const ready = useReady();
+  useEffect(() => showInWindow(homeLook(t, sessionsOf(feed), ready)), [t, feed, ready]);
   return (
     <>
       <Header />

@@ -4,6 +4,7 @@ import { valuesOf } from '../launch/form';
 import { summaryOf } from '../launch/summary';
 import { NativeSection } from '../native/NativeSection';
 import { Moon } from '../parts/Moon';
+import { TellMe } from '../ready/TellMe';
 import { formatMoment } from '../time/format';
 import { QueueFacts } from './QueueFacts';
 import { allocatedTo } from './allocation';
@@ -40,6 +41,7 @@ export function SessionCard({ session, now }: { session: Session; now: number })
       </header>
       <Stale session={session} now={now} />
       {status === 'pending' && <QueueFacts session={session} now={now} />}
+      <TellMe session={session} now={now} />
       {status === 'starting' && <StepList steps={session.steps} />}
       {status === 'running' && <RunningFacts session={session} now={now} />}
       {hasEnded(status) && <EndedFacts session={session} now={now} />}

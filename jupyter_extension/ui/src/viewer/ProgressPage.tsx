@@ -2,6 +2,7 @@ import type { Session } from '../api/types';
 import { useSpeech } from '../i18n/Language';
 import { LinkNotice } from '../parts/LinkNotice';
 import { Moon } from '../parts/Moon';
+import { TellMe } from '../ready/TellMe';
 import { QueueFacts } from '../sessions/QueueFacts';
 import { SessionActions } from '../sessions/SessionActions';
 import { Notes, Stale } from '../sessions/SessionFacts';
@@ -23,6 +24,7 @@ export function ProgressPage({ session, now }: { session: Session; now: number }
       <LinkNotice />
       <Stale session={session} now={now} />
       {session.status === 'pending' && <QueueFacts session={session} now={now} />}
+      <TellMe session={session} now={now} />
       {session.status === 'starting' && <StepList steps={session.steps} />}
       <Notes notes={session.notes} />
       {!stopping && <p className="quiet">{t.viewer.waiting}</p>}

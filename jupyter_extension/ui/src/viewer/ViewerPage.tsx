@@ -5,6 +5,7 @@ import { useSpeech } from '../i18n/Language';
 import { Announcer } from '../parts/Announcer';
 import { LinkNotice } from '../parts/LinkNotice';
 import { Problem } from '../parts/Problem';
+import { useReady } from '../ready/useReady';
 import { hasEnded } from '../sessions/status';
 import { useNow } from '../time/useNow';
 import { DesktopView } from './DesktopView';
@@ -13,7 +14,7 @@ import { FullPage } from './FullPage';
 import { ProgressPage } from './ProgressPage';
 import { UnknownPage } from './UnknownPage';
 import { useSession } from './useSession';
-import { sessionLook, showInWindow } from './windowTitle';
+import { readyLook, sessionLook, showInWindow } from './windowTitle';
 
 export function ViewerPage({ sessionId }: { sessionId: string }) {
   const { t } = useSpeech();
@@ -40,7 +41,11 @@ export function ViewerPage({ sessionId }: { sessionId: string }) {
 function KnownSession({ session }: { session: Session }) {
   const { t } = useSpeech();
   const now = useNow();
-  useEffect(() => showInWindow(sessionLook(t, session)), [t, session]);
+  const ready = useReady(session.session_id);
+  useEffect(
+    () => showInWindow(ready.length > 0 ? readyLook(t, ready) : sessionLook(t, session)),
+    [t, session, ready],
+  );
   if (hasEnded(session.status)) {
     return <EndedPage session={session} now={now} />;
   }

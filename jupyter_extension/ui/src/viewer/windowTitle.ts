@@ -20,10 +20,42 @@ function moonIcon(fraction: number, colour: string): string {
   return `data:image/svg+xml,${encodeURIComponent(svg)}`;
 }
 
-export const homeLook = (t: Dictionary): WindowLook => ({
-  title: t.windowTitle.home,
-  icon: moonIcon(0.7, LIT.calm),
+/** `ready`: the desktops that became so unseen. */
+export function homeLook(
+  t: Dictionary,
+  sessions: readonly Session[],
+  ready: readonly Session[],
+): WindowLook {
+  if (ready.length > 0) {
+    return readyLook(t, ready);
+  }
+  const next = nextOf(sessions);
+  const place = next ? `${waitingFor(t, next)} · ` : '';
+  return { title: `${place}${t.windowTitle.home}`, icon: moonIcon(0.7, LIT.calm) };
+}
+
+export const readyLook = (t: Dictionary, ready: readonly Session[]): WindowLook => ({
+  title: t.ready.title(ready.map(({ image_name }) => image_name).join(', ')),
+  icon: moonIcon(1, LIT.running),
 });
+
+/** Of those on their way, the one that is there first. */
+function nextOf(sessions: readonly Session[]): Session | undefined {
+  const place = ({ queue }: Session): number => queue?.position ?? Infinity;
+  const queued = sessions.filter(({ status }) => status === 'pending');
+  return (
+    sessions.find(({ status }) => status === 'starting') ??
+    queued.reduce<Session | undefined>((a, b) => (a && place(a) <= place(b) ? a : b), undefined)
+  );
+}
+
+function waitingFor(t: Dictionary, { status, queue }: Session): string {
+  const waiting =
+    status === 'pending' && queue?.position != null
+      ? t.windowTitle.queue(queue.position)
+      : t.windowTitle[status as 'pending' | 'starting' | 'stopping'];
+  return `⏳ ${waiting}`;
+}
 
 export const unknownLook = (t: Dictionary): WindowLook => ({
   title: `■ ${t.windowTitle.unknown}`,
@@ -32,7 +64,7 @@ export const unknownLook = (t: Dictionary): WindowLook => ({
 
 export function sessionLook(t: Dictionary, session: Session): WindowLook {
   const fraction = moonFraction(session);
-  const { status, queue, image_name } = session;
+  const { status, image_name } = session;
   if (hasEnded(status)) {
     const colour = status === 'failed' ? LIT.failed : LIT.waiting;
     return { title: `■ ${t.windowTitle.ended}: ${image_name}`, icon: moonIcon(fraction, colour) };
@@ -40,11 +72,7 @@ export function sessionLook(t: Dictionary, session: Session): WindowLook {
   if (status === 'running') {
     return { title: `▶ ${image_name}`, icon: moonIcon(fraction, LIT.running) };
   }
-  const waiting =
-    status === 'pending' && queue?.position != null
-      ? t.windowTitle.queue(queue.position)
-      : t.windowTitle[status as 'pending' | 'starting' | 'stopping'];
-  return { title: `⏳ ${waiting}`, icon: moonIcon(fraction, LIT.waiting) };
+  return { title: waitingFor(t, session), icon: moonIcon(fraction, LIT.waiting) };
 }
 
 export function showInWindow({ title, icon }: WindowLook): void {

@@ -1,5 +1,6 @@
 import type { DurationParts } from '../../time/format';
 import type { Fate } from '../../viewer/fate';
+import { ready } from './en/ready';
 import { tools } from './en/tools';
 
 /** By the server's code; `{name}` stands for a parameter that the server sends with it. */
@@ -366,6 +367,7 @@ export const en = {
     unknownHint: 'It may have been removed long after it ended, or it belongs to somebody else.',
   },
 
+  ready,
   tools,
 
   /** Of the server's own sentences, which are English. */

@@ -1,6 +1,7 @@
 import type { Fate } from '../../viewer/fate';
 import type { Dictionary } from './en';
 import { reasons } from './ko/reasons';
+import { ready } from './ko/ready';
 import { tools } from './ko/tools';
 
 const runsOn: Record<Fate, string> = {
@@ -347,6 +348,7 @@ export const ko: Dictionary = {
     unknownHint: '종료된 지 오래되어 기록이 지워졌거나 다른 사용자의 데스크톱입니다.',
   },
 
+  ready,
   tools,
 
   reasons,
