@@ -3,7 +3,8 @@
 The server behind is always the same one. Routes: ``direct``, one hop through the gateway (plain
 and TLS), and the whole way through a Jupyter server: by our extension and a gateway on the same machine (a
 Unix socket) or on another node (TCP and TLS), and by jupyter-server-proxy in that same Jupyter server.
-The gateway runs on either event loop.
+The gateway runs on either event loop. The peer has no TLS: what that costs by itself, in memory, is
+measured in the same rounds, and our way to another node is compared with the peer and that as well.
 """
 
 from __future__ import annotations
@@ -23,10 +24,12 @@ from moonlight_spawner.model.session import Gateway as Record
 from .jupyter import jupyter_server, register_session
 from .processes import CpuMeter, Program, answers, free_port
 from .report import Aim, Measure, Part
+from .tls_alone import TLSAlone
 from .websocket_client import Route, echo_ms, percentile, push_mb_per_s, tick_ms
 
 DIRECT, DIRECT_TLS = "direct", "direct, TLS"
 PEER = "jupyter-server-proxy"
+TLS_ALONE, PEER_AND_TLS = "TLS alone, both ends", f"{PEER} and TLS alone"
 
 # The gateway's event loop; the Jupyter server's own is what that has.
 LOOPS = ("uvloop", "asyncio")
@@ -59,16 +62,17 @@ def run(directory: Path, options: argparse.Namespace, say: Callable[[str], None]
     """Measure; ``directory`` takes logs and records."""
     size = QUICK if options.quick else FULL
     part = Part("relay")
+    tls = TLSAlone()
     with _routes(directory) as routes:
         for number in range(size.rounds):
             # Each round begins with another route, so that none always follows the same one.
             turned = routes[number % len(routes) :] + routes[: number % len(routes)]
-            asyncio.run(_round(part, turned, size))
+            asyncio.run(_round(part, turned, size, tls))
             say(f"relay: round {number + 1} of {size.rounds}")
     return part
 
 
-async def _round(part: Part, routes: list[Route], size: Size) -> None:
+async def _round(part: Part, routes: list[Route], size: Size, tls: TLSAlone) -> None:
     for label, bytes_, count in (
         ("64 B", 64, size.small_echoes),
         ("64 KiB", 65536, size.large_echoes),
@@ -85,13 +89,14 @@ async def _round(part: Part, routes: list[Route], size: Size) -> None:
             *_as_the_peer(),
         )
         push = part.measure(f"push {label}", "MB/s", True, aims)
-        cpu = part.measure(f"push {label}, relays' CPU per GB", "s", False, _as_the_peer())
+        cpu = part.measure(f"push {label}, relays' CPU per GB", "s", False, _of_cpu())
         for route in routes:
             with CpuMeter(route.pids) as meter:
                 speed = await push_mb_per_s(route, bytes_, size.push_seconds)
             push.add(route.name, speed)
             if route.pids:
                 cpu.add(route.name, meter.percent / 100 / (speed / 1e3))
+        _add_tls(cpu, tls.seconds_per_gb(bytes_, size.large_echoes * 8))
     for route in routes:
         with CpuMeter(route.pids) as meter:
             ages = await tick_ms(route, _SOCKETS, _TICK_BYTES, _HERTZ, size.tick_seconds)
@@ -100,8 +105,19 @@ async def _round(part: Part, routes: list[Route], size: Size) -> None:
             measure = _less(part, f"{name}, p{percent}", *_as_the_peer())
             measure.add(route.name, percentile(ages, percent))
         if route.pids:
-            cpu = part.measure(f"{name}, relays' CPU", "% of a core", False, _as_the_peer())
+            cpu = part.measure(f"{name}, relays' CPU", "% of a core", False, _of_cpu())
             cpu.add(route.name, meter.percent)
+    gb_per_s = _SOCKETS * _TICK_BYTES * _HERTZ / 1e9
+    _add_tls(cpu, 100 * gb_per_s * tls.seconds_per_gb(_TICK_BYTES, size.large_echoes * 8))
+
+
+def _add_tls(cpu: Measure, alone: float) -> None:
+    cpu.add(TLS_ALONE, alone)
+    cpu.add(PEER_AND_TLS, cpu.values[PEER][-1] + alone)
+
+
+def _of_cpu() -> list[Aim]:
+    return [*_as_the_peer(), Aim(ELSEWHERE["uvloop"], PEER_AND_TLS, 1.0)]
 
 
 def _as_the_peer() -> list[Aim]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from typing import Any
 
 from jupyter_server.auth.decorator import authorized
@@ -25,8 +26,11 @@ class NodeHandler(MoonlightAPIHandler):
         if reach.target is None:
             self.refuse(409, "not_running", "The desktop does not run, so it cannot be asked.")
             return
+        # A manager of many users' sessions counts how long it takes to read what a user's gateway says.
+        of = getattr(self.manager, "reading", None)
+        reading = of(self.user) if of else nullcontext
         try:
-            status, answer = await control(reach.target, method, path, body)
+            status, answer = await control(reach.target, method, path, body, reading)
         except UpstreamError as e:
             self.refuse(502, "node_away", f"The session's node cannot be asked: {e}.")
             return
@@ -34,7 +38,8 @@ class NodeHandler(MoonlightAPIHandler):
             self.finish(answer)
         else:
             # The gateway's own refusals have the form of the API's errors.
-            error = answer.get("error") or answer
+            error = answer.get("error")
+            error = error if isinstance(error, dict) else answer
             code = error.get("code", "not_found")
             self.refuse(status, code, answer.get("message", ""), error.get("fields"))
 

@@ -58,11 +58,12 @@ LIFE = (
     kept = freshness.RUNNING_SECONDS, freshness.SOON_SECONDS
     derived._SECONDS = 0.0
     freshness.RUNNING_SECONDS = freshness.SOON_SECONDS = -1.0  # all that its agent has told is old
-    before = words()
+    before, paid = words(), manager._sides._of(alice).paid_at
     while words().beat == before.beat:
         await manager.sessions(alice)
         await asyncio.sleep(0.05)
     seen["asked its gateway"] = list(asked)
+    seen["read at her cost"] = manager._sides._of(alice).paid_at > paid
     moved = words().model_copy(update={"sequence": before.sequence + 1})
     moved.gateway.port, moved.gateway.socket = 1, ""
     await manager.heard(alice, session_id, moved)
@@ -94,7 +95,7 @@ def test_a_desktops_life(place: Place, alice: TestUser, bob: TestUser) -> None:
     assert seen["status"][0] == "running", seen["status"]
     assert seen["at once"] and seen["listed"] and seen["gateway"] == 200
     assert seen["asked"] == seen["asked its gateway"] == [] and seen["bob"] == []
-    assert seen["asked then"] == ["records"]
+    assert seen["asked then"] == ["records"] and seen["read at her cost"]
     assert {value for name, value in seen.items() if name.startswith("bob's")} == {"not_found"}
     assert set(seen["stopping"]) <= {"stopping", "cancelled"}
     assert seen["ended"] == "StoppedByUser" and seen["after"] == [True, "StoppedByUser"]

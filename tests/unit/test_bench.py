@@ -13,6 +13,7 @@ from bench.desktops import Incumbent
 from bench.portal_records import made
 from bench.processes import DidNotStart
 from bench.report import Aim, Part
+from bench.tls_alone import TLSAlone
 
 
 def broken() -> None:
@@ -72,3 +73,9 @@ def test_a_portals_recorded_jobs_are_those_of_its_sessions() -> None:
     jobs = parse_squeue("".join(one.line for one in recorded), Asked("", "", "", hours=8), True)
     assert jobs.owners == {one.job: one.user for one in recorded if one.line}
     assert len(jobs.known) == 16 and not jobs.unclear
+
+
+def test_what_tls_costs_alone_is_measured_with_the_gateways_own() -> None:
+    tls = TLSAlone()
+    assert tls.cipher.startswith("TLSv1.3 TLS_")
+    assert tls.seconds_per_gb(300_000, 2) > 0 and tls.seconds_per_gb(1, 2) > 0

@@ -63,6 +63,10 @@ def test_the_unit_waits_for_streams_and_leaves_users_sides_alone() -> None:
         "continue",
     )
     assert unit["StateDirectory"] == Path(MoonlightSite().portal_key_file).parent.name
+    assert "CPUWeight" in unit, (
+        "else nice counts only within each sudo's session (sched(7), autogroup)"
+    )
+    assert "CAP_SYS_NICE" not in unit["CapabilityBoundingSet"], "what is nice stays so"
 
 
 def test_the_audits_directory_is_made_by_the_unit_rotated_and_named_in_the_example() -> None:

@@ -72,9 +72,33 @@ def test_a_request_that_is_given_up_ends_its_process(place: Portal, alice: TestU
     with hanging(alice.home / "sessions"):
         settings = {"user_side_command": place.command}
         service = place.start_serving(place.service, body, [alice.name], settings, talk=True)
-        wait_for(lambda: sides_of(alice))
+        (side,) = wait_for(lambda: sides_of(alice))
+        nice = os.getpriority(os.PRIO_PROCESS, side)
+        assert nice == 0, "where there is no batch system desktops begin there"
         out, errors = service.communicate("go on\n", timeout=PATIENCE)
         assert json.loads(out) == "given up" and not errors
+        wait_for(lambda: not sides_of(alice))
+
+
+def test_a_side_comes_after_the_service_where_there_is_not_enough_of_the_processor(
+    place: Portal, alice: TestUser
+) -> None:
+    body = """
+        import asyncio
+        look = asyncio.ensure_future(refused(manager.sessions(args[0])))
+        await asyncio.to_thread(sys.stdin.readline)
+        return await look
+    """
+    settings = {"user_side_command": place.command, "user_side_seconds": 5, "scheduler": "slurm"}
+    with hanging(alice.home / "sessions"):
+        service = place.start_serving(place.service, body, [alice.name], settings, talk=True)
+        (side,) = wait_for(lambda: sides_of(alice))
+        seen = [os.getpriority(os.PRIO_PROCESS, pid) for pid in (side, *sudos_of(place.service))]
+        assert seen == [10, 10] and os.getpriority(os.PRIO_PROCESS, service.pid) == 0
+        back = run_as(alice, ["renice", "-n", "0", "-p", str(side)])
+        assert back.returncode and "Permission denied" in back.stderr
+        out, _ = service.communicate("go on\n", timeout=PATIENCE)
+        assert json.loads(out)[0] == "user_side_timeout"
         wait_for(lambda: not sides_of(alice))
 
 

@@ -193,7 +193,9 @@ class PortalManager(UserSideManager):
         """What the gateways say of sessions whose agents have told the portal nothing lately."""
         for session_id in silent:
             reach = await self._view.reach(user, session_id)
-            status = await status_of(reach.target) if reach and reach.target else None
+            status = None
+            if reach and reach.target:
+                status = await status_of(reach.target, self.reading(user))
             if status is None:
                 self._unheard[user] = time.monotonic() + OTHER_DOORS_SECONDS
                 self._adopt_soon(user)

@@ -30,6 +30,9 @@ from .places import Places
 log = logging.getLogger(__name__)
 
 SUDO = "/usr/bin/sudo"
+# Neither sudo nor the user takes that back: it needs a right (CAP_SYS_NICE) that the service's unit leaves to
+# nobody, and no user has.
+_NICE = ("/usr/bin/nice", "-n", "10")
 _MOST_ERROR_BYTES = 16 << 10
 # What comes behind those is thrown away, so often at the most: it may come as fast as it can be read.
 _THROW_AWAY_SECONDS = 0.1
@@ -56,10 +59,14 @@ class _User:
 
 
 class Sides:
-    """``command`` is what sudo's rule allows; at most ``most`` are begun at once, ``each`` of a user."""
+    """``command`` is what sudo's rule allows; at most ``most`` are begun at once, ``each`` of a user.
+    ``nice``: they come after the service where there is not enough of the processor."""
 
-    def __init__(self, command: Sequence[str], seconds: float, most: int, each: int):
+    def __init__(
+        self, command: Sequence[str], seconds: float, most: int, each: int, nice: bool = True
+    ):
         self._command = list(command)
+        self._nice = _NICE if nice else ()
         self._seconds = seconds
         self._each = each
         self._places = Places(most)
@@ -91,13 +98,8 @@ class Sides:
                 f"An earlier request to {login}'s side has not ended yet: the home may hang. "
                 "Try again in some minutes."
             )
-        clock = asyncio.get_running_loop().time
-        if (owed := user.paid_at - clock()) > _MOST_OWED_SECONDS * _PAID_IN:
-            raise UserSideBusy(
-                f"What {login}'s side has answered took the portal too long to read. Try again in "
-                f"{owed:.0f} s."
-            )
-        deadline = clock() + self._seconds
+        self.check_paid(login)
+        deadline = asyncio.get_running_loop().time() + self._seconds
         if not await user.places.take(deadline):
             raise self._busy(f"{self._each} others of {login}'s are under way")
         try:
@@ -123,9 +125,24 @@ class Sides:
             timer.cancel()
             computing()
 
+    def check_paid(self, login: str) -> None:
+        """
+        Raises
+        ------
+        UserSideBusy
+            To read this user's answers has taken more than he may have; nothing is to be asked.
+        """
+        owed = self._of(login).paid_at - asyncio.get_running_loop().time()
+        if owed > _MOST_OWED_SECONDS * _PAID_IN:
+            raise UserSideBusy(
+                f"What {login}'s side and sessions have answered took the portal too long to read. Try "
+                f"again in {owed:.0f} s."
+            )
+
     @contextlib.contextmanager
     def reading(self, login: str) -> Iterator[None]:
-        """While an answer of this user's side is read: the time is counted against him."""
+        """While an answer of this user's side, or of a gateway of his, is read: the time is counted
+        against him."""
         user, clock = self._of(login), asyncio.get_running_loop().time
         began = clock()
         try:
@@ -149,6 +166,7 @@ class Sides:
             try:
                 _, side = await asyncio.get_running_loop().subprocess_exec(
                     lambda: _Side(request, limit),
+                    *self._nice,
                     *(SUDO, "-n", "-u", login, "--", *self._command),
                     env=_ENVIRONMENT,
                     cwd="/",
@@ -197,7 +215,7 @@ class Sides:
     def _nothing(self, login: str, side: _Side) -> UserSideUnavailable | UserSideFailed:
         said = side.errors.decode("utf-8", "replace").strip().splitlines()[:1]
         words = shorten(said[0], 200) if said else ""
-        if words.startswith("sudo: "):
+        if words.startswith(("sudo: ", "nice: ")):
             return UserSideUnavailable(
                 f"The portal cannot act as {login}, because of {words!r}. An administrator has to "
                 f"install deploy/sudoers/moonlight-hpc for `{' '.join(self._command)}`, and {login} has "

@@ -14,6 +14,7 @@ from ..model.measured import measured
 from ..model.records import SessionRecord, StopReason
 from ..model.session import Session, may_be_of
 from ..scheduler import make_scheduler
+from ..sessions.control import Reading
 from ..sessions.inside import JobHere
 from ..sessions.manager import Log
 from ..sessions.reach import Reach, gateway_target
@@ -65,6 +66,8 @@ class UserSideManager:
             site.user_side_seconds,
             site.user_sides,
             site.user_sides_each,
+            # Without a batch system desktops begin there, and would be as nice.
+            nice=site.batch_system != "local",
         )
         self._under_way: dict[Hashable, asyncio.Task[Any]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -189,6 +192,17 @@ class UserSideManager:
         if len(ids) < len(records) or (session_id is not None and ids != {session_id}):
             raise not_believed(user, "it has other sessions than were asked for")
         return records
+
+    def reading(self, user: str) -> Reading:
+        """In what it gives an answer of a session's gateway is read.
+
+        Raises
+        ------
+        UserSideBusy
+            It has to be asked later.
+        """
+        self._sides.check_paid(user)
+        return lambda: self._sides.reading(user)
 
     async def _learned(self, user: str, session_id: str, record: SessionRecord | None) -> None:
         """What a change has left on record: for who keeps it."""

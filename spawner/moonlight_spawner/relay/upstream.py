@@ -28,6 +28,11 @@ CALL_SECONDS = 30.0  # a pairing waits some seconds for its proof
 _TRIES = 3
 MAX_HEAD_BYTES = 64 * 1024
 MAX_ANSWER_BYTES = 1 << 20
+# An answer may come in chunks of one byte, each of which takes as long as a whole buffer: so many are taken
+# apart before others have their turn, and so many a small answer may have.
+_PIECES_AT_ONCE, _MOST_PIECES = 128, 1024
+# Before the answer itself: each is a head, and there is no end of them.
+_MOST_HEADS = 16
 _LISTEN = "0A"
 
 
@@ -171,6 +176,7 @@ class Exchange:
         self.wire = wire
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
         self.response: h11.Response | h11.InformationalResponse
+        self.pieces = 0  # in which the body has come
 
     @classmethod
     async def begin(cls, target: Target, method: bytes, path: bytes, headers: Headers) -> Exchange:
@@ -201,7 +207,7 @@ class Exchange:
 
     async def head(self) -> h11.Response | h11.InformationalResponse:
         """The head of the answer: a response, or 101 after which :meth:`switched` is called."""
-        while True:
+        for _ in range(_MOST_HEADS):
             event = await self._next()
             if isinstance(event, h11.InformationalResponse) and event.status_code != 101:
                 continue  # 100 and 103 concern this hop only
@@ -209,16 +215,25 @@ class Exchange:
                 self.response = event
                 return event
             raise UpstreamError("the connection ended before an answer came")
+        raise UpstreamError("it says again and again that an answer will come")
 
     async def body(self) -> AsyncIterator[bytes]:
-        """The answer's body as it comes."""
+        """The answer's body as it comes: what is there already is one part, in however many chunks."""
         while True:
+            parts: list[bytes] = []
             event = await self._next()
-            if isinstance(event, h11.Data):
-                yield bytes(event.data)
-            elif isinstance(event, h11.EndOfMessage):
+            while isinstance(event, h11.Data):
+                parts.append(bytes(event.data))
+                if len(parts) == _PIECES_AT_ONCE:
+                    await asyncio.sleep(0)
+                    break
+                event = self._next_here()
+            self.pieces += len(parts)
+            if parts:
+                yield b"".join(parts)
+            if isinstance(event, h11.EndOfMessage):
                 return
-            else:
+            if event is not h11.NEED_DATA and not isinstance(event, h11.Data):
                 raise UpstreamError("the connection ended in the middle of an answer")
 
     def switched(self) -> tuple[asyncio.Transport, bytes]:
@@ -240,12 +255,19 @@ class Exchange:
             raise UpstreamError("the connection was closed") from e
 
     async def _next(self) -> object:
-        try:
-            while (event := self._http.next_event()) is h11.NEED_DATA:
+        while (event := self._next_here()) is h11.NEED_DATA:
+            try:
                 self._http.receive_data(await self.wire.read())
+            except h11.RemoteProtocolError as e:
+                raise UpstreamError(f"the answer is not HTTP: {e}") from e
+        return event
+
+    def _next_here(self) -> object:
+        """What has come already, else ``NEED_DATA``."""
+        try:
+            return self._http.next_event()
         except h11.RemoteProtocolError as e:
             raise UpstreamError(f"the answer is not HTTP: {e}") from e
-        return event
 
 
 async def call(
@@ -261,7 +283,7 @@ async def call(
     Raises
     ------
     UpstreamError
-        No answer within ``seconds``, or one over :data:`MAX_ANSWER_BYTES`.
+        No answer within ``seconds``, or one over :data:`MAX_ANSWER_BYTES`, or in very many pieces.
     """
     try:
         return await asyncio.wait_for(_call(target, method, path, headers, body), seconds)
@@ -286,6 +308,8 @@ async def _call(
             received += part
             if len(received) > MAX_ANSWER_BYTES:
                 raise UpstreamError("the answer is too large")
+            if exchange.pieces > _MOST_PIECES:
+                raise UpstreamError("the answer comes in too many pieces")
         return response.status_code, received
     finally:
         exchange.close()

@@ -6,6 +6,8 @@ import asyncio
 import json
 import logging
 import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from ..model.limits import MAX_STATUS_BYTES
@@ -19,38 +21,48 @@ log = logging.getLogger(__name__)
 _CONTROL = re.compile(r"(?:/(?:secure_)?r?node/[^/]+/[0-9]+)?/control(?:[/?]|$)")
 _STATUS_SECONDS = 5.0
 
+#: In this an answer is read: a gateway is its user's, who may make that take long for who serves others too.
+Reading = Callable[[], AbstractContextManager[None]]
+
 
 def reaches_control(path: str) -> bool:
     """Whether a request for this path, passed on to a gateway, would be one to its own API."""
     return _CONTROL.match(path) is not None
 
 
-async def control(target: Target, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+async def control(
+    target: Target, method: str, path: str, body: Any = None, reading: Reading = nullcontext
+) -> tuple[int, dict[str, Any]]:
     """HTTP status and JSON of the host's answer.
 
     Raises
     ------
     UpstreamError
-        The gateway does not answer, or not with JSON.
+        The gateway does not answer, or not with an object of JSON.
     """
     headers = [*target.headers, (b"accept", b"application/json")]
     data = None if body is None else json.dumps(body).encode()
     try:
         status, answer = await call(target, method, "/control" + path, headers, data)
-        return status, json.loads(answer)
-    except ValueError as e:
-        raise UpstreamError("the answer is not JSON") from e
+        with reading():
+            found = json.loads(answer)
+        if not isinstance(found, dict):
+            raise ValueError
+        return status, found
+    except (ValueError, RecursionError) as e:
+        raise UpstreamError("the answer is no object of JSON") from e
 
 
-async def status_of(target: Target) -> AgentStatus | None:
+async def status_of(target: Target, reading: Reading = nullcontext) -> AgentStatus | None:
     """What the session's agent says of it now; None if it does not answer, or not with that."""
     try:
-        asking = control(target, "GET", "/status")
+        asking = control(target, "GET", "/status", reading=reading)
         status, answer = await asyncio.wait_for(asking, _STATUS_SECONDS)
-        found = AgentStatus.model_validate(answer) if status == 200 else None
+        with reading():
+            found = AgentStatus.model_validate(answer) if status == 200 else None
+            if found and len(found.model_dump_json()) > MAX_STATUS_BYTES:
+                return None
+            return found
     except (UpstreamError, asyncio.TimeoutError, ValueError) as e:
         log.info("a gateway was asked in vain: %s", e or type(e).__name__)
         return None
-    if found and len(found.model_dump_json()) > MAX_STATUS_BYTES:
-        return None
-    return found
