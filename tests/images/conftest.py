@@ -70,7 +70,7 @@ class Builder:
 
     def did(self) -> list[str]:
         """What Apptainer was called for, in one word each."""
-        return [word(argv) for argv in self.calls() if argv != ["--version"]]
+        return [word(argv) for argv in self.calls() if not asking(argv)]
 
     def forget_calls(self) -> None:
         (self.standin / "calls").unlink(missing_ok=True)
@@ -87,6 +87,11 @@ class Builder:
         self.output.mkdir(exist_ok=True)
         self.image(name).write_bytes(SIF + b"the old one")
         return self.image(name)
+
+
+def asking(argv: list[str]) -> bool:
+    """Whether it is one of the questions before anything is begun."""
+    return argv == ["--version"] or argv[-1] == "/etc/os-release"
 
 
 def word(argv: list[str]) -> str:

@@ -13,8 +13,10 @@ import pytest
 from moonlight_spawner.image_build.recipe import definitions, read_pins, recipes
 
 from .conftest import DEFINITIONS
+from .table import DISTRIBUTIONS, TABLE, packages
 
 NAMES = ["sunshine_desktop", "sunshine_gnome", "sunshine_gnome_lsprepost"]
+NAMES += ["sunshine_mate", "sunshine_kde"]
 SECTIONS = {
     "arguments", "files", "post", "environment", "runscript", "test", "labels", "help",
 }  # fmt: skip
@@ -47,7 +49,7 @@ def test_the_installation_finds_them() -> None:
 def test_each_image_of_the_catalogue_has_a_definition() -> None:
     assert [r.stem for r in recipes(DEFINITIONS)] == NAMES
     assert all(r.definition.is_file() for r in recipes(DEFINITIONS))
-    assert sorted(p.stem for p in DEFINITIONS.glob("*.def")) == NAMES
+    assert sorted(p.stem for p in DEFINITIONS.glob("*.def")) == sorted(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -65,9 +67,8 @@ def test_a_definition_has_every_section_and_starts_from_the_pinned_base(name: st
 def test_the_checksums_are_verified_before_anything_is_installed(name: str) -> None:
     commands = [line for line in parse(name)[1]["post"].splitlines() if line]
     assert commands[0] == "set -euo pipefail"
-    verify = next(i for i, c in enumerate(commands) if "sha256sum --check --strict SHA256SUMS" in c)
-    install = next(i for i, c in enumerate(commands) if c.startswith("bash "))
-    assert verify < install
+    assert commands[2] == 'bash "$context/files/check-downloads"', "before anything of them is used"
+    assert commands[3].startswith('bash "$context/files/install-packages"')
     assert commands[-1].endswith('/clean-up"')
 
 
@@ -85,11 +86,15 @@ def test_every_pin_has_https_a_checksum_and_the_wanted_version() -> None:
     assert (year, day) >= (2026, 816), "older ones have no bind_address and a known hole"
     for one in pins.downloads:
         assert one.version in one.url
+    for distribution in ("ubuntu-24.04", "debian-13"):
+        here = pins.of(distribution).downloads
+        assert [d.name for d in here] == ["sunshine", "moonlight-web", "virtualgl"]
+    assert not pins.of("rhel-9").downloads and not pins.of("debian-12").have_sunshine
 
 
 def test_the_catalogue_keeps_its_keys() -> None:
     images = json.loads((DEFINITIONS / "catalog.json").read_text("utf-8"))["images"]
-    assert [i["id"] for i in images] == ["desktop", "gnome", "gnome_lsprepost"]
+    assert [i["id"] for i in images] == ["desktop", "gnome", "gnome_lsprepost", "mate", "kde"]
     for image in images:
         assert {"id", "name", "description", "icon", "file"} <= set(image)
 
@@ -119,24 +124,33 @@ def sound(script: Path, shell: str) -> None:
     assert result.returncode == 0, result.stdout
 
 
-@pytest.mark.parametrize("path", sorted((DEFINITIONS / "packages").iterdir()), ids=lambda p: p.name)
-def test_a_package_list_has_plain_names_each_once(path: Path) -> None:
-    names = [x for line in path.read_text().splitlines() if (x := line.partition("#")[0].strip())]
-    assert names and len(names) == len(set(names))
-    assert all(re.fullmatch(r"[a-z0-9][a-z0-9+.-]+", name) for name in names)
+@pytest.mark.parametrize("section", ["base", "xfce", "gnome", "mate", "kde", "lsprepost"])
+def test_each_distribution_has_a_name_for_each_thing(section: str) -> None:
+    found = [packages(section, column) for column in DISTRIBUTIONS]
+    for names in found:
+        assert len(names) == len(set(names)), "each once"
+        assert all(re.fullmatch(r"[A-Za-z0-9/][A-Za-z0-9+_./-]+", name) for name in names)
+    assert min(map(len, found)) > len(found[0]) * 0.8
+
+
+def test_what_a_definition_takes_is_in_the_table() -> None:
+    taken = set()
+    for name in NAMES:
+        sections = re.search(r'install-packages" "[^"]+" (.+)', parse(name)[1]["post"])
+        assert sections
+        taken |= set(sections[1].split())
+    assert taken == set(re.findall(r"(?m)^\[(\w+)\]$", TABLE.read_text()))
 
 
 def test_what_every_session_needs_is_in_every_image() -> None:
-    base = (DEFINITIONS / "packages" / "base.list").read_text()
-    for package in (
+    assert {
         "dbus-x11", "fonts-nanum", "fonts-noto-cjk", "language-pack-ko", "libgl1-mesa-dri",
         "locales", "pulseaudio", "xauth", "xvfb",
-    ):  # fmt: skip
-        assert f"\n{package}\n" in base
+    } <= set(packages("base"))  # fmt: skip
     for name in NAMES:
         assert re.search(r'install-packages" "\{\{ APT_MIRROR \}\}" base ', parse(name)[1]["post"])
     script = (DEFINITIONS / "files" / "install-packages").read_text()
-    assert "for locale in en_US ko_KR" in script
+    assert script.count("for locale in en_US ko_KR") == 2, "made, and looked for"
 
 
 def test_sunshines_capabilities_are_taken_away_and_looked_for() -> None:
@@ -196,7 +210,17 @@ def test_gnome_gets_a_system_bus_of_its_own(tmp_path: Path) -> None:
 
 
 def test_an_image_from_elsewhere_is_looked_at(tmp_path: Path) -> None:
-    assert desktop(tmp_path, None, {"mate-session": "echo MATE"}) == "0 MATE"
+    assert desktop(tmp_path, None, {"mate-session": "echo found"}) == "0 found"
+
+
+@pytest.fixture(scope="module")
+def locales(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As install-packages makes them; this machine has others."""
+    made = tmp_path_factory.mktemp("locales")
+    for name in ("en_US", "ko_KR"):
+        argv = ["localedef", f"--inputfile={name}", "--charmap=UTF-8", made / f"{name}.utf8"]
+        subprocess.run(argv, check=True)
+    return made
 
 
 @pytest.mark.parametrize(
@@ -212,19 +236,22 @@ def test_an_image_from_elsewhere_is_looked_at(tmp_path: Path) -> None:
     ],
 )
 def test_the_desktop_speaks_what_the_image_has(
-    tmp_path: Path, given: dict[str, str], spoken: str
+    tmp_path: Path, locales: Path, given: dict[str, str], spoken: str
 ) -> None:
     said = 'echo "$LANG ${LC_ALL:--} ${LC_TIME:-}"'
-    made = tmp_path / "locales"  # as install-packages makes them; this machine has others
-    made.mkdir()
-    for name in ("en_US", "ko_KR"):
-        subprocess.run(
-            ["localedef", f"--inputfile={name}", "--charmap=UTF-8", made / f"{name}.utf8"],
-            check=True,
-        )
-    assert desktop(tmp_path, "xfce", {"xfce4-session": said}, LOCPATH=str(made), **given) == (
-        f"0 {spoken}".strip()
-    )
+    found = desktop(tmp_path, "xfce", {"xfce4-session": said}, LOCPATH=str(locales), **given)
+    assert found == f"0 {spoken}".strip()
+
+
+@pytest.mark.parametrize(
+    ("kind", "program", "known_as"),
+    [("mate", "mate-session", "MATE mate"), ("kde", "startplasma-x11", "KDE plasma")],
+)
+def test_an_image_of_another_desktop_starts_that(
+    tmp_path: Path, kind: str, program: str, known_as: str
+) -> None:
+    programs = {program: 'echo "$XDG_CURRENT_DESKTOP $DESKTOP_SESSION"', "xfce4-session": "echo no"}
+    assert desktop(tmp_path, kind, programs) == f"0 {known_as}"
 
 
 def test_the_status_of_the_desktop_is_passed_on(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def test_other_ingredients_are_another_build(builder: Builder, change: str) -> N
     assert builder.build(*words) == 1
     state = builder.work / "sunshine_desktop" / "state.json"
     if change == "definition":
-        (builder.home / "image_defs" / "packages" / "base.list").write_text("less\n")
+        (builder.home / "image_defs" / "packages.table").write_text("[base]\nless = =\n")
     elif change == "base":
         os.utime(builder.offline / "ubuntu-24.04.sif")
     elif change == "fresh":

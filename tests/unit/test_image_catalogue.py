@@ -71,6 +71,13 @@ def test_when_the_declared_default_is_missing_a_usable_one_takes_its_place(
     assert Catalogue(site).default() == "gnome"
 
 
+def test_an_optional_image_is_declared_where_it_is(site: MoonlightSite, images: Path) -> None:
+    assert not {"mate", "kde"} & set(by_id(site))
+    add(images, "sunshine_kde.sif")
+    found = by_id(site)["kde"]
+    assert found.available and found.name == "KDE desktop" and found.description
+
+
 def test_found_images_are_offered_after_the_declared(site: MoonlightSite, images: Path) -> None:
     add(images, "sunshine_desktop.sif")
     add(images, "sunshine_my_tool-2.1.sif")

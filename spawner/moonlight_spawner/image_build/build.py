@@ -13,7 +13,7 @@ from . import apptainer, downloads, publish
 from .failures import BuildFailed
 from .recipe import Pins, Recipe, fingerprint
 from .runner import Runner
-from .selftest import try_image
+from .selftest import SELFTEST, try_desktop, try_image
 from .state import ImageWork, Work, remove_tree
 
 # Where `apptainer exec` sees the context.
@@ -31,7 +31,7 @@ class Options:
     offline
         Directory that the pinned files are taken from; None to fetch them.
     base
-        A local image of Ubuntu 24.04 (SIF or sandbox) in place of the one from the registry.
+        A local image (SIF or sandbox) in place of the registry's Ubuntu 24.04.
     """
 
     apptainer: str
@@ -48,7 +48,10 @@ class Options:
 
 @dataclass
 class Build:
-    """One image: its steps, where each works, and what each runs."""
+    """One image: its steps, where each works, and what each runs.
+
+    ``pins`` are those of its distribution.
+    """
 
     recipe: Recipe
     pins: Pins
@@ -79,7 +82,7 @@ class Build:
         if self.vnc is not None:
             middle = [
                 ("unpack", f"Unpack {self.vnc.name}", self._unpack),
-                ("add", "Add Sunshine, moonlight-web and VirtualGL", self._add),
+                ("add", f"Add {self._added()}", self._add),
                 ("pack", "Pack the image", self._pack),
             ]
         else:
@@ -135,12 +138,18 @@ class Build:
                     o.apptainer, built, self.recipe.definition, arguments
                 )
             ]
-        listed.append(apptainer.run(o.apptainer, built, ["sunshine", "--version"]))
-        return listed
+        tried = ["sunshine", "--version"] if self.pins.have_sunshine else [SELFTEST, self.recipe.id]
+        return [*listed, apptainer.run(o.apptainer, built, tried)]
+
+    def _added(self) -> str:
+        return (
+            "Sunshine, moonlight-web and VirtualGL" if self.pins.have_sunshine else "what it lacks"
+        )
 
     def _made_from(self) -> str:
         o = self.options
         more = [str(o.apt_mirror), str(o.base), str(self.target)]
+        more += [one.file for one in self.pins.downloads]
         for path in (self.vnc, o.base, o.lsprepost if self.recipe.with_lsprepost else None):
             more.append(publish.identity(path) if path is not None and path.exists() else "")
         return fingerprint(self.definitions, *more)
@@ -159,8 +168,8 @@ class Build:
         context = self.image.context
         remove_tree(context)
         context.mkdir(mode=0o755)
-        for name in ("files", "packages"):
-            shutil.copytree(self.definitions / name, context / name)
+        shutil.copytree(self.definitions / "files", context / "files")
+        shutil.copyfile(self.definitions / "packages.table", context / "packages.table")
         (context / "downloads").mkdir()
         for one in self.pins.downloads:
             path = downloads.provide(one, self.work.downloads, self.options.offline, self.say)
@@ -213,6 +222,10 @@ class Build:
         o, built = self.options, publish.building_path(self.target)
         with self.image.temporary() as tmp:
             environment = apptainer.environment(tmp)
+            if not self.pins.have_sunshine:
+                try_desktop(o.apptainer, built, self.recipe.id, self.runner, environment, self.say)
+                self.say("      it has no Sunshine: set `streaming_host` to selkies")
+                return
             version = self.pins.version("sunshine")
             try_image(
                 o.apptainer, built, version, self.runner, environment, self.say, o.start_seconds

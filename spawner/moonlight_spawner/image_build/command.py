@@ -14,6 +14,7 @@ from ..model.errors import MoonlightError
 from ..site.settings import load_site
 from . import downloads, preflight
 from .build import Build, Options
+from .distribution import OURS, NotOurs, distribution_of
 from .failures import BuildFailed, Interrupted, NotReady
 from .recipe import Pins, Recipe, chosen, definitions, read_pins, recipes
 from .runner import interruptible
@@ -49,8 +50,15 @@ def add_build_command(subparsers: Any) -> argparse.ArgumentParser:
     sources.add_argument(
         "--offline", type=Path, metavar="DIR", help="fetch nothing; the downloads are here"
     )
-    sources.add_argument("--base", type=Path, help="a local image of Ubuntu 24.04 to start from")
-    sources.add_argument("--apt-mirror", metavar="URL", help="your mirror of Ubuntu's packages")
+    sources.add_argument(
+        "--base",
+        type=Path,
+        metavar="IMAGE",
+        help="a local image to start from: Ubuntu 24.04, Debian 12 or 13, RHEL 9 or a relative",
+    )
+    sources.add_argument(
+        "--apt-mirror", metavar="URL", help="your mirror of Ubuntu's or Debian's packages"
+    )
     sources.add_argument("--apptainer", default="apptainer", help="the program to build with")
     parser.add_argument("--fresh", action="store_true", help="forget steps finished earlier")
     parser.add_argument("--dry-run", action="store_true", help="print the commands, run none")
@@ -86,7 +94,12 @@ def build_images(arguments: argparse.Namespace, say: Callable[[str], None] | Non
     if arguments.dry_run:
         _dry_run(wanted, pins, directory, options, work_path, problems, tell)
         return 0
-    problems, notes = _preflight(wanted, pins, options, work_path, problems)
+    problems, notes = _preflight(wanted, options, work_path, problems)
+    on = dict.fromkeys((recipe.id for recipe in wanted), OURS)
+    if not problems:  # so that each can be asked
+        on, problems = _distributions(wanted, options, work_path)
+    if options.offline is not None and options.offline.is_dir():
+        problems += downloads.problems_offline(options.offline, pins.of(*on.values()).downloads)
     if problems:
         raise NotReady(problems)
     for note in notes:
@@ -98,7 +111,8 @@ def build_images(arguments: argparse.Namespace, say: Callable[[str], None] | Non
         try:
             with interruptible():
                 for recipe in wanted:
-                    build = Build(recipe, pins, directory, options, work, tell)
+                    own = pins.of(on[recipe.id])
+                    build = Build(recipe, own, directory, options, work, tell)
                     if arguments.fresh and build.image.path.exists():
                         build.image.clear()
                     if not _one(build, tell):
@@ -172,8 +186,25 @@ def _options(
     return options, problems
 
 
+def _distributions(
+    wanted: list[Recipe], options: Options, work: Path
+) -> tuple[dict[str, str], list[str]]:
+    """Which distribution each image is built on, and what is wrong with that."""
+    found: dict[str, str] = {}
+    problems: list[str] = []
+    for recipe in wanted:
+        start = options.from_vnc / recipe.vnc_file if options.from_vnc else options.base
+        try:
+            found[recipe.id] = distribution_of(options.apptainer, start, work) if start else OURS
+        except NotOurs as e:
+            found[recipe.id] = OURS
+            if str(e) not in problems:
+                problems.append(str(e))
+    return found, problems
+
+
 def _preflight(
-    wanted: list[Recipe], pins: Pins, options: Options, work: Path, problems: list[str]
+    wanted: list[Recipe], options: Options, work: Path, problems: list[str]
 ) -> tuple[list[str], list[str]]:
     found = [*problems, *preflight.check_apptainer(options.apptainer)]
     rights, notes = preflight.check_rights()
@@ -188,8 +219,6 @@ def _preflight(
             if not path.exists()
         ]
     found += preflight.check_directories(options.output, work, preflight.space_for(vnc))
-    if options.offline is not None and options.offline.is_dir():
-        found += downloads.problems_offline(options.offline, pins.downloads)
     return found, notes
 
 
@@ -222,6 +251,9 @@ def _dry_run(
 ) -> None:
     for problem in problems:
         tell(f"# would stop: {problem}")
+    if options.base is not None or options.from_vnc is not None:
+        tell("# taken for Ubuntu 24.04: what it is, is asked of the image when it is built")
+    pins = pins.of(OURS)
     for one in pins.downloads:
         place = f"from {options.offline}" if options.offline else one.url
         tell(f"# {one.file}  sha256 {one.sha256}  {place}")

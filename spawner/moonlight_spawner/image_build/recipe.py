@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,13 +21,15 @@ _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~-]*", re.ASCII)
 
 @dataclass(frozen=True)
 class Download:
-    """One pinned file. ``sha256`` is lower-case hexadecimal; ``url`` is HTTPS."""
+    """One pinned file. ``sha256`` is lower-case hexadecimal; ``url`` is HTTPS; ``distributions`` are those
+    that it runs on."""
 
     name: str
     version: str
     url: str
     sha256: str
     file: str
+    distributions: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,17 @@ class Pins:
     downloads: tuple[Download, ...]
 
     def version(self, name: str) -> str:
-        return next(d.version for d in self.downloads if d.name == name)
+        """``none`` where it is not among them."""
+        return next((d.version for d in self.downloads if d.name == name), "none")
+
+    def of(self, *distributions: str) -> Pins:
+        """Those that run on one of them."""
+        found = (d for d in self.downloads if set(d.distributions) & set(distributions))
+        return replace(self, downloads=tuple(found))
+
+    @property
+    def have_sunshine(self) -> bool:
+        return any(d.name == "sunshine" for d in self.downloads)
 
 
 @dataclass(frozen=True)
@@ -144,7 +156,10 @@ def read_pins(path: Path) -> Pins:
     data = json.loads(path.read_text("utf-8"))
     downloads = []
     for entry in data["downloads"]:
-        one = Download(*(str(entry[k]) for k in ("name", "version", "url", "sha256", "file")))
+        one = Download(
+            **{k: str(entry[k]) for k in ("name", "version", "url", "sha256", "file")},
+            distributions=tuple(map(str, entry["for"])),
+        )
         if not _DIGEST.fullmatch(one.sha256):
             raise ValueError(f"{path}: {one.name} has no SHA-256; it must have one to be used.")
         if urlsplit(one.url).scheme != "https":

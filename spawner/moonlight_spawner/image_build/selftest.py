@@ -24,6 +24,7 @@ _COMMAND_SECONDS = 120.0
 _PROGRAMS = ("/usr/bin/sunshine", "/opt/moonlight-web/web-server", "/opt/moonlight-web/streamer")
 # What ldd says of a library, and of a symbol version. Apptainer itself says "not found" as well.
 _MISSING = re.compile(r"^\s+(\S+) => not found|version `(\S+)' not found", re.M)
+SELFTEST = "/usr/local/libexec/moonlight-hpc/selftest"
 _NO_ENCODER = "Unable to find display or encoder"
 
 
@@ -72,11 +73,31 @@ def try_image(
     if missing:
         raise BuildFailed(
             f"Self-test: libraries are missing in the image: {', '.join(missing)}. Add their "
-            f"packages to image_defs/packages/base.list. The whole log: {runner.log}."
+            f"packages to image_defs/packages.table. The whole log: {runner.log}."
         )
     say("      all libraries are there")
     seconds = _headless_start(program, image, runner, environment, start_seconds)
     say(f"      Sunshine streams from Xvfb: answered after {seconds:.1f} s")
+
+
+def try_desktop(
+    program: str,
+    image: Path,
+    name: str,
+    runner: Runner,
+    environment: Mapping[str, str],
+    say: Callable[[str], None],
+) -> None:
+    """See that the desktop of an image that has no Sunshine starts under Xvfb.
+
+    Raises
+    ------
+    BuildFailed
+    """
+    what = "Self-test: the desktop in the image"
+    argv = apptainer.run(program, image, [SELFTEST, name])
+    runner.run(argv, what, environment, _COMMAND_SECONDS)
+    say("      its desktop starts under Xvfb")
 
 
 def _headless_start(
@@ -84,8 +105,7 @@ def _headless_start(
 ) -> float:
     name = f"selftest-{secrets.token_hex(8)}"
     port = free_port()
-    script = "/usr/local/libexec/moonlight-hpc/selftest"
-    argv = apptainer.run(program, image, [script, name, str(port)])
+    argv = apptainer.run(program, image, [SELFTEST, name, str(port)])
     start = runner.log.stat().st_size if runner.log.exists() else 0
     begun = time.monotonic()
     answer = ""

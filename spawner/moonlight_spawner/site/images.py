@@ -1,7 +1,8 @@
 """The image catalogue: what can be launched, what cannot, and why.
 
-Images are declared in ``image_defs/catalog.json``; every other ``sunshine_*.sif`` of the image
-directory is offered too. Where no image can be used, the node's own desktop is offered instead.
+Images are declared in ``image_defs/catalog.json``, optional ones are shown where they are; every other
+``sunshine_*.sif`` of the image directory is offered too. Where no image can be used, the node's own
+desktop is offered instead.
 """
 
 from __future__ import annotations
@@ -72,6 +73,8 @@ class Catalogue:
         for entry in _declared():
             entry = dict(entry)
             path = directory / entry.pop("file")
+            if entry.pop("optional", False) and not os.path.lexists(path):
+                continue
             images.append(_with_file(Image(**entry), path))
         known = {image.path for image in images}
         for path, name in _found(directory):
