@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 
 import { en } from '../src/i18n/languages/en';
 import { ko } from '../src/i18n/languages/ko';
-import { endReason, queueReason, stepLabel } from '../src/i18n/wording';
+import { imageIn, sessionIn } from '../src/i18n/naming';
+import { endReason, queueReason, sentence, stepDetail, stepLabel } from '../src/i18n/wording';
 import { homeUrl, routeOf, viewerUrl } from '../src/routes';
 import { QueueFacts } from '../src/sessions/QueueFacts';
 import { sessionLook } from '../src/viewer/windowTitle';
@@ -19,6 +20,16 @@ const queued = session({
     estimated_start: null,
   },
 });
+
+const image = {
+  id: 'desktop',
+  name: 'Name',
+  description: 'Text',
+  icon: 'desktop',
+  default: true,
+  available: true,
+  unavailable_reason: null,
+};
 
 describe('the page', () => {
   it('is chosen by the path below any base URL', () => {
@@ -57,6 +68,34 @@ describe('the page', () => {
     expect(endReason(ko, failed)).toBe('Disk full.');
     const step = { id: 'x', label: 'Warm up', state: 'done', detail: '' } as const;
     expect(stepLabel(ko, { ...step, started_at: null, ended_at: null })).toBe('Warm up');
+  });
+
+  it("words the server's sentences by their codes", () => {
+    const note = { code: 'Silent', params: { why: 'no card' }, message: 'It is silent: no card.' };
+    expect(sentence(en, note)).toBe(note.message);
+    expect(sentence(ko, note)).toMatch(/소리가 나지 않습니다: no card/);
+    const quoted = { code: 'HostFailed', params: {}, message: 'selkies ended at once: {why}' };
+    expect(sentence(ko, quoted)).toMatch(/[가-힣].*selkies ended at once: \{why\}$/);
+    const step = {
+      id: 'claim',
+      label: 'x',
+      state: 'done',
+      started_at: null,
+      ended_at: null,
+    } as const;
+    const detail = { detail: 'display :7, …', detail_code: 'Claimed' };
+    const claimed = { ...step, ...detail, detail_params: { number: '7', ports: '40000' } };
+    expect(stepDetail(ko, claimed)).toBe('디스플레이 :7, 포트 40000부터');
+    expect(stepDetail(ko, { ...step, detail: 'XFCE' })).toBe('XFCE');
+  });
+
+  it('has the names of images in its language', () => {
+    const named = session({ image_names: { ko: 'XFCE 데스크톱' } });
+    expect(sessionIn('ko', named).image_name).toBe('XFCE 데스크톱');
+    expect(sessionIn('ko', named)).toBe(sessionIn('ko', named));
+    expect(sessionIn('en', named)).toBe(named);
+    const shown = imageIn('ko', { ...image, names: { ko: '이름' }, descriptions: {} });
+    expect([shown.name, shown.description]).toEqual(['이름', image.description]);
   });
 
   it('tells the state in its title', () => {

@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 import psutil
 
 from ..model.records import END_RESERVE, Spec
+from ..model.sentences import Said
 from ..model.session import End, State, Way, from_epoch, job_named, now
 from ..processes.caller import command_environment
 from ..processes.child import output_of
@@ -27,8 +28,9 @@ log = logging.getLogger(__name__)
 
 #: Minutes before the end at which the user is told.
 WARN_MINUTES = (10, 5, 1)
-UNKNOWN = (
-    "How long the job runs is not known here: the desktop ends with it, maybe without a warning."
+UNKNOWN = Said.by(
+    "EndUnknown",
+    "How long the job runs is not known here: the desktop ends with it, maybe without a warning.",
 )
 # How long squeue may take, at least and at most; between these as long as there is time. Where jobs
 # are not told their end (Slurm 22.05) its answer is the only one, and on a busy node it is slow.
@@ -127,11 +129,10 @@ class Warnings:
 
 def time_limit(hours: float) -> End:
     """The end of a session whose time is up."""
-    return End(
-        state=State.TIMEOUT,
-        code="TimeLimit",
-        reason=f"The session reached its time limit of {hours:g} h.",
+    said = Said.by(
+        "TimeLimit", "The session reached its time limit of {hours} h.", hours=f"{hours:g}"
     )
+    return End.saying(State.TIMEOUT, said)
 
 
 def _epoch(text: str) -> datetime | None:

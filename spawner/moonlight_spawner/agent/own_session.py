@@ -53,8 +53,7 @@ class OwnSession:
             State.STOPPING if self._stopped else _PHASES.get(status.phase, State.STARTING)
         )
         if end := status.end or status.ending:
-            session.status, session.reason, session.reason_code = end.state, end.reason, end.code
-            session.ended_at, session.ends_at = end.ended_at, None
+            session.take(end)
         return session
 
     def as_json(self) -> dict[str, Any]:

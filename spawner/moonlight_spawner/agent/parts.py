@@ -12,6 +12,7 @@ from ..model.account import account, path_name
 from ..model.errors import UnsafeDirectory
 from ..model.files import private_directory
 from ..model.records import Spec
+from ..model.sentences import Said
 from ..model.session import End, StepState
 from ..processes.environment import desktop_environment, job_environment, parts_environment
 from .desktop.changes import Changes, ChangesFailed
@@ -33,7 +34,7 @@ from .node.addresses import NoSuchAddress, native_address
 from .node.memory import SharedMemory
 from .node.places import temporary
 from .own_display import DisplaysTaken, OwnDisplay
-from .status import StatusFile
+from .status import StatusFile, failure
 from .supervise import Supervisor
 
 #: Every way in which a start fails with words for the user.
@@ -90,7 +91,13 @@ class Parts:
         self._status.status.display_num = self._display.number
         ports = self._claim_ports()
         self._native_address = native_address(self._spec.gateway_address)
-        step("claim", StepState.DONE, f"display :{self._display.number}, ports from {ports}")
+        said = Said.by(
+            "Claimed",
+            "display :{number}, ports from {ports}",
+            number=self._display.number,
+            ports=ports,
+        )
+        step("claim", StepState.DONE, said)
 
         self._memory.begin()
 
@@ -235,11 +242,22 @@ class Parts:
             self._status.status.display_num = self._display.number
         env["DISPLAY"] = self._x.screen.name
         if self._display.number != claimed:
-            words = f"display {self._x.screen.name} (somebody else took :{claimed} meanwhile)"
-            self._status.step("claim", StepState.DONE, words)
+            said = Said.by(
+                "AnotherDisplay",
+                "display {display} (somebody else took :{taken} meanwhile)",
+                display=self._x.screen.name,
+                taken=claimed,
+            )
+            self._status.step("claim", StepState.DONE, said)
         width, height = self._spec.request.size
         if not await self._x.resize(width, height):
-            self._status.note(f"The X server would not take the resolution {width}x{height}.")
+            self._status.note(
+                Said.by(
+                    "SizeRefused",
+                    "The X server would not take the resolution {size}.",
+                    size=f"{width}x{height}",
+                )
+            )
         self._status.status.screen = await self._x.size()
 
     async def _open_changes(self, container: Container, env: dict[str, str]) -> Container:
@@ -254,7 +272,7 @@ class Parts:
             return False
         why = await self._sound.start()
         if why:
-            self._status.note(f"The desktop is silent: {why}.")
+            self._status.note(Said.by("Silent", "The desktop is silent: {why}.", why=why))
         return not why
 
     async def _set_keyboard(self, env: dict[str, str], container: Container) -> None:
@@ -263,7 +281,14 @@ class Parts:
         keys = self._spec.host == "sunshine"
         why = await set_layout(layout, container, env, self._x.screen, keys)
         if why:
-            self._status.note(f"The keyboard layout {layout} could not be set: {why}.")
+            self._status.note(
+                Said.by(
+                    "KeyboardNotSet",
+                    "The keyboard layout {layout} could not be set: {why}.",
+                    layout=layout,
+                    why=why,
+                )
+            )
 
     def _tell_graphics(self, graphics: Graphics) -> None:
         self._status.status.gl_renderer = graphics.renderer
@@ -276,10 +301,15 @@ class Parts:
             await self._desktop.start()
             there = await self._desktop.wait(self._x.window_manager_present)
         except (DesktopFailed, OSError) as e:
-            self._status.step("desktop", StepState.FAILED, str(e))
+            self._status.step("desktop", StepState.FAILED, failure(e))
             raise
         if not there:
-            self._status.note("No window manager has shown itself yet; the desktop may be slow.")
+            self._status.note(
+                Said.by(
+                    "NoWindowManager",
+                    "No window manager has shown itself yet; the desktop may be slow.",
+                )
+            )
         self._status.step("desktop", StepState.DONE, self._desktop.name)
 
     async def _start_host(
@@ -318,7 +348,7 @@ class Parts:
             status.step(step, StepState.RUNNING)
             status.status.encoder = await self._host.picture()
         except (HostFailed, OSError) as e:
-            status.step(step, StepState.FAILED, str(e))
+            status.step(step, StepState.FAILED, failure(e))
             raise
         status.status.audio = audio
         status.step(step, StepState.DONE, status.status.encoder)

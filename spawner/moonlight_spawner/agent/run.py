@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ..model.files import read_shared
 from ..model.records import Spec
+from ..model.sentences import Said
 from ..model.session import End, State, StepState
 from ..processes import loop
 from ..processes.offspring import end_descendants
@@ -21,7 +22,7 @@ from .ending import end_on_record, why_told
 from .node.memory import remove_left
 from .node.places import remove_places
 from .parts import START_FAILURES, Parts
-from .status import StatusFile, could_not_start
+from .status import StatusFile, could_not_start, failure
 
 log = logging.getLogger(__name__)
 
@@ -99,13 +100,13 @@ class Agent:
         try:
             await self._parts.start()
         except START_FAILURES as e:
-            self._fail_step(str(e))
-            return End(state=State.FAILED, code=type(e).__name__, reason=str(e))
+            self._fail_step(failure(e))
+            return End.saying(State.FAILED, failure(e))
         except OSError as e:
             log.exception("the start failed")
-            why = could_not_start(e)
+            why = Said(could_not_start(e), "StartFailed")
             self._fail_step(why)
-            return End(state=State.FAILED, code="StartFailed", reason=why)
+            return End.saying(State.FAILED, why)
         warnings = asyncio.ensure_future(self._deadline.warn(self._parts.warn))
         try:
             return await self._parts.watch()
@@ -123,7 +124,7 @@ class Agent:
     def _told(self) -> End:
         return why_told(self._directory, self._status.status)
 
-    def _fail_step(self, why: str) -> None:
+    def _fail_step(self, why: Said) -> None:
         """The step that failed has the reason; another that was on its way is just not done."""
         steps = self._status.status.steps
         failed = any(step.state is StepState.FAILED for step in steps)

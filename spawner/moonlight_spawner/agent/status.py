@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..model.files import read_shared, write_private
 from ..model.records import AgentStatus
+from ..model.sentences import Said
 from ..model.session import End, Step, StepState, now
 
 log = logging.getLogger(__name__)
@@ -59,10 +60,12 @@ class StatusFile:
             self.tell(self.status)
 
     def step(self, step_id: str, state: StepState, detail: str = "") -> None:
-        """A step began, is done or failed."""
+        """A step began, is done or failed; with a detail that is a name, or :class:`Said`."""
         step = next(s for s in self.status.steps if s.id == step_id)
         step.state = state
-        step.detail = detail or step.detail
+        if detail:
+            said = Said.of(detail)
+            step.detail, step.detail_code, step.detail_params = str(said), said.code, said.params
         if state is StepState.RUNNING:
             step.started_at = now()
         else:
@@ -72,10 +75,9 @@ class StatusFile:
 
     def note(self, text: str, instead_of: str = "") -> None:
         """A remark for the user that stays with the session, in place of one that is old."""
-        if instead_of in self.status.notes:
-            self.status.notes.remove(instead_of)
+        self.status.notes = [note for note in self.status.notes if note != instead_of]
         if text not in self.status.notes:
-            self.status.notes = [*self.status.notes[1 - _MOST_NOTES :], text]
+            self.status.notes = [*self.status.notes[1 - _MOST_NOTES :], Said.of(text)]
             log.info("note: %s", text)
             self.write()
 
@@ -89,6 +91,12 @@ class StatusFile:
             self.status.phase = "ended"
             log.info("ended: %s: %s", end.state.value, end.reason)
             self.write()
+
+
+def failure(error: Exception) -> Said:
+    """What kept a step from its end: its own sentence, by the code that the end has too."""
+    code = "StartFailed" if isinstance(error, OSError) else type(error).__name__
+    return Said(str(error), code)
 
 
 def could_not_start(error: OSError) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 
+from ..model.sentences import Said
 from ..model.session import End, State, now
 from ..processes.child import Child
 from ..processes.offspring import reap_adopted
@@ -67,12 +68,13 @@ class Supervisor:
             children["sound"] = self._sound.child
         ended = await _first(children)
         if not self._x.child.running:
-            return End(
-                state=State.FAILED,
-                code="XServerEnded",
-                reason="The X server on the node ended, and with it every window of the desktop. "
-                f"It said: {self._x.child.last_words(2) or 'nothing'}",
+            said = Said.by(
+                "XServerEnded",
+                "The X server on the node ended, and with it every window of the desktop. "
+                "It said: {words}",
+                words=self._x.child.last_words(2) or "nothing",
             )
+            return End.saying(State.FAILED, said)
         # A desktop whose D-Bus is gone ends too, in part or in whole, and in any order.
         if "bus" in ended or (self._desktop.bus and not self._desktop.bus.running):
             return await self._desktop_again("D-Bus of the desktop", ended.get("bus", 0))
@@ -90,22 +92,31 @@ class Supervisor:
         why = "it ended twice" if self._sound_restarted else await self._sound.start()
         self._sound_restarted = True
         if not why:
-            self._status.note("The sound server ended and runs again. To hear it, connect again.")
+            self._status.note(
+                Said.by(
+                    "SoundAgain",
+                    "The sound server ended and runs again. To hear it, connect again.",
+                )
+            )
         else:
             await self._sound.stop()
             self._status.status.audio = False
-            self._status.note(f"There is no sound any more: {why}.")
+            self._status.note(Said.by("SoundGone", "There is no sound any more: {why}.", why=why))
 
     async def _desktop_again(self, name: str, status: int) -> End | None:
         how, retries = _how(status), self._desktops
         retries.ended()
         if retries.often:
-            return End(
-                state=State.FAILED,
-                code="DesktopEnded",
-                reason=f"The {name} ended {retries.ends} times, each time soon after its start "
-                f"({how}). It said: {self._desktop.child.last_words()}",
+            said = Said.by(
+                "DesktopEnded",
+                "The {name} ended {times} times, each time soon after its start ({how}). "
+                "It said: {words}",
+                name=name,
+                times=retries.ends,
+                how=how,
+                words=self._desktop.child.last_words(),
             )
+            return End.saying(State.FAILED, said)
         log.warning("the %s ended (%s) and is started again", name, how)
         retries.start()
         try:
@@ -115,13 +126,24 @@ class Supervisor:
         except DesktopFailed as e:
             return End(state=State.FAILED, code=type(e).__name__, reason=str(e))
         except OSError as e:
-            return End(
-                state=State.FAILED,
-                code="RestartFailed",
-                reason=f"The {name} ended ({how}) and could not be started again on node "
-                f"{os.uname().nodename}: {_words(e)}.",
+            said = Said.by(
+                "RestartFailed",
+                "The {name} ended ({how}) and could not be started again on node {node}: {why}.",
+                name=name,
+                how=how,
+                node=os.uname().nodename,
+                why=_words(e),
             )
-        self._status.note(f"At {now():%H:%M} UTC the {name} ended ({how}) and was started again.")
+            return End.saying(State.FAILED, said)
+        self._status.note(
+            Said.by(
+                "DesktopAgain",
+                "At {at} UTC the {name} ended ({how}) and was started again.",
+                at=f"{now():%H:%M}",
+                name=name,
+                how=how,
+            )
+        )
         return None
 
     async def _keep_stream(self) -> None:
@@ -143,9 +165,15 @@ class Supervisor:
         retries = self._streams
         if retries.often:
             self._say_of_stream(
-                f"The stream has ended {retries.ends} times, each time soon after its start. The last "
-                f"time, at {now():%H:%M} UTC, {why}. Your desktop is kept; the stream is started again "
-                "when you open it."
+                Said.by(
+                    "StreamEnds",
+                    "The stream has ended {times} times, each time soon after its start. The last "
+                    "time, at {at} UTC, {why}. Your desktop is kept; the stream is started again "
+                    "when you open it.",
+                    times=retries.ends,
+                    at=f"{now():%H:%M}",
+                    why=why,
+                )
             )
         await retries.wait()
         log.warning("the stream ended (%s) and is started again", how)
@@ -156,10 +184,17 @@ class Supervisor:
             log.exception("the stream cannot be started again")
             said = _words(e) if isinstance(e, OSError) else str(e)
             return f"it could not be started again on node {os.uname().nodename}: {said}"
-        self._say_of_stream(f"At {now():%H:%M} UTC the stream ended ({how}) and was started again.")
+        self._say_of_stream(
+            Said.by(
+                "StreamAgain",
+                "At {at} UTC the stream ended ({how}) and was started again.",
+                at=f"{now():%H:%M}",
+                how=how,
+            )
+        )
         return ""
 
-    def _say_of_stream(self, text: str) -> None:
+    def _say_of_stream(self, text: Said) -> None:
         self._status.note(text, instead_of=self._stream_note)
         self._stream_note = text
 

@@ -46,17 +46,22 @@ def add_commands(groups: Any) -> None:
         ("logs", _logs, "show the logs of a desktop"),
         ("open", _open, "print the address of a desktop, once it runs"),
     ):
-        add_command(commands, name, function, text).add_argument("session", metavar="SESSION")
+        _of_one(add_command(commands, name, function, text))
     commands.choices["stop"].add_argument("--wait", action="store_true", help="until it has ended")
     commands.choices["logs"].add_argument("--tail", type=int, default=65536, metavar="BYTES")
     commands.choices["logs"].add_argument("--log", help="only this one")
 
     show = add_command(commands, "show", _show, "tell all that is known of a desktop")
     show.set_defaults(error_as_json=as_json)
-    show.add_argument("session", metavar="SESSION")
+    _of_one(show)
     show.add_argument(
         "--logs", type=int, default=0, metavar="BYTES", help="with the ends of its logs (JSON)"
     )
+
+
+def _of_one(command: argparse.ArgumentParser) -> None:
+    text = "id of the desktop's session, ml-…, as list and create print it"
+    command.add_argument("session", metavar="SESSION", help=text)
 
 
 async def _create(manager: SessionManager, user: str, options: argparse.Namespace) -> int:

@@ -44,6 +44,7 @@ class Facts(Model):
     user: str
     image_id: str
     image_name: str
+    image_names: dict[str, str] = Field(default_factory=dict)
     image_path: PathText | None = None
     host: str
     scheduler: str
@@ -61,6 +62,7 @@ class Facts(Model):
             user=self.user,
             image_id=self.image_id,
             image_name=self.image_name,
+            image_names=self.image_names,
             status=State.PENDING,
             host=self.host,
             request=self.request,

@@ -15,6 +15,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field
 
+from .sentences import Params, Said
 from .texts import Words
 
 SESSION_ID = re.compile(r"ml-[a-z0-9_][a-z0-9._-]{0,31}-[a-z2-7]{10}")
@@ -126,6 +127,8 @@ class Step(Model):
     label: str
     state: StepState = StepState.WAITING
     detail: Words = ""
+    detail_code: str = ""
+    detail_params: Params = Field(default_factory=dict)
     started_at: Moment | None = None
     ended_at: Moment | None = None
 
@@ -133,7 +136,7 @@ class Step(Model):
 #: Lists of an agent's, in records that a service reads for many users: no longer than any agent makes
 #: them, and no more of them is read than the first thing that is wrong.
 Steps = Annotated[list[Step], Field(max_length=64), FailFast()]
-Notes = Annotated[list[Words], Field(max_length=256), FailFast()]
+Notes = Annotated[list[Said], Field(max_length=256), FailFast()]
 
 
 class Queue(Model):
@@ -219,13 +222,20 @@ class End(Model):
     state: State
     reason: Words
     code: str
+    params: Params = Field(default_factory=dict)  # of the reason
     ended_at: Moment = Field(default_factory=now)
+
+    @classmethod
+    def saying(cls, state: State, reason: Said) -> End:
+        return cls(state=state, reason=str(reason), code=reason.code, params=reason.params)
 
 
 class Session(Model):
     """A session as every door sees it.
 
-    ``reason`` is a sentence for the user and ``reason_code`` a stable word for programs.
+    ``reason`` is a sentence for the user and ``reason_code`` a stable word for programs, ``reason_params``
+    what the sentence speaks of.
+    ``image_names`` are the image's names in other languages, by their tags (``ko``).
     ``encoder``, ``gl_renderer``, ``audio`` and ``screen`` (its size, ``1280x720``) are what the node
     really uses, None until it is known; ``clipboard`` and ``files`` are ``both``, ``to_desktop``,
     ``from_desktop`` or ``off``.
@@ -239,9 +249,11 @@ class Session(Model):
     user: str
     image_id: str
     image_name: str
+    image_names: dict[str, str] = Field(default_factory=dict)
     status: State
     reason: Words = ""
     reason_code: str = ""
+    reason_params: Params = Field(default_factory=dict)
     host: str
     request: Resources
     scheduler: str
@@ -273,6 +285,12 @@ class Session(Model):
     @property
     def live(self) -> bool:
         return not self.status.ended
+
+    def take(self, end: End) -> None:
+        """It has ended so."""
+        self.status, self.reason, self.reason_code = end.state, end.reason, end.code
+        self.reason_params = end.params
+        self.ended_at, self.ends_at = end.ended_at, None
 
 
 def newest_first(sessions: Iterable[Session]) -> list[Session]:

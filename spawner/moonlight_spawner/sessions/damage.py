@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TypeVar, get_args
 
 from ..model.records import AgentStatus, Facts, Job, Missed, Seen, SessionRecord, Spec, Stop
+from ..model.sentences import Said
 from ..model.session import End, Model, Resources, now
 from ..store import Store
 from ..store.base import Damaged, Part
@@ -62,11 +63,16 @@ class Record:
         record.token = None if record.end else token
         return record
 
-    def notes(self) -> list[str]:
+    def notes(self) -> list[Said]:
         """A sentence for each damaged part."""
         return [
-            f"A part of the session's record cannot be read: {damaged.where} ({damaged.why}). What else "
-            "is known of it is shown, and it can be stopped."
+            Said.by(
+                "DamagedRecord",
+                "A part of the session's record cannot be read: {where} ({why}). What else is known "
+                "of it is shown, and it can be stopped.",
+                where=damaged.where,
+                why=damaged.why,
+            )
             for damaged in self.damaged.values()
         ]
 

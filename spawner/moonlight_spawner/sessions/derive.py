@@ -9,6 +9,7 @@ from datetime import datetime
 
 from ..model.job import JobInfo, JobState
 from ..model.records import END_RESERVE, AgentStatus, Facts, Job, Stop
+from ..model.sentences import Said
 from ..model.session import End, Queue, Session, StaleCode, State, Step, Way
 from ..scheduler.base import Snapshot, name_of
 from .ends import NOT_SEEN, SILENCE_SECONDS, Evidence, Since, end_of, heard_of
@@ -56,8 +57,7 @@ def derive(
         agent.put_into(session)
     end = end or end_of(Evidence(facts, job, stop, info, snapshot, agent, moment, since))
     if end:
-        session.status, session.reason, session.reason_code = end.state, end.reason, end.code
-        session.ended_at, session.ends_at = end.ended_at, None
+        session.take(end)
         session.stale_since = session.stale_reason = session.stale_code = None
         session.queue = session.gateway = None
         return session
@@ -81,7 +81,7 @@ def _live(
             session.reason, session.reason_code = (step.label, step.id) if step else ("", "")
         elif info and info.state is JobState.RUNNING and info.message:  # it is suspended
             session.reason, session.reason_code = info.message, info.code
-            session.notes = [*session.notes, info.message]
+            session.notes = [*session.notes, Said(info.message, info.code)]
         silent = (moment - agent.beat).total_seconds()
         if silent > SILENCE_SECONDS and session.stale_since is None:
             session.stale_since = agent.beat

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from ..model.errors import MoonlightError, SchedulerRefused, SchedulerUnavailable, SubmitUnconfirmed
 from ..model.files import private_directory, write_private
 from ..model.records import Callback, Facts, ImageOptions, Job, Missed, Spec, Stop, SunshineOptions
+from ..model.sentences import Said
 from ..model.session import End, Session, State, Way, now
 from ..scheduler import JobRequest, Scheduler
 from ..scheduler.base import same_place
@@ -221,25 +222,34 @@ class Launcher:
         except (SchedulerUnavailable, SchedulerRefused) as e:
             log.warning("%s is not cancelled yet: %s", session_id, e)
 
-    async def end_remains(self, facts: Facts) -> str:
+    async def end_remains(self, facts: Facts) -> Said:
         """Have the batch system end what it may still have of a session that has ended: a sentence
         about that, empty if there was nothing.
 
         It is found by its name: a number on an old record may be another job's by now.
         """
         if self.elsewhere(facts, await self.scheduler.place()):
-            return ""
+            return Said("")
         try:
             job_id = await self._job_of(facts)
             if not job_id:
-                return ""
+                return Said("")
             job = (await self.scheduler.query([job_id])).jobs.get(job_id)
             await self.scheduler.cancel(job_id)
         except (SchedulerUnavailable, SchedulerRefused) as e:
-            return f"Whether the batch system still has its job is not known: {e}"
+            return Said.by(
+                "RemainsUnclear",
+                "Whether the batch system still has its job is not known: {why}",
+                why=e,
+            )
         if job is None or job.state.ended:
-            return ""
-        return f"The batch system still had its job {job_id} ({job.state.value}): it is ended now."
+            return Said("")
+        return Said.by(
+            "RemainsEnded",
+            "The batch system still had its job {job} ({state}): it is ended now.",
+            job=job_id,
+            state=job.state.value,
+        )
 
     async def _job_of(self, facts: Facts) -> str | None:
         return (await self.scheduler.find([facts.session_id])).get(facts.session_id)

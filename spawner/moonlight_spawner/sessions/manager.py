@@ -19,6 +19,7 @@ from ..model.errors import (
 )
 from ..model.files import read_shared, tail, write_private
 from ..model.records import AgentStatus, Callback, SessionRecord, Stop, StopReason
+from ..model.sentences import Said
 from ..model.session import End, Session, Way, job_named, newest_first, now
 from ..scheduler import Scheduler, make_scheduler
 from ..site.options import MoonlightSite
@@ -246,7 +247,10 @@ class SessionManager:
         # What is shown as ended may live all the same (a job that was put back into the queue).
         left = await self._launcher.finish_soon(self._launcher.end_remains(facts))
         if left is None:
-            left = "Whether the batch system still has its job is not known: it does not answer."
+            left = Said.by(
+                "RemainsUnknown",
+                "Whether the batch system still has its job is not known: it does not answer.",
+            )
         if left:
             session.notes = [*session.notes, left]
         return session

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from ..model.job import JobInfo, JobState
 from ..model.records import Facts, Job, Missed, Seen, Stop
+from ..model.sentences import Said
 from ..model.session import End, Model, Session, State, now
 from ..scheduler import Snapshot
 from ..scheduler.base import Asks
@@ -102,10 +103,11 @@ class SessionReader:
             self._tell(notes)
             session.notes = [*session.notes, *notes]
             if session.status is State.RUNNING and not session.reason:
-                session.reason, session.reason_code = notes[0], "DamagedRecord"
+                session.reason, session.reason_code = str(notes[0]), notes[0].code
+                session.reason_params = notes[0].params
         return session
 
-    def _tell(self, notes: list[str]) -> None:
+    def _tell(self, notes: list[Said]) -> None:
         for note in notes:
             if note not in self._told:  # once, not at each look
                 self._told.add(note)
@@ -202,6 +204,7 @@ def _bare(facts: Facts, job: Job | None, end: End | None, why: str) -> Session:
         user=facts.user,
         image_id=facts.image_id,
         image_name=facts.image_name,
+        image_names=facts.image_names,
         status=end.state if end else State.STARTING,
         reason=end.reason
         if end

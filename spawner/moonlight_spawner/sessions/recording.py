@@ -110,6 +110,7 @@ class Recorder:
                 user=user,
                 image_id=image.id,
                 image_name=image.name,
+                image_names=image.names,
                 image_path=image.path,
                 host=host,
                 scheduler=self._scheduler.name,

@@ -33,12 +33,15 @@ class Image(Model):
 
     What keeps one from being used is said twice: ``unavailable_reason`` to those who would use it,
     ``unavailable_detail`` with names of files to those who can mend it. ``follows_window``: its screen
-    can have the size of the window that shows it.
+    can have the size of the window that shows it. ``names`` and ``descriptions`` are those in other
+    languages, by their tags (``ko``).
     """
 
     id: str
     name: str
     description: str = ""
+    names: dict[str, str] = {}
+    descriptions: dict[str, str] = {}
     icon: str = "application"
     default: bool = False
     available: bool = True
@@ -89,6 +92,8 @@ class Catalogue:
                     id=HOST_DESKTOP,
                     name="Desktop of the node",
                     description="The Linux desktop that is installed on the node itself.",
+                    names={"ko": "노드의 데스크톱"},
+                    descriptions={"ko": "노드 자체에 설치된 리눅스 데스크톱입니다."},
                     icon="desktop",
                 )
             )

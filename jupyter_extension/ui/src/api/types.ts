@@ -40,11 +40,23 @@ export interface Allocation {
 /** Which ways the clipboard's text, or files, may go between the desktop and the browser. */
 export type ClipboardWays = 'both' | 'to_desktop' | 'from_desktop' | 'off';
 
+/** What a sentence of the server's speaks of, by name. */
+export type Params = Readonly<Record<string, string>>;
+
+/** A sentence of the server's: in English, and by a code and parameters. */
+export interface Said {
+  code: string;
+  params: Params;
+  message: string;
+}
+
 export interface Step {
   id: string;
   label: string;
   state: StepState;
   detail: string | null;
+  detail_code?: string;
+  detail_params?: Params;
   started_at: string | null;
   ended_at: string | null;
 }
@@ -64,9 +76,12 @@ export interface Session {
   user: string;
   image_id: string;
   image_name: string;
+  /** In other languages, by their tags. */
+  image_names?: Record<string, string>;
   status: Status;
   reason: string | null;
   reason_code: string | null;
+  reason_params?: Params;
   host: string | null;
   request: LaunchRequest;
   scheduler: string;
@@ -78,7 +93,7 @@ export interface Session {
   sunshine_port: number | null;
   web_url: string | null;
   stream_url: string | null;
-  notes: string[];
+  notes: Said[];
   created_at: string;
   started_at: string | null;
   ends_at: string | null;
@@ -102,6 +117,9 @@ export interface Image {
   id: string;
   name: string;
   description: string;
+  /** In other languages, by their tags. */
+  names?: Record<string, string>;
+  descriptions?: Record<string, string>;
   icon: string;
   default: boolean;
   available: boolean;

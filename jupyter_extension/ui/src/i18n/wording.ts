@@ -1,10 +1,24 @@
 import type { ApiError } from '../api/errors';
-import type { Image, Session, Step } from '../api/types';
+import type { Image, Params, Said, Session, Step } from '../api/types';
 import type { Retry } from '../launch/useLaunch';
 import type { Dictionary } from './languages/en';
 
-function byCode(t: Dictionary, code: string | null, message: string | null): string {
-  return (code ? t.reasons[code] : '') || message || code || '';
+/** A sentence of the server's in this language, if its code is known; else as it came. */
+export function sentence(t: Dictionary, { code, params, message }: Said): string {
+  const known = t.reasons[code];
+  const given: Record<string, string> = { ...params, message };
+  return known
+    ? known.replace(/\{(\w+)\}/g, (whole, name: string) => given[name] ?? whole)
+    : message;
+}
+
+function byCode(
+  t: Dictionary,
+  code: string | null,
+  message: string | null,
+  params: Params = {},
+): string {
+  return sentence(t, { code: code ?? '', params, message: message || code || '' });
 }
 
 export function queueReason(t: Dictionary, session: Session): string {
@@ -13,7 +27,9 @@ export function queueReason(t: Dictionary, session: Session): string {
 }
 
 export function endReason(t: Dictionary, session: Session): string {
-  return byCode(t, session.reason_code, session.reason) || t.session.unknownReason;
+  return (
+    byCode(t, session.reason_code, session.reason, session.reason_params) || t.session.unknownReason
+  );
 }
 
 export const imageReason = (t: Dictionary, image: Image): string =>
@@ -49,6 +65,9 @@ export function stepLabel(t: Dictionary, step: Step): string {
   };
   return known[step.id] || step.label || step.id;
 }
+
+export const stepDetail = (t: Dictionary, { detail, detail_code, detail_params }: Step): string =>
+  sentence(t, { code: detail_code ?? '', params: detail_params ?? {}, message: detail ?? '' });
 
 /** What a launch waits for that is sent again. */
 export function retrying(t: Dictionary, { attempt, why }: Retry): string {

@@ -2,6 +2,7 @@ import { useCallback, useEffect, useState } from 'react';
 
 import type { Image, Site } from '../api/types';
 import { useSpeech } from '../i18n/Language';
+import { imageIn } from '../i18n/naming';
 import { Problem } from '../parts/Problem';
 import { useTask } from '../parts/useTask';
 import { useFeed, usePortal } from '../sessions/Portal';
@@ -9,7 +10,7 @@ import { LaunchForm } from './LaunchForm';
 
 /** Fetches what can be launched, then shows the form. */
 export function LaunchPanel() {
-  const { t } = useSpeech();
+  const { t, language } = useSpeech();
   const { client } = usePortal();
   const { link } = useFeed();
   const { run, error, busy } = useTask();
@@ -32,7 +33,12 @@ export function LaunchPanel() {
   }, [load, portalIsBack, offer]);
 
   if (offer) {
-    return <LaunchForm site={offer.site} images={offer.images} />;
+    return (
+      <LaunchForm
+        site={offer.site}
+        images={offer.images.map((image) => imageIn(language, image))}
+      />
+    );
   }
   return (
     <section className="panel launch" aria-busy={busy}>

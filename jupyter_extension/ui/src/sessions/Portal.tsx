@@ -10,6 +10,9 @@ import {
 import type { ApiClient } from '../api/client';
 import type { PageSettings } from '../config';
 import { doorOf, type Door } from '../door';
+import { useSpeech } from '../i18n/Language';
+import type { Language } from '../i18n/languages';
+import { sessionIn } from '../i18n/naming';
 import { SessionFeed } from './feed';
 import type { FeedState } from './reducer';
 
@@ -46,7 +49,18 @@ export function usePortal(): Portal {
   return portal;
 }
 
+/** What the feed knows, with the images' names in the page's language. */
 export function useFeed(): FeedState {
   const { feed } = usePortal();
-  return useSyncExternalStore(feed.subscribe, feed.getState);
+  const { language } = useSpeech();
+  const state = useSyncExternalStore(feed.subscribe, feed.getState);
+  return useMemo(() => inLanguage(language, state), [language, state]);
+}
+
+function inLanguage(language: Language, state: FeedState): FeedState {
+  const entries = Object.entries(state.entries).map(([id, entry]) => [
+    id,
+    { ...entry, session: sessionIn(language, entry.session) },
+  ]);
+  return { ...state, entries: Object.fromEntries(entries) };
 }

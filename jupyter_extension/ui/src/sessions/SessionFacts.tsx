@@ -1,6 +1,6 @@
-import type { Session } from '../api/types';
+import type { Said, Session } from '../api/types';
 import { useSpeech } from '../i18n/Language';
-import { endReason, staleReason } from '../i18n/wording';
+import { endReason, sentence, staleReason } from '../i18n/wording';
 import { formatMoment, formatRelative } from '../time/format';
 import { factsOf } from './facts';
 import { endsSoon, TimeLeft } from './TimeLeft';
@@ -82,12 +82,12 @@ export function Stale({ session, now }: Props) {
   ) : null;
 }
 
-export function Notes({ notes }: { notes: readonly string[] }) {
+export function Notes({ notes }: { notes: readonly Said[] }) {
   const { t } = useSpeech();
   return notes.length > 0 ? (
     <ul className="notes" aria-label={t.session.notes}>
       {notes.map((note) => (
-        <li key={note}>{note}</li>
+        <li key={note.message}>{sentence(t, note)}</li>
       ))}
     </ul>
   ) : null;

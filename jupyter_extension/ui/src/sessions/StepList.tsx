@@ -1,6 +1,6 @@
 import type { Step } from '../api/types';
 import { useSpeech } from '../i18n/Language';
-import { stepLabel } from '../i18n/wording';
+import { stepDetail, stepLabel } from '../i18n/wording';
 import { Icon } from '../parts/Icon';
 
 /** The steps of a start, one by one, as the node reports them. */
@@ -23,7 +23,7 @@ export function StepList({ steps }: { steps: readonly Step[] }) {
           <span>
             <span className="step-label">{stepLabel(t, step)}</span>
             <span className="visually-hidden">: {t.steps.state[step.state]}</span>
-            {step.detail && <span className="step-detail">{step.detail}</span>}
+            {step.detail && <span className="step-detail">{stepDetail(t, step)}</span>}
           </span>
         </li>
       ))}

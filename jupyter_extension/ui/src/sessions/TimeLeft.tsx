@@ -3,8 +3,11 @@ import { durationParts, formatMoment, secondsUntil } from '../time/format';
 
 const WARN_BELOW_SECONDS = 600;
 
-export const endsSoon = (endsAt: string | null, now: number): boolean =>
-  endsAt !== null && secondsUntil(endsAt, now) < WARN_BELOW_SECONDS;
+/** While there is still time to save something. */
+export function endsSoon(endsAt: string | null, now: number): boolean {
+  const left = endsAt === null ? 0 : secondsUntil(endsAt, now);
+  return left > 0 && left < WARN_BELOW_SECONDS;
+}
 
 /** Counts down to the end of a session. A timer role keeps screen readers from reading each second. */
 export function TimeLeft({ endsAt, now, until }: { endsAt: string; now: number; until?: boolean }) {

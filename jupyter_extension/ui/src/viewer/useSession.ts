@@ -2,6 +2,8 @@ import { useCallback, useEffect, useState } from 'react';
 
 import type { ApiError } from '../api/errors';
 import type { Session } from '../api/types';
+import { useSpeech } from '../i18n/Language';
+import { sessionIn } from '../i18n/naming';
 import { useTask } from '../parts/useTask';
 import { useFeed, usePortal } from '../sessions/Portal';
 
@@ -14,6 +16,7 @@ interface Found {
 /** One session by its id: from the feed, and asked for alone when the feed does not list it. */
 export function useSession(id: string): Found {
   const { client, feed } = usePortal();
+  const { language } = useSpeech();
   const { loaded, entries } = useFeed();
   const { run, error } = useTask();
   const [lastSeen, setLastSeen] = useState<Session | null>(null);
@@ -43,5 +46,6 @@ export function useSession(id: string): Found {
     }
   }, [isUnlisted, lookUp]);
 
-  return { session: listed ?? lastSeen, error, lookUp };
+  const session = listed ?? lastSeen;
+  return { session: session && sessionIn(language, session), error, lookUp };
 }

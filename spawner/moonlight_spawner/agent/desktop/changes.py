@@ -21,6 +21,7 @@ from ...model.account import path_name
 from ...model.errors import UnsafeDirectory
 from ...model.files import private_directory, read_shared, write_private
 from ...model.records import ImageOptions
+from ...model.sentences import Said
 from ...processes.child import Child
 from .container import Apptainer
 
@@ -45,7 +46,7 @@ class Changes:
         self._lock: int | None = None
 
     async def open(
-        self, image: Apptainer, env: Mapping[str, str], note: Callable[[str], None]
+        self, image: Apptainer, env: Mapping[str, str], note: Callable[[Said], None]
     ) -> Apptainer:
         """The image as the desktop is to use it.
 
@@ -65,8 +66,11 @@ class Changes:
             ) from e
         if not free:
             note(
-                "Another session of yours uses your changes of this image: this one shows the image "
-                "as it was built, and forgets what you change outside your home."
+                Said.by(
+                    "ChangesInUse",
+                    "Another session of yours uses your changes of this image: this one shows the "
+                    "image as it was built, and forgets what you change outside your home.",
+                )
             )
             return image
         if self._options.changes == "overlay":
@@ -101,7 +105,7 @@ class Changes:
         return changed
 
     async def _sandbox(
-        self, image: Apptainer, env: Mapping[str, str], note: Callable[[str], None]
+        self, image: Apptainer, env: Mapping[str, str], note: Callable[[Said], None]
     ) -> Apptainer:
         path, built_from = self._directory / "sandbox", self._directory / "built-from"
         info = os.stat(image.path)
@@ -114,8 +118,12 @@ class Changes:
             os.replace(making, path)
         elif (read_shared(built_from) or b"").decode() != identity:
             note(
-                "The image was renewed since you began to change it, and you still use your copy of "
-                f"the old one. To have the new one, remove {path} when no session runs."
+                Said.by(
+                    "ImageRenewed",
+                    "The image was renewed since you began to change it, and you still use your copy "
+                    "of the old one. To have the new one, remove {path} when no session runs.",
+                    path=path,
+                )
             )
         make_mount_points(image, path)
         changed = image.changing(["--writable"], str(path))

@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ...model.sentences import Said
 from ...processes.child import output_of
 from .container import Apptainer, Container
 from .gpu import Gpu
@@ -39,7 +40,7 @@ class Graphics:
 
     renderer: str | None
     vglrun: tuple[str, ...] = ()
-    note: str = ""
+    note: Said | None = None
 
     @property
     def environment(self) -> dict[str, str]:
@@ -57,30 +58,44 @@ async def look(
         return Graphics(plain)  # an X server with a GPU of its own
     if gpu is None:
         shown = f" ({plain})" if plain else ""
-        why = (
-            f"{asked} GPU{'s were' if asked > 1 else ' was'} asked for, and nvidia-smi shows none"
-            if asked
-            else "the job has no GPU"
-        )
-        return Graphics(plain, note=f"OpenGL programs draw with the CPU{shown}: {why}.")
+        if not asked:
+            note = Said.by(
+                "OpenGlNoGpu",
+                "OpenGL programs draw with the CPU{shown}: the job has no GPU.",
+                shown=shown,
+            )
+        else:
+            note = Said.by(
+                "OpenGlGpuNotSeen",
+                "OpenGL programs draw with the CPU{shown}: {were} asked for, and nvidia-smi shows none.",
+                shown=shown,
+                were=f"{asked} GPU{'s were' if asked > 1 else ' was'}",
+                asked=asked,
+            )
+        return Graphics(plain, note=note)
     if not virtualgl:
         return Graphics(plain)
     tool = _tool(container, env, "vglrun")
     if tool is None:
-        return _only_cpu(plain, gpu, "VirtualGL (vglrun) is not installed")
+        return _only_cpu(plain, _NO_VIRTUALGL, gpu)
     device = await _egl_device(container, env, gpu)
     if device is None:
-        return _only_cpu(plain, gpu, "VirtualGL finds no EGL device of it")
+        return _only_cpu(plain, _NO_DEVICE, gpu)
     vglrun = (tool, "-d", device)
     drawn = await _renderer(container, env, vglrun)
     if drawn is None or _SOFTWARE.search(drawn):
-        return _only_cpu(plain, gpu, f"VirtualGL cannot draw on its device {device}")
+        return _only_cpu(plain, _CANNOT_DRAW, gpu, device)
     return Graphics(drawn, vglrun)
 
 
-def _only_cpu(plain: str | None, gpu: Gpu, why: str) -> Graphics:
-    note = f"OpenGL programs draw with the CPU although the job has {gpu.name}: {why}."
-    return Graphics(plain, note=note)
+_ALTHOUGH = "OpenGL programs draw with the CPU although the job has {gpu}: "
+_NO_VIRTUALGL = ("OpenGlNoVirtualGl", _ALTHOUGH + "VirtualGL (vglrun) is not installed.")
+_NO_DEVICE = ("OpenGlNoDevice", _ALTHOUGH + "VirtualGL finds no EGL device of it.")
+_CANNOT_DRAW = ("OpenGlCannotDraw", _ALTHOUGH + "VirtualGL cannot draw on its device {device}.")
+
+
+def _only_cpu(plain: str | None, why: tuple[str, str], gpu: Gpu, device: str = "") -> Graphics:
+    return Graphics(plain, note=Said.by(*why, gpu=gpu.name, device=device))
 
 
 async def _renderer(

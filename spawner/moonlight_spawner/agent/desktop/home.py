@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ...model.account import account
+from ...model.sentences import Said
 
 
 class NoHome(Exception):
@@ -44,7 +45,7 @@ def look_at_home(env: Mapping[str, str]) -> None:
 
 def own_places(
     env: Mapping[str, str], runtime: Path
-) -> tuple[dict[str, str], list[str], list[str]]:
+) -> tuple[dict[str, str], list[str], list[Said]]:
     """Places that end with the session, for what the desktop cannot write in the home.
 
     Without a configuration that it can write, XFCE shows nothing but "Session Manager Error".
@@ -68,8 +69,14 @@ def own_places(
         if variable == "XDG_CONFIG_HOME":
             readable.append(str(path))
         words.append(
-            f"{wrong} cannot be written ({_why(wrong)}): what the desktop keeps there is forgotten at "
-            f"the end of this session. If it should be yours, ask for: chown -R {env['USER']} {wrong}"
+            Said.by(
+                "CannotBeWritten",
+                "{path} cannot be written ({why}): what the desktop keeps there is forgotten at the end "
+                "of this session. If it should be yours, ask for: chown -R {user} {path}",
+                path=wrong,
+                why=_why(wrong),
+                user=env["USER"],
+            )
         )
     return found, readable, words
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...model.records import Spec
+from ...model.sentences import Said
 from ...model.session import Resources
 from ...processes.child import Child
 from ...relay import headers as h
@@ -62,7 +63,7 @@ class HostContext:
     ports: int
     claim_ports: Callable[[], int]
     memory: SharedMemory
-    note: Callable[[str], None]
+    note: Callable[[Said], None]
     address: str | None = None
     gpu: Gpu | None = None
     audio: bool = False

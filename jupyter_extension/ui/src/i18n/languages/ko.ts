@@ -1,5 +1,6 @@
 import type { Fate } from '../../viewer/fate';
 import type { Dictionary } from './en';
+import { node } from './ko/node';
 import { reasons } from './ko/reasons';
 import { ready } from './ko/ready';
 import { tools } from './ko/tools';
@@ -351,7 +352,7 @@ export const ko: Dictionary = {
   ready,
   tools,
 
-  reasons,
+  reasons: { ...reasons, ...node },
 
   windowTitle: {
     home: 'Moonlight 데스크톱',

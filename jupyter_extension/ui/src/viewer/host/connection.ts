@@ -69,6 +69,10 @@ export function delayOf(samples: readonly Sample[]): number | null {
   return node === null && trip === null ? null : (node ?? 0) + (trip ?? 0) / 2 + (here ?? 0);
 }
 
+/** The same at each moment of the past: the last one is the delay of now, and no second truth. */
+export const delaysOf = (samples: readonly Sample[]): (number | null)[] =>
+  samples.map((_, at) => delayOf(samples.slice(0, at + 1).slice(-JUDGED)));
+
 export function verdictOf(samples: readonly Sample[], path: Path | null): Verdict {
   if (!path || samples.length === 0) {
     return 'unknown';

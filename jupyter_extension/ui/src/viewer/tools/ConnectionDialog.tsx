@@ -1,7 +1,7 @@
 import type { Dictionary } from '../../i18n/languages/en';
 import { useSpeech } from '../../i18n/Language';
 import { Dialog } from '../../parts/Dialog';
-import { delayOf, lately, verdictOf, type Path, type Sample } from '../host/connection';
+import { delayOf, delaysOf, lately, verdictOf, type Path, type Sample } from '../host/connection';
 import type { SelkiesState } from '../host/selkies';
 import { Graph } from './Graph';
 
@@ -39,7 +39,7 @@ export function ConnectionDialog({ state, onClose }: { state: SelkiesState; onCl
           />
           <Graph
             label={words.figures.delay}
-            values={samples.map((sample) => (sample.node === null ? null : delayOf([sample])))}
+            values={delaysOf(samples)}
             show={(n) => words.ms(Math.round(n))}
           />
           <Graph

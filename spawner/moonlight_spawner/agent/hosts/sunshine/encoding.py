@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ....model.sentences import Said
 from ....model.session import Resources
 from ...desktop.gpu import Gpu
 
@@ -64,26 +65,49 @@ class Encoding:
         """What the browser may ask for besides H.264: what an encoder of the GPU was found for."""
         return {codec for codec, name in encoders.items() if "[software]" not in name}
 
-    def notes(self, software: bool) -> list[str]:
+    def notes(self, software: bool) -> list[Said]:
         """What the user should know; ``software`` is whether the CPU really encodes."""
         if not software:
             return []
         if self.gpu is None:
-            notes = ["No NVIDIA GPU is visible to the job: the picture is encoded by CPU."]
+            notes = [
+                Said.by(
+                    "EncodedByCpu",
+                    "No NVIDIA GPU is visible to the job: the picture is encoded by CPU.",
+                )
+            ]
         elif self.gpu.nvenc:
             notes = [
-                f"{self.gpu.name} (driver {self.gpu.driver}) can encode video, but Sunshine fell "
-                "back to the CPU. Its log `stream` says why; NVENC needs driver 570 or newer."
+                Said.by(
+                    "NvencNotUsed",
+                    "{gpu} (driver {driver}) can encode video, but Sunshine fell back to the CPU. "
+                    "Its log `stream` says why; NVENC needs driver 570 or newer.",
+                    gpu=self.gpu.name,
+                    driver=self.gpu.driver,
+                )
             ]
         else:
-            notes = [f"{self.gpu.name} has no video encoder: the picture is encoded by CPU."]
+            notes = [
+                Said.by(
+                    "NoVideoEncoder",
+                    "{gpu} has no video encoder: the picture is encoded by CPU.",
+                    gpu=self.gpu.name,
+                )
+            ]
         needed = self._pixels_per_second * _CORES_PER_PIXEL
         if needed > self.cpus * 0.75:
             request = self.request
             notes.append(
-                f"Encoding {request.resolution} at {request.fps} frames/s takes about {needed:.1f} "
-                f"CPUs while the whole picture moves; the session has {self.cpus}. Ask for more CPUs, "
-                "or for fewer pixels or frames, if it is not fluid."
+                Said.by(
+                    "EncodingCosts",
+                    "Encoding {size} at {fps} frames/s takes about {needed} CPUs while the whole "
+                    "picture moves; the session has {cpus}. Ask for more CPUs, or for fewer pixels "
+                    "or frames, if it is not fluid.",
+                    size=request.resolution,
+                    fps=request.fps,
+                    needed=f"{needed:.1f}",
+                    cpus=self.cpus,
+                )
             )
         return notes
 

@@ -14,6 +14,7 @@ import secrets
 from typing import Any
 
 from ....model.account import account
+from ....model.sentences import Said
 from ....processes.child import Child, listening
 from ....relay.upstream import Target
 from ...desktop.container import NoApptainer, Node
@@ -72,7 +73,12 @@ class SunshineHost(Host):
     async def start(self) -> None:
         self._paths.directory.mkdir(mode=0o700, exist_ok=True)
         if self._options.native_clients and not self.native:
-            self.context.note("Native clients cannot connect: this node has no IPv4 address.")
+            self.context.note(
+                Said.by(
+                    "NativeNoAddress",
+                    "Native clients cannot connect: this node has no IPv4 address.",
+                )
+            )
         attempts = 1
         while not (await self._start_sunshine() and await self._start_web()):
             await self.stop()
@@ -205,12 +211,21 @@ class SunshineHost(Host):
                 raise
             await web.stop()
             self._web, self._native_only = None, True
-            self.context.note(f"{e} Only native Moonlight clients can show this desktop.")
+            self.context.note(
+                Said.by(
+                    "NativeOnly",
+                    "{why} Only native Moonlight clients can show this desktop.",
+                    why=e,
+                )
+            )
             return True
         if started and self.native and web.version == 3:
             self.context.note(
-                "With native clients everything is encrypted, which moonlight-web-stream v3 cannot "
-                "read yet: the browser shows no picture. The administrator may install v2."
+                Said.by(
+                    "NoPictureEncrypted",
+                    "With native clients everything is encrypted, which moonlight-web-stream v3 "
+                    "cannot read yet: the browser shows no picture. The administrator may install v2.",
+                )
             )
         return started
 

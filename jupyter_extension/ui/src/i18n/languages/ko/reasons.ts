@@ -2,7 +2,7 @@ import type { Reasons } from '../en';
 
 /**
  * Why a session waits or ended or a call is refused, by the server's code; the server's own sentences are English.
- * Codes whose sentence quotes a program or a log are left out: the quotation is what helps.
+ * `{message}` is that sentence, where it quotes a program or a log: the quotation is what helps.
  */
 export const reasons: Reasons = {
   None: 'Slurm이 작업을 받았고 곧 배정합니다.',
@@ -98,4 +98,19 @@ export const reasons: Reasons = {
   ImageUntrusted:
     '다른 사용자가 파일을 바꿀 수 있어 사용을 막아 두었습니다. 관리자에게 알려 주세요.',
   ImageBroken: '파일을 읽을 수 없습니다. 관리자에게 알려 주세요.',
+  internal_error: '서버에 오류가 생겼습니다. 관리자에게 알려 주세요.',
+  invalid_request: '입력한 값을 확인하세요: {message}',
+  not_found: '찾을 수 없습니다. 기록이 지워졌거나 다른 사용자의 것입니다.',
+  forbidden: '권한이 없습니다.',
+  not_in_job: '현재 작업이 끝났거나 없어서 여기에서 시작할 수 없습니다. 새 작업으로 실행하세요.',
+  scheduler_refused: '배치 시스템이 작업을 거부했습니다: {message}',
+  submit_unconfirmed: '제출했지만 배치 시스템의 확인을 받지 못했습니다. 잠시 후 목록을 확인하세요.',
+  unsafe_directory: '디렉터리가 본인 전용이 아니어서 사용하지 않았습니다: {message}',
+  user_side_unavailable:
+    '포털이 사용자를 대신해 실행할 수 없습니다. 관리자에게 알려 주세요: {message}',
+  user_side_failed: '사용자 계정으로 처리하지 못했습니다. 관리자에게 알려 주세요: {message}',
+  too_large: '요청이 너무 큽니다.',
+  ended: '데스크톱이 종료되었습니다.',
+  files_off: '이 사이트에서는 파일을 이 방향으로 보낼 수 없습니다.',
+  Stopping: '데스크톱을 종료하는 중입니다.',
 };

@@ -1,0 +1,112 @@
+"""Every code that a user meets has its words in each language of the page, about the same things."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from moonlight_spawner.agent.parts import START_FAILURES
+from moonlight_spawner.model.errors import MoonlightError
+from moonlight_spawner.model.records import AgentStatus
+from moonlight_spawner.model.sentences import Said
+from moonlight_spawner.scheduler import slurm_words
+from moonlight_spawner.scheduler.slurm_words import STATES
+from moonlight_spawner.site import images
+
+ROOT = Path(__file__).parents[2]
+SOURCES = [ROOT / "spawner" / "moonlight_spawner", ROOT / "jupyter_extension" / "moonlight_jupyter"]
+LANGUAGES = ROOT / "jupyter_extension" / "ui" / "src" / "i18n" / "languages"
+OTHERS = sorted(path.stem for path in LANGUAGES.glob("*.ts") if path.stem != "en")
+_TEXT = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
+_ENTRY = re.compile(rf"^  (\w+):\s+((?:(?:{_TEXT})(?:\s*\+\s*)?)+),$", re.MULTILINE)
+# These say how something else went, which has words of its own, or are no sentences for a page.
+NO_WORDS = {"COMPLETED", "CANCELLED", "CancelledOutside", "PENDING", "RUNNING"}
+
+
+def calls() -> Iterator[tuple[str, ast.Call]]:
+    for folder in SOURCES:
+        for path in sorted(folder.rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                if isinstance(node, ast.Call):
+                    function = node.func
+                    owner = function.value if isinstance(function, ast.Attribute) else function
+                    if isinstance(owner, ast.Name):
+                        end = f".{function.attr}" if isinstance(function, ast.Attribute) else ""
+                        yield owner.id + end, node
+
+
+def text(node: ast.expr | None) -> str:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+
+def sentences() -> dict[str, set[str]]:
+    """Codes with what their sentences speak of."""
+    return {
+        text(call.args[0]): {word.arg or "" for word in call.keywords}
+        for name, call in calls()
+        if name == "Said.by" and text(call.args[0])
+    }
+
+
+def codes() -> set[str]:
+    """All that the sources tell a user by a code."""
+    found = set(sentences())
+    for name, call in calls():
+        words = {word.arg: word.value for word in call.keywords}
+        if name in ("End", "Queue"):
+            found.add(text(words.get("code")))
+        if name == "Said" and len(call.args) > 1:
+            found.add(text(call.args[1]))
+    found |= {error.__name__ for error in START_FAILURES}
+    found |= set(images._REASONS)
+    found |= {code for _, code, _ in slurm_words._PENDING}
+    found |= {word.code or name for name, word in STATES.items() if word.message or word.code}
+    kinds = [MoonlightError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+        found.add(kind.code)
+    return found - NO_WORDS - {""}
+
+
+def words(language: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for path in sorted((LANGUAGES / language).glob("*.ts")):
+        for key, said in _ENTRY.findall(path.read_text("utf-8")):
+            found[key] = said
+    return found
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_every_code_has_its_words(language: str) -> None:
+    known = words(language)
+    assert len(known) > 80
+    assert sorted(codes() - set(known)) == []
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_they_speak_of_nothing_that_is_not_sent(language: str) -> None:
+    known = words(language)
+    for code, params in sentences().items():
+        asked = set(re.findall(r"\{(\w+)\}", known[code]))
+        assert asked <= params | {"message"}, (code, asked, params)
+
+
+def test_a_sentence_is_text_with_a_code() -> None:
+    said = Said.by("Silent", "It is silent: {why}.", why="no {card}")
+    assert said == "It is silent: no {card}." and said in [str(said)]
+    assert (said.code, said.params) == ("Silent", {"why": "no {card}"})
+
+
+def test_it_is_told_by_its_code_and_read_as_older_versions_wrote_it() -> None:
+    told = AgentStatus(notes=[Said.by("Silent", "It is silent: {why}.", why="\udcb0")])
+    written = json.loads(told.model_dump_json())["notes"]
+    assert written == [
+        {"code": "Silent", "params": {"why": "\\xb0"}, "message": "It is silent: \\xb0."}
+    ]
+    (note, old) = AgentStatus.model_validate({"notes": [*written, "It is slow."]}).notes
+    assert (note.code, note.params) == ("Silent", {"why": "\\xb0"})
+    assert old == "It is slow." and (old.code, old.params) == ("", {})
