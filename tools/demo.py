@@ -180,6 +180,7 @@ def _jupyter(stack: contextlib.ExitStack, account: Account, port: int) -> subpro
         "MOONLIGHT_HPC_SANDBOXES_DIR": str(account.home / "sandboxes"),
         "MOONLIGHT_HPC_RESOLUTION": account.env.get("MOONLIGHT_HPC_RESOLUTION", "1280x720"),
     }
+    _without_news(account)
     argv = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ServerApp.ip=127.0.0.1"]
     argv += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
     argv += [
@@ -208,6 +209,19 @@ def _jupyter(stack: contextlib.ExitStack, account: Account, port: int) -> subpro
         _wait(server, port, token, Path(log.name))
     _welcome(port, token)
     return server
+
+
+def _without_news(account: Account) -> None:
+    """JupyterLab would ask whether to fetch news, above its launcher: by its settings alone it does not."""
+    directory = account.home / "jupyter" / "config" / "labconfig"
+    directory.mkdir(parents=True)
+    never = {"fetchNews": "false", "checkForUpdates": False}
+    settings = {"@jupyterlab/apputils-extension:notification": never}
+    written = directory / "default_setting_overrides.json"
+    written.write_text(json.dumps(settings))
+    if "user" in account.run_as:
+        for path in (written, directory, directory.parent, directory.parent.parent):
+            os.chown(path, account.run_as["user"], account.run_as["group"])
 
 
 def _wait(server: subprocess.Popen[bytes], port: int, token: str, log: Path) -> None:

@@ -99,6 +99,7 @@ def _welcome(place: Place, cluster: SlurmCluster) -> None:
   Users: {", ".join(users)}; admin: {admin}. They log in by a click. Then "Launch", and "Connect".
   From another machine first:  ssh -L {port}:127.0.0.1:{port} {socket.gethostname()}
   To look at its Slurm:  export SLURM_CONF={cluster.slurm_conf}; squeue
+  For moonlight-hpc in a terminal:  export MOONLIGHT_HPC_CONFIG={place.config}
   What it logs:  {place.log}
   Ctrl-C here ends the demo and its desktops.
 """,

@@ -1,7 +1,8 @@
 """Draws the sentences that a desktop shows before it ends: `agent/display/notices/LANGUAGE-MINUTES.pbm`.
 
 An X server brings no letters that one could rely on, and none of Korean. Run by hand when a sentence
-changes: `.venv/bin/python tools/draw_notices.py FONT.ttf`, with a font that has Hangul.
+changes: `.venv/bin/python tools/draw_notices.py FONT.ttf`, with a font that has the letters of
+all `relay/words/`.
 """
 
 from __future__ import annotations
@@ -9,13 +10,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from moonlight_spawner.agent.deadline import WARN_MINUTES
+from moonlight_spawner.relay.languages import languages, words
 from PIL import Image, ImageDraw, ImageFont
 
 OUT = Path(__file__).parents[1] / "spawner/moonlight_spawner/agent/display/notices"
-SENTENCES = {
-    "en": "This desktop ends within {n} minutes. Save your work.",
-    "ko": "이 데스크톱은 {n}분 안에 종료됩니다. 작업을 저장하세요.",
-}
 PIXELS, MARGIN = 20, 14
 
 
@@ -31,12 +30,11 @@ def draw(sentence: str, font: ImageFont.FreeTypeFont) -> Image.Image:
 
 def main(path: str) -> None:
     font = ImageFont.truetype(path, PIXELS)
-    for language, sentence in SENTENCES.items():
-        for minutes in (10, 5, 1):
-            words = sentence.format(n=minutes)
-            if minutes == 1:
-                words = words.replace("1 minutes", "one minute")
-            draw(words, font).save(OUT / f"{language}-{minutes}.pbm")
+    for language in languages():
+        said = words(language)["notice"]
+        for minutes in WARN_MINUTES:
+            sentence = said["minute" if minutes == 1 else "minutes"].format(n=minutes)
+            draw(sentence, font).save(OUT / f"{language}-{minutes}.pbm")
 
 
 if __name__ == "__main__":

@@ -70,10 +70,12 @@ def test_a_desktop_of_the_demo_leaves_the_home_as_it_was(user: TestUser) -> None
     )
     try:
         url, token = _link(demo)
-        made = _api(url, token, "sessions", {"hours": 1})
+        news = _api(url, token, "lab/api/settings/@jupyterlab/apputils-extension:notification")
+        assert news["schema"]["properties"]["fetchNews"]["default"] == "false", "no pop-up asks"
+        made = _api(url, token, "api/moonlight/sessions", {"hours": 1})
 
         def running() -> bool:
-            told = _api(url, token, f"sessions/{made['session_id']}")
+            told = _api(url, token, f"api/moonlight/sessions/{made['session_id']}")
             assert not told["ended_at"], told
             return bool(told["status"] == "running")
 
@@ -102,7 +104,7 @@ def _link(demo: subprocess.Popen[str]) -> tuple[str, str]:
 
 def _api(url: str, token: str, path: str, body: Any = None) -> Any:
     request = urllib.request.Request(
-        f"{url}/api/moonlight/{path}",
+        f"{url}/{path}",
         data=None if body is None else json.dumps(body).encode(),
         headers={"Authorization": f"token {token}"},
     )

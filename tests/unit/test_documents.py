@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 from pathlib import Path
 
@@ -75,8 +76,8 @@ def test_every_error_code_of_the_program_has_its_row() -> None:
     given |= set(re.findall(r'\b(?:refuse|_page)\([^"()]*"([a-z_]+)"', text))
     errors = (spawner / "moonlight_spawner/model/errors.py").read_text("utf-8")
     given |= set(re.findall(r'^    code = "([a-z_]+)"', errors, re.MULTILINE))
-    pages = (spawner / "moonlight_spawner/relay/pages.py").read_text("utf-8")
-    given |= set(re.findall(r'^    "([a-z_]+)": \($', pages, re.MULTILINE))
+    pages = (spawner / "moonlight_spawner/relay/words/en.json").read_text("utf-8")
+    given |= set(json.loads(pages)["pages"])
     base = (extension / "json_errors.py").read_text("utf-8")
     statuses = set(re.findall(r'^    "([a-z_]+)": (\d{3}),$', base, re.MULTILINE))
     statuses |= {

@@ -8,6 +8,7 @@ import moonlight_spawner.agent.display.notice
 import pytest
 from moonlight_spawner.agent.deadline import WARN_MINUTES, Warnings
 from moonlight_spawner.agent.display.notice import language_of
+from moonlight_spawner.relay.languages import languages
 
 
 def told(length: float, lefts: list[float]) -> list[int | None]:
@@ -46,4 +47,4 @@ def test_the_language_is_the_locales(env: dict[str, str], language: str) -> None
 def test_there_is_a_picture_of_every_sentence() -> None:
     pictures = Path(moonlight_spawner.agent.display.notice.__file__).parent / "notices"
     names = {path.name for path in pictures.iterdir()}
-    assert names == {f"{lang}-{minutes}.pbm" for lang in ("en", "ko") for minutes in WARN_MINUTES}
+    assert names == {f"{lang}-{minutes}.pbm" for lang in languages() for minutes in WARN_MINUTES}

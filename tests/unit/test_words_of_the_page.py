@@ -95,6 +95,14 @@ def test_they_speak_of_nothing_that_is_not_sent(language: str) -> None:
         assert asked <= params | {"message"}, (code, asked, params)
 
 
+@pytest.mark.parametrize("language", OTHERS)
+def test_the_images_that_we_ship_have_names_in_it(language: str) -> None:
+    shipped = json.loads((ROOT / "image_defs" / "catalog.json").read_text("utf-8"))["images"]
+    assert len(shipped) > 2
+    for image in shipped:
+        assert image["names"][language] and image["descriptions"][language], image["id"]
+
+
 def test_a_sentence_is_text_with_a_code() -> None:
     said = Said.by("Silent", "It is silent: {why}.", why="no {card}")
     assert said == "It is silent: no {card}." and said in [str(said)]

@@ -7,23 +7,10 @@ from __future__ import annotations
 
 import html
 
+from ..relay.languages import spoken, words
+
 #: Headers of the page: nothing but its own styles and form.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'"
-
-_TEXTS = {
-    "en": {
-        "title": "Moonlight Desktop",
-        "trouble": "The desktop could not be started",
-        "idle": "No desktop runs here",
-        "start": "Start a desktop",
-    },
-    "ko": {
-        "title": "Moonlight 데스크톱",
-        "trouble": "데스크톱을 시작할 수 없습니다",
-        "idle": "실행 중인 데스크톱이 없습니다",
-        "start": "데스크톱 시작",
-    },
-}
 
 _PAGE = """<!doctype html>
 <html lang="{language}"><head><meta charset="utf-8">
@@ -45,8 +32,8 @@ button {{ font: inherit; padding: .5rem 1.2rem; border: 0; border-radius: .5rem;
 
 def render(trouble: str, accept_language: str, form_token: str) -> bytes:
     """The page; ``trouble`` is why no desktop could be started, empty if nobody has tried."""
-    language = "ko" if accept_language.strip().lower().startswith("ko") else "en"
-    texts = _TEXTS[language]
+    language = spoken(accept_language)
+    texts = words(language)["proxied"]
     name = "trouble" if trouble else "idle"
     return _PAGE.format(
         language=language,

@@ -10,7 +10,7 @@ interface ToolProps {
   onPress: () => void;
 }
 
-/** One button of the toolbar; where there is little room only its icon is shown. */
+/** One button of the toolbar; where there is little room its name stands below its icon. */
 export function Tool({ icon, label, state, testId, opensDialog, onPress }: ToolProps) {
   const name = state ? `${label}: ${state.word}` : label;
   return (

@@ -80,6 +80,8 @@ class Sound:
     def _command(self, program: str) -> list[str]:
         command = [program, "-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1"]
         command += ["--disallow-exit", "--realtime=no", "--high-priority=no", "--log-target=stderr"]
+        # Below errors it tells of nothing but the D-Bus that it is not given.
+        command += ["--log-level=error"]
         # Each program has a /dev/shm of its own in an image.
         command += ["--disable-shm=yes"]
         command += [f"--load=module-null-sink sink_name={SINK} rate=48000 channels=2"]

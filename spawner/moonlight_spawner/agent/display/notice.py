@@ -18,6 +18,7 @@ from Xlib import X
 from Xlib.display import Display
 from Xlib.xobject.drawable import Window
 
+from ...relay.languages import of_locale
 from .screen import Screen
 from .xclient import FAILURES, connection
 
@@ -32,9 +33,9 @@ _SHARP_WIDTH = 2560  # pixels of a screen on which letters of the usual size are
 
 
 def language_of(env: Mapping[str, str]) -> str:
-    """``ko`` or ``en``, as the desktop's locale says (locale(7))."""
+    """As the desktop's locale says (locale(7))."""
     said = next((env[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if env.get(name)), "")
-    return "ko" if said.lower().startswith("ko") else "en"
+    return of_locale(said)
 
 
 class Notice:

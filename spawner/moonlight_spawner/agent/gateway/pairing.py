@@ -12,31 +12,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qs
 
-from ...relay import pages
+from ...relay import languages, pages
 
 PATH = "/native"
 MAX_FORM_BYTES = 4096
 
 Control = Callable[[str, str, Any], Awaitable[tuple[int, Any]]]
-
-_WORDS = {
-    "en": {
-        "where": "Its address is {address}, port {port}.",
-        "pin": "PIN",
-        "name": "Name of the client",
-        "pair": "Pair",
-        "paired": "Paired: {name}. You can start the stream in your client now.",
-        "clients": "Paired clients: {names}.",
-    },
-    "ko": {
-        "where": "주소는 {address}, 포트는 {port}입니다.",
-        "pin": "PIN",
-        "name": "클라이언트 이름",
-        "pair": "페어링",
-        "paired": "페어링되었습니다: {name}. 이제 클라이언트에서 스트림을 시작할 수 있습니다.",
-        "clients": "페어링된 클라이언트: {names}.",
-    },
-}
 
 
 def fields_of(body: bytes) -> dict[str, str]:
@@ -61,7 +42,7 @@ async def page(
     status, where = await control("GET", "/native", None)
     if status != 200:
         return status, pages.html("pairing_off", language, str(where.get("message", "")))
-    words = _WORDS[pages.spoken(language)]
+    words = languages.words(languages.spoken(language))["pairing"]
     status, detail = 200, words["where"].format(address=where["address"], port=where["port"])
     if names := ", ".join(client["name"] for client in where["clients"]):
         detail += " " + words["clients"].format(names=names)
