@@ -27,8 +27,7 @@ demo-portal: packages-desktop packages-slurm packages-portal install-test ## a w
 	$(BIN)/python tools/demo_portal.py
 
 test: packages-desktop packages-slurm packages-portal packages-test install-test browser ## everything: lint, types, unit, browser, real Slurm (root)
-	$(MAKE) lint
-	$(BIN)/python tools/build_web.py --test
+	$(MAKE) -j2 -O lint test-web
 	tools/run_tests $(BIN)/python -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 check: install-test format lint ## format, lint, types, fast tests
@@ -42,6 +41,9 @@ lint: $(VENV)/.tools
 	$(BIN)/ruff format --check -q .
 	$(BIN)/ruff check -q .
 	$(BIN)/mypy
+
+test-web: $(VENV)/.tools ## the tests of the web pages
+	$(BIN)/python tools/build_web.py --test
 
 bench: packages-desktop packages-test packages-bench install-test $(VENV)/.bench browser ## speed, ours beside its peers
 	$(BIN)/python -m bench --out bench/results
@@ -106,4 +108,4 @@ browser: $(VENV)/.tools
 	  $(TELL) 'Installing a browser (Playwright)' $(BIN)/python -m playwright install --with-deps chromium
 
 FORCE:
-.PHONY: help demo demo-slurm demo-portal test check format lint bench build clean install install-test browser FORCE
+.PHONY: help demo demo-slurm demo-portal test check format lint test-web bench build clean install install-test browser FORCE

@@ -12,7 +12,8 @@ from moonlight_spawner.agent.node.claims import BASE_OFFSET
 from moonlight_spawner.model.job import JobState
 from moonlight_spawner.model.limits import PORT_BLOCK
 
-from tests.cluster.users import TestUser, ensure_users, remove_users, run_as, unique_names
+from tests.cluster.users import TestUser, ensure_users, remove_users, unique_names
+from tests.support.small_desktop import make_small, make_whole
 from tests.support.waiting import PATIENCE
 
 from .desks import LocalDesk
@@ -33,7 +34,8 @@ def _users() -> Iterator[list[TestUser]]:
 
 @pytest.fixture(scope="session")
 def user(_users: list[TestUser]) -> TestUser:
-    """Whose sessions they are."""
+    """Whose sessions they are; his desktops are small ones."""
+    make_small(_users[0])
     return _users[0]
 
 
@@ -43,25 +45,12 @@ def stranger(_users: list[TestUser]) -> TestUser:
     return _users[1]
 
 
-_SMALL = """<?xml version="1.0" encoding="UTF-8"?>
-<channel name="xfce4-session" version="1.0"><property name="sessions" type="empty">
-<property name="Failsafe" type="empty"><property name="Count" type="int" value="2"/></property>
-</property></channel>
-"""
-
-
 @pytest.fixture(scope="module")
-def small_desktop(user: TestUser) -> Iterator[None]:
-    """The user's own settings have an XFCE of session, window manager and settings alone.
-
-    Panel, background and file manager are a quarter of what a session computes: for modules whose
-    tests start many and look at none of those.
-    """
-    file = user.home / ".config/xfce4/xfconf/xfce-perchannel-xml/xfce4-session.xml"
-    run_as(user, ["mkdir", "-p", str(file.parent)], check=True)
-    run_as(user, ["tee", str(file)], input=_SMALL, check=True)
+def whole_desktop(user: TestUser) -> Iterator[None]:
+    """All of XFCE, for modules whose tests look at its panel."""
+    make_whole(user)
     yield
-    file.unlink(missing_ok=True)
+    make_small(user)
 
 
 @pytest.fixture

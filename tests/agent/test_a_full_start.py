@@ -9,6 +9,7 @@ import stat
 import sys
 from pathlib import Path
 
+import pytest
 from moonlight_spawner.agent.status import STEPS
 from moonlight_spawner.model.session import StepState
 
@@ -19,6 +20,8 @@ from tests.support.waiting import PATIENCE
 
 from .conftest import Launch
 from .sessions import AgentSession
+
+pytestmark = pytest.mark.usefixtures("whole_desktop")
 
 
 def test_all_steps_are_done_in_their_order(running: AgentSession) -> None:
@@ -46,6 +49,12 @@ def test_the_gateway_is_where_it_says(running: AgentSession) -> None:
     assert status.node == os.uname().nodename
     with socket.create_connection(("127.0.0.1", status.gateway.port), PATIENCE):
         pass
+
+
+def test_who_comes_right_behind_another_is_let_in(running: AgentSession) -> None:
+    """All come to selkies by one socket: by itself it refuses the second within half a second."""
+    for _ in range(2):
+        assert running.first_frame()
 
 
 COMES_BY_THE_SOCKET = """

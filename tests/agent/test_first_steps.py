@@ -18,8 +18,6 @@ from tests.support.waiting import STILL
 from .conftest import Launch
 from .sessions import DeskSession, prepare
 
-pytestmark = pytest.mark.usefixtures("small_desktop")
-
 AGENT = [sys.executable, "-m", "moonlight_spawner", "agent"]
 
 

@@ -6,7 +6,6 @@ import contextlib
 import signal
 import time
 
-import pytest
 from moonlight_spawner.model.records import END_RESERVE
 from moonlight_spawner.model.session import State, from_epoch, now
 
@@ -17,8 +16,6 @@ from tests.support.waiting import wait_until
 from .conftest import Launch
 from .desks import DAEMON, start_in_desktop
 from .sessions import AgentSession
-
-pytestmark = pytest.mark.usefixtures("small_desktop")
 
 
 def wait_for_another(session: AgentSession, name: str, old: int) -> Process:
