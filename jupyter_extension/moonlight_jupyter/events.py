@@ -22,6 +22,8 @@ from .base import MoonlightAPIHandler
 log = logging.getLogger(__name__)
 
 _BUSY_SECONDS, _CALM_SECONDS = 0.7, 3.0
+# Between two looks, while a session starts or ends: whether its agent has said something.
+_GLANCE_SECONDS = 0.1
 _HEARTBEAT_SECONDS = 15.0
 _QUEUE = 256
 
@@ -50,6 +52,7 @@ class Watcher:
         self._busy, self._calm = busy, calm
         self._listeners: set[asyncio.Queue[Event]] = set()
         self._known: dict[str, Session] = {}
+        self._signs: dict[str, object] = {}  # as they were before the last look
         self._task: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._coming = 0
@@ -97,8 +100,8 @@ class Watcher:
     async def _watch(self) -> None:
         while self._listeners:
             self._wake.clear()
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._interval())
+            await self._pause()
+            self._signs = self._signs_now()
             try:
                 sessions = await self._manager.sessions(self._user)
             except Exception:
@@ -106,9 +109,25 @@ class Watcher:
                 continue
             self._tell({s.session_id: s for s in sessions})
 
-    def _interval(self) -> float:
-        calm = all(s.status is State.RUNNING or not s.live for s in self._known.values())
-        return self._calm if calm else self._busy
+    async def _pause(self) -> None:
+        """Until it is time to look again, or there is a reason to."""
+        moving = bool(self._moving())
+        clock = asyncio.get_running_loop().time
+        until = clock() + (self._busy if moving else self._calm)
+        while (left := until - clock()) > 0:
+            glance = min(left, _GLANCE_SECONDS) if moving else left
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), glance)
+                return
+            # None of one that is new: what it has said already may have come behind the look.
+            if any(self._signs.get(i) != sign for i, sign in self._signs_now().items()):
+                return
+
+    def _moving(self) -> list[str]:
+        return [i for i, s in self._known.items() if s.live and s.status is not State.RUNNING]
+
+    def _signs_now(self) -> dict[str, object]:
+        return {i: self._manager.sign_of_agent(self._user, i) for i in self._moving()}
 
     def _tell(self, found: Mapping[str, Session]) -> None:
         events = [Event("session", s) for i, s in found.items() if self._known.get(i) != s]

@@ -80,6 +80,19 @@ class TestAListener:
                 assert life == [status for status in LIFE if status in life]  # never backwards
                 assert {"running", "cancelled"} <= set(life)
 
+    async def test_learns_what_an_agent_says_before_the_next_look(
+        self, watcher: Watcher, records: Records
+    ) -> None:
+        seldom = Watcher(watcher._manager, watcher._user, 10 * PATIENCE, 10 * PATIENCE)
+        session_id = records.add("starting")
+        queue = await seldom.listen()
+        assert (await queue.get()).kind == "sessions"
+        for phase in ("stopping", "running"):
+            records.say(session_id, phase)
+            event = await asyncio.wait_for(queue.get(), PATIENCE)
+            assert (event.kind, event.data.status.value) == ("session", phase)
+        await seldom.close()
+
     async def test_learns_the_end_of_a_record(self, page: Page, records: Records) -> None:
         session_id = records.add()
         async with page() as listener:

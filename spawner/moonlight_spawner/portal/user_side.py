@@ -79,6 +79,10 @@ class UserSideManager:
         """The service runs in no job."""
         return None
 
+    def sign_of_agent(self, user: str, session_id: str) -> object:
+        """Its file is another user's; a portal is told by the agents themselves."""
+        return None
+
     def where_by_default(self, job: JobHere | None = None) -> str:
         return "job"
 
