@@ -99,7 +99,8 @@ def three_ways(jupyter: Jupyter, directory: Path) -> Iterator[list[Desktop]]:
     with session(jupyter) as made:
         session_id = wait_until_running(jupyter, made["session_id"])["session_id"]
         host = _streaming_server(session_id)
-        port, argv, env = free_port(), host.cmdline(), host.environ()
+        env = {**host.environ(), **_sound_of(session_id)}
+        port, argv = free_port(), _begun_by_hand(host.cmdline(), "PULSE_SERVER" in env)
         at = argv.index("--unix-socket")
         argv[at : at + 2] = ["--addr", "127.0.0.1", "--port", str(port)]
         bare_port = free_port()
@@ -205,6 +206,22 @@ def _streaming_server(session_id: str) -> psutil.Process:
             if ours and "--unix-socket" in process.cmdline():
                 return process
     raise DidNotStart("the session runs, but its streaming server is not found")
+
+
+def _begun_by_hand(argv: list[str], audio: bool) -> list[str]:
+    """Its command without what begins it ahead, with what that is told later."""
+    program = next(i for i, word in enumerate(argv) if Path(word).name == "selkies")
+    return [*argv[program:], f"--audio-enabled={str(audio).lower()}"]
+
+
+def _sound_of(session_id: str) -> dict[str, str]:
+    """Where the programs of the desktop find its sound."""
+    for process in _own_processes():
+        with contextlib.suppress(psutil.Error):
+            env = process.environ()
+            if env.get("MOONLIGHT_SESSION") == session_id and "PULSE_SERVER" in env:
+                return {name: env[name] for name in ("PULSE_SERVER", "PULSE_COOKIE")}
+    return {}
 
 
 def _x_server(display: str) -> int:

@@ -133,7 +133,7 @@ class DeskSession:
         found = [
             pid
             for pid, command in self.processes().items()
-            if any(Path(word).name in names for word in command.split()[:2])
+            if any(Path(word).name in names for word in command.split()[:4])
         ]
         assert found, (names, self.processes())
         return min(found)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Coroutine
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..model.account import account, path_name
 from ..model.errors import UnsafeDirectory
@@ -14,6 +15,7 @@ from ..model.files import private_directory
 from ..model.records import Spec
 from ..model.sentences import Said
 from ..model.session import End, StepState
+from ..processes.child import Child
 from ..processes.environment import desktop_environment, job_environment, parts_environment
 from .desktop.changes import Changes, ChangesFailed
 from .desktop.container import Apptainer, Container, NoApptainer, Node
@@ -27,8 +29,7 @@ from .desktop.sound import Sound
 from .display.keyboard import set_layout
 from .display.notice import Notice, language_of
 from .display.xserver import XServer, XServerFailed
-from .entrance import Entrance
-from .hosts import HOSTS, Host, HostContext, HostFailed
+from .hosts import Host, HostContext, HostFailed, host_named
 from .node import claims
 from .node.addresses import NoSuchAddress, native_address
 from .node.memory import SharedMemory
@@ -36,6 +37,9 @@ from .node.places import temporary
 from .own_display import DisplaysTaken, OwnDisplay
 from .status import StatusFile, failure
 from .supervise import Supervisor
+
+if TYPE_CHECKING:
+    from .entrance import Entrance
 
 #: Every way in which a start fails with words for the user.
 START_FAILURES = (
@@ -67,6 +71,8 @@ class Parts:
         self._x: XServer | None = None
         self._sound: Sound | None = None
         self._desktop: Desktop | None = None
+        self._ahead: Child | None = None
+        self._kind_of_host = host_named(spec.host)
         self._host: Host | None = None
         self._entrance: Entrance | None = None
         self._supervisor: Supervisor | None = None
@@ -103,6 +109,10 @@ class Parts:
 
         step("xserver", StepState.RUNNING)
         env = self._environment()
+        shown = {**env, "DISPLAY": f":{self._display.number}"}
+        self._ahead = await self._kind_of_host.ahead(self._spec, shown, self._runtime, self._logs)
+        # What the gateway needs takes longest to load, and is needed last.
+        way_in = asyncio.ensure_future(asyncio.to_thread(import_module, f"{__package__}.entrance"))
         gpu = await job_gpu(env)
         container = self._container(env, gpu)
         await self._start_x(env, gpu)
@@ -136,7 +146,8 @@ class Parts:
 
         step("gateway", StepState.RUNNING)
         assert self._host and self._x
-        self._entrance = Entrance(self._spec, self._host, self._x.screen, self._look)
+        self._entrance = (await way_in).Entrance(self._spec, self._host, self._x.screen, self._look)
+        assert self._entrance
         await self._entrance.open(self._directory, self._runtime, self._status.status)
         step("gateway", StepState.DONE)
         self._status.status.phase = "running"
@@ -165,6 +176,8 @@ class Parts:
         if self._notice:
             self._notice.close()
         first = [part.stop() for part in (self._entrance, self._host, self._desktop) if part]
+        if self._ahead and not self._host:
+            first.append(self._ahead.stop(0.0))
         await asyncio.gather(*first, return_exceptions=True)
         self._memory.stop()
         if self._sound:
@@ -322,7 +335,7 @@ class Parts:
         manifest: Manifest,
     ) -> None:
         spec, status = self._spec, self._status
-        self._host = HOSTS[spec.host](
+        self._host = self._kind_of_host(
             HostContext(
                 spec=spec,
                 env=env,
@@ -338,6 +351,7 @@ class Parts:
                 gpu=gpu,
                 audio=audio,
                 application=manifest.application,
+                ahead=self._ahead,
             )
         )
         step = "host"
@@ -361,7 +375,7 @@ class Parts:
     def _claim_ports(self) -> int:
         """The session's block of ports; a second call gives it back and claims another one."""
         number = self._ports.number if self._ports else None
-        bound = HOSTS[self._spec.host].binds_ports
+        bound = self._kind_of_host.binds_ports
         ports = claims.claim_ports(self._spec.port_min, self._spec.port_max, number, bound)
         if self._ports:
             self._ports.release()

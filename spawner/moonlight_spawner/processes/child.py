@@ -102,6 +102,8 @@ class Child:
         Its shared memory is made for it, and told here (:mod:`.private_segments`); plain too.
     umask
         Its own, if it is not to have ours.
+    told
+        It waits for a word on its standard input (:meth:`tell`).
     """
 
     def __init__(
@@ -114,6 +116,7 @@ class Child:
         plain: bool = False,
         made: Made | None = None,
         umask: int = -1,
+        told: bool = False,
     ):
         self.name = name
         self.argv = list(argv)
@@ -123,6 +126,7 @@ class Child:
         self._plain = plain
         self._made = made
         self._umask = umask
+        self._told = told
         self._segments: PrivateSegments | None = None
         self._gone = False
         self._process: asyncio.subprocess.Process | None = None
@@ -144,7 +148,7 @@ class Child:
                 *self.argv,
                 env=self.env,
                 cwd=self.cwd,
-                stdin=asyncio.subprocess.DEVNULL,
+                stdin=asyncio.subprocess.PIPE if self._told else asyncio.subprocess.DEVNULL,
                 stdout=fd,
                 stderr=fd,
                 start_new_session=True,
@@ -170,6 +174,12 @@ class Child:
             gain_no_rights()
         if self._segments:
             self._segments.before()
+
+    def tell(self, word: bytes) -> None:
+        """The one word that it waits for; nothing happens if it has ended meanwhile."""
+        assert self._process is not None and self._process.stdin is not None
+        self._process.stdin.write(word)
+        self._process.stdin.close()
 
     @property
     def pid(self) -> int:

@@ -11,6 +11,7 @@ from ...processes.environment import find_in_system
 from .container import Container, Node
 
 _START_SECONDS = 15.0
+_LOOK_SECONDS = 0.02  # between two looks whether it listens
 # Programs play into it; a streaming host listens to its monitor, or brings a sink of its own.
 SINK = "output"
 
@@ -67,7 +68,7 @@ class Sound:
                 break
             if await self._answers():
                 return ""
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(_LOOK_SECONDS)
         words = self.child.last_words(1) or "nothing"
         await self.stop()
         return f"PulseAudio does not start; it said: {words}"

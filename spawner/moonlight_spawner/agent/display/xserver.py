@@ -25,6 +25,7 @@ from .screen import (
 )
 
 _START_SECONDS = 60.0
+_LOOK_SECONDS = 0.02  # between two looks whether it answers
 _LAST_LINES = 5
 
 
@@ -124,7 +125,7 @@ class XServer:
                 raise failure(f"The X server ended at once: {words}")
             if await asyncio.to_thread(self._answers):
                 return
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(_LOOK_SECONDS)
         raise XServerFailed(f"The X server does not answer after {_START_SECONDS:g} s.")
 
     async def resize(self, width: int, height: int) -> bool:

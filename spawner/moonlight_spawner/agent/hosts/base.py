@@ -52,6 +52,8 @@ class HostContext:
         Whether a PulseAudio of the session's own runs.
     application
         A program of the image that is offered besides the desktop.
+    ahead
+        What :meth:`Host.ahead` has begun.
     """
 
     spec: Spec
@@ -68,6 +70,7 @@ class HostContext:
     gpu: Gpu | None = None
     audio: bool = False
     application: Application | None = None
+    ahead: Child | None = None
 
     @property
     def request(self) -> Resources:
@@ -84,6 +87,13 @@ class Host(ABC):
     def __init__(self, context: HostContext):
         self.context = context
         self.env = dict(context.env)
+
+    @classmethod
+    async def ahead(
+        cls, spec: Spec, env: Mapping[str, str], runtime: Path, log_dir: Path
+    ) -> Child | None:
+        """Begin what can begin before there is an X server, in this environment; None if nothing can."""
+        return None
 
     @property
     @abstractmethod

@@ -2,29 +2,39 @@
 
 Facts measured on selkies 2.1.0 with pixelflux 2.2.1: it is ready in 0.7 to 2 s on a Unix socket,
 whose mode follows the umask. Its port answers even when pixelflux could not load, so only a
-picture proves that it works. TERM ends it in about 2 s.
+picture proves that it works. On TERM it does what it has to in 0.1 s, and then waits up to 2 s for a thread
+of its own that waits, too.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
 import posixpath
+import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote
 
+from ...model.records import Spec
 from ...processes.child import Child
 from ...processes.environment import find
 from ...relay.replies import NO_STORE
 from ...relay.upstream import Target
 from ..display.clipboard import FROM_DESKTOP, TO_DESKTOP
-from .base import Answer, Host, HostFailed
+from .base import Answer, Host, HostContext, HostFailed
+from .joined import BINARY, TEXT, joined
 
 #: The page of its client without the panel: the viewer around it has those tools.
 PAGE = "/core.html"
 _START_SECONDS = 90.0
+_LOOK_SECONDS = 0.02  # between two looks whether it listens
 _PICTURE_SECONDS = 90.0
+_END_SECONDS = 0.5
+_LOG = "stream.log"
+_START = Path(__file__).with_name("selkies_start.py")
 _WEBSOCKET = "/api/websockets"
 _VIDEO_FRAME = 0x04  # first byte of a binary message with H.264
 _USUAL_KBPS = 8000  # its own default, to which a client may add up to the user's limit
@@ -42,37 +52,41 @@ class SelkiesHost(Host):
     name = "selkies"
     signaling_path = _WEBSOCKET
 
+    @classmethod
+    async def ahead(
+        cls, spec: Spec, env: Mapping[str, str], runtime: Path, log_dir: Path
+    ) -> Child | None:
+        program = _program()
+        if program is None or not of_this_python(program):
+            return None
+        isolated = ["-I"] if sys.flags.isolated else []
+        argv = [sys.executable, *isolated, str(_START), program, *_arguments(spec, runtime)]
+        child = Child("host", argv, env, log_dir / _LOG, env["HOME"], told=True)
+        try:
+            await child.start()
+        except OSError:  # the start itself says why
+            return None
+        return child
+
+    def __init__(self, context: HostContext):
+        super().__init__(context)
+        self._ahead = context.ahead
+        self._child = self._ahead or Child("host", [], self.env, context.log_dir / _LOG)
+
     @property
     def child(self) -> Child:
         return self._child
 
     @property
     def _socket(self) -> Path:
-        return self.context.runtime / "selkies.sock"
+        return _socket_in(self.context.runtime)
 
     async def start(self) -> None:
-        program = self._program()
-        # Access is the gateway's business: the socket lies in a directory of mode 0700.
-        argv = [program, "--unix-socket", str(self._socket)]
-        argv += ["--enable-basic-auth=false", "--enable-https=false", "--mode=websockets"]
-        argv += ["--enable-dual-mode=false", "--microphone-enabled=false"]
-        argv += [f"--audio-enabled={str(self.context.audio).lower()}"]
-        argv += ["--webcam-enabled=false", "--printing-enabled=false", "--command-enabled=false"]
-        # A still screen costs 5 % of a core instead of 25 %.
-        argv += ["--video-streaming-mode=false", f"--framerate={self.context.request.fps}"]
-        argv += ["--ui-title=Moonlight HPC", "--enable-sharing=false"]
-        argv += [f"--enable-clipboard={_CLIPBOARD[self.context.spec.clipboard]}"]
-        argv += [f"--file-transfers={_FILES.get(self.files, 'none')}"]
-        most = self.context.request.bitrate_kbps
-        argv += [f"--video-bitrate={min(most, _USUAL_KBPS)},100-{most}"]
-        self._child = Child(
-            "host", argv, self.env, self.context.log_dir / "stream.log", self.env["HOME"]
-        )
+        program = _program()
+        if program is None:
+            raise HostFailed(f"selkies is not installed on this node. {_INSTALL}")
         self._socket.unlink(missing_ok=True)
-        try:
-            await self._child.start()
-        except OSError as e:
-            raise HostFailed(f"selkies cannot be run on this node: {e.strerror}. {_INSTALL}") from e
+        await self._begin(program)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + _START_SECONDS
         while not await self._answers():
@@ -80,7 +94,7 @@ class SelkiesHost(Host):
                 raise HostFailed(f"selkies ended at once: {self._child.last_words()}")
             if loop.time() > deadline:
                 raise HostFailed(f"selkies does not answer after {_START_SECONDS:g} s.")
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(_LOOK_SECONDS)
 
     async def picture(self) -> str:
         try:
@@ -111,18 +125,32 @@ class SelkiesHost(Host):
         plain = posixpath.normpath(unquote(path)).lstrip("/").lower()
         return "files_off" if plain.startswith(closed) else ""
 
+    async def stop(self) -> None:
+        await self._child.stop(_END_SECONDS)
+
     def target(self) -> Target:
         return Target(path=str(self._socket))
 
-    def _program(self) -> str:
-        """selkies beside our own Python, else on PATH."""
-        beside = Path(sys.executable).parent / "selkies"
-        if beside.exists():
-            return str(beside)
-        found = find("selkies")
-        if found is None:
-            raise HostFailed(f"selkies is not installed on this node. {_INSTALL}")
-        return found
+    async def _begin(self, program: str) -> None:
+        """The one that was begun before, if it is of this display, or another one."""
+        context = self.context
+        ahead, self._ahead = self._ahead, None
+        if ahead and ahead.env["DISPLAY"] != self.env["DISPLAY"]:
+            await ahead.stop(0.0)
+            ahead = None
+        begin = (context.spec, self.env, context.runtime, context.log_dir)
+        ahead = ahead or await self.ahead(*begin)
+        audio = f"--audio-enabled={str(context.audio).lower()}"
+        if ahead:
+            self._child = ahead
+            ahead.tell(json.dumps({"arguments": [audio], "environment": self.env}).encode() + b"\n")
+            return
+        argv = [program, *_arguments(context.spec, context.runtime), audio]
+        self._child = Child("host", argv, self.env, context.log_dir / _LOG, self.env["HOME"])
+        try:
+            await self._child.start()
+        except OSError as e:
+            raise HostFailed(f"selkies cannot be run on this node: {e.strerror}. {_INSTALL}") from e
 
     async def _answers(self) -> bool:
         try:
@@ -134,8 +162,6 @@ class SelkiesHost(Host):
 
     async def _first_frame(self) -> str:
         """Join as a client does and wait for a frame, then for what selkies says of its encoder."""
-        import aiohttp  # comes with selkies
-
         width, height = self.context.request.size
         settings = {
             "displayId": "primary",
@@ -143,19 +169,62 @@ class SelkiesHost(Host):
             "initialClientHeight": height,
             "framerate": self.context.request.fps,
         }
-        connector = aiohttp.UnixConnector(str(self._socket))
         encoder, seen = "", False
-        async with aiohttp.ClientSession(connector=connector) as client:
-            async with client.ws_connect(f"http://localhost{self.signaling_path}") as ws:
-                await ws.send_str("SETTINGS," + json.dumps(settings))
-                async for message in ws:
-                    if message.type is aiohttp.WSMsgType.BINARY:
-                        seen = seen or message.data[:1] == bytes([_VIDEO_FRAME])
-                    elif message.type is aiohttp.WSMsgType.TEXT:
-                        encoder = _encoder(message.data) or encoder
-                    if seen and encoder:
-                        return encoder
+        async with joined(self._socket, self.signaling_path) as connection:
+            await connection.send("SETTINGS," + json.dumps(settings))
+            async for kind, data in connection.messages():
+                if kind == BINARY:
+                    seen = seen or data[:1] == bytes([_VIDEO_FRAME])
+                elif kind == TEXT:
+                    encoder = _encoder(data.decode("utf-8", "replace")) or encoder
+                if seen and encoder:
+                    return encoder
         raise HostFailed("selkies closed the connection before a picture came.")
+
+
+def _socket_in(runtime: Path) -> Path:
+    return runtime / "selkies.sock"
+
+
+def _arguments(spec: Spec, runtime: Path) -> list[str]:
+    """What it is told, but whether there is sound."""
+    # Access is the gateway's business: the socket lies in a directory of mode 0700.
+    argv = ["--unix-socket", str(_socket_in(runtime))]
+    argv += ["--enable-basic-auth=false", "--enable-https=false", "--mode=websockets"]
+    argv += ["--enable-dual-mode=false", "--microphone-enabled=false"]
+    argv += ["--webcam-enabled=false", "--printing-enabled=false", "--command-enabled=false"]
+    # A still screen costs 5 % of a core instead of 25 %.
+    argv += ["--video-streaming-mode=false", f"--framerate={spec.request.fps}"]
+    argv += ["--ui-title=Moonlight HPC", "--enable-sharing=false"]
+    argv += [f"--enable-clipboard={_CLIPBOARD[spec.clipboard]}"]
+    argv += [f"--file-transfers={_FILES.get(spec.files, 'none')}"]
+    most = spec.request.bitrate_kbps
+    return [*argv, f"--video-bitrate={min(most, _USUAL_KBPS)},100-{most}"]
+
+
+def _program() -> str | None:
+    """selkies beside our own Python, else on PATH."""
+    beside = Path(sys.executable).parent / "selkies"
+    return str(beside) if beside.exists() else find("selkies")
+
+
+def of_this_python(program: str) -> bool:
+    """Whether it is a script that this very Python runs.
+
+    An interpreter whose path is too long for a first line stands in the second, behind a shell's.
+    """
+    try:
+        with open(program, encoding="utf-8") as f:
+            first, second = f.readline(4096), f.readline(4096)
+        words = (
+            shlex.split(second.removeprefix("'''exec'")) if "/sh" in first else [first[2:].strip()]
+        )
+    except (OSError, ValueError):  # a program, and no text
+        return False
+    named = Path(words[0] if words else "")
+    own = Path(sys.executable)
+    same = os.path.realpath(named) == os.path.realpath(own)
+    return same and named.parent == own.parent  # the same environment, too
 
 
 def _encoder(text: str) -> str:
