@@ -94,7 +94,7 @@ def wait_for_desktop(page: Page) -> bytes:
     return seen[0]
 
 
-def type_command(page: Page, command: str, result: Path) -> str:
+def type_command(page: Page, command: str, result: Path, pointer: bool = True) -> str:
     """Type a shell command into a terminal of the desktop; what ``result`` holds then."""
 
     def written() -> bool:
@@ -107,6 +107,7 @@ def type_command(page: Page, command: str, result: Path) -> str:
         page.keyboard.type(command + "\n", delay=15)
         return wait_until(written, AGAIN_SECONDS)
 
-    page.mouse.click(640, 600)
+    if pointer:
+        page.mouse.click(640, 600)
     assert wait_until(typed), f"{result} was not written; {keep(page, 'failed')!r}"
     return result.read_text()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from tests.browser.desktop import AGAIN_SECONDS, DESKTOP_COLOURS, WINDOW
+from tests.support import axe
 from tests.support.chromium import changed, colours
 from tests.support.firefox import Firefox, Tab
 from tests.support.lab import Lab
@@ -31,6 +33,17 @@ def open_page(browser: Firefox, lab: Lab) -> Tab:
     known = browser.tabs()
     launcher.click(".jp-LauncherCard", "Moonlight Desktop")
     return browser.opened(known)
+
+
+def look_at_its_progress(browser: Firefox, lab: Lab, session: Any) -> Tab:
+    """The page that becomes the desktop when that is ready."""
+    tab = browser.open()
+    tab.activate()
+    tab.goto(f"{lab.url}moonlight/sessions/{session['session_id']}/")
+    tab.wait_text("h1", session["image_name"])
+    tab.wait("document.title.startsWith('⏳')")
+    axe.check_in_firefox(tab, "progress")
+    return tab
 
 
 def look_away_until_it_is_ready(browser: Firefox, page: Tab, name: str) -> None:

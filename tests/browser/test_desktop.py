@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import BrowserContext
 
-from tests.browser import in_firefox, jupyter, viewer
+from tests.browser import in_firefox, jupyter, keyboard, looks, viewer
 from tests.browser.desktop import (
     connect,
     launch,
@@ -14,6 +14,7 @@ from tests.browser.desktop import (
     wait_for_desktop,
 )
 from tests.cluster.slurm import SlurmCluster
+from tests.support import axe
 from tests.support.chromium import colours, keep
 from tests.support.firefox import firefox
 from tests.support.lab import Lab
@@ -36,6 +37,9 @@ def test_from_the_launcher_card_to_text_typed_into_a_file_on_the_node(
     )
     assert session["screen"] == "1280x800"
     assert slurm.job(session["slurm_job_id"])["QOS"] == "moonlight"
+    looks.look_at_the_log(page, session_card(page, session_id))
+    looks.look_at(page, "home")
+    looks.look_at_nothing(context, lab)
 
     desktop = connect(context, page, session_id)
     typed = lab.user.home / "typed.txt"
@@ -48,27 +52,33 @@ def test_from_the_launcher_card_to_text_typed_into_a_file_on_the_node(
     wait_for_desktop(desktop)
     second = viewer.show_it_in_two_windows(context, desktop)
     second.close()
+    looks.speak(page, "ko")
     again = context.new_page()
     again.goto(f"{lab.url}moonlight/sessions/{session_id}/")
     wait_for_desktop(again)
+    looks.look_at_the_viewer(again, "ko")
+    looks.speak(page, "en")
     jupyter.open_it_from_jupyterlab(context, launcher, session)
 
     page.bring_to_front()
     session_card(page, session_id).locator("[data-testid=stop]").click()
+    axe.check(page, "stop")
     page.locator("[data-testid=stop-confirm]").click()
     page.locator(f"[data-session-id={session_id}][data-status=cancelled]").wait_for()
     again.bring_to_front()
     again.locator("[data-testid=ended-page]").wait_for()
-    keep(again, "5-ended")
+    looks.look_at(again, "ended")
     assert "You stopped it" in again.locator("[data-testid=ended-page]").inner_text()
 
 
-def test_its_tools_work_and_it_outlives_its_jupyter_server_the_page_comes_back_by_itself(
+def test_the_keyboard_leads_to_typed_text_and_tools_it_outlives_its_jupyter_server_the_page_comes_back(
     lab: Lab, context: BrowserContext
 ) -> None:
-    page = open_page(context, lab)
-    session_id = launch(page)
-    desktop = connect(context, page, session_id)
+    desktop, session_id = keyboard.to_the_desktop(context, lab)
+    typed = lab.user.home / "typed-by-keyboard.txt"
+    command = f"echo $SLURM_JOB_ID > ~/{typed.name}"
+    assert type_command(desktop, command, typed, pointer=False).strip()
+    looks.look_at_the_viewer(desktop, "en")
     viewer.use_the_bar(desktop)
     viewer.change_the_picture(desktop)
     viewer.send_keys_that_browsers_keep(desktop)
@@ -77,6 +87,7 @@ def test_its_tools_work_and_it_outlives_its_jupyter_server_the_page_comes_back_b
     lab.kill()
     desktop.locator("[data-testid=connection-banner]").wait_for()
     keep(desktop, "6-interrupted")
+    axe.check(desktop, "interrupted")
     lab.start()
     desktop.locator("[data-testid=connection-banner]").wait_for(state="hidden")
     wait_for_desktop(desktop)
@@ -96,11 +107,13 @@ def test_in_firefox_from_the_launcher_card_through_the_queue_to_typed_text(
             page.wait_text("[data-status=pending] [data-testid=queue-reason]", "switched off")
             page.wait_text("[data-status=pending] [role=status]", "tells you when it is ready")
             page.keep("7-pending")
-            browser.open().activate()  # to do something else
+            axe.check_in_firefox(page, "pending")
+            [session] = [s for s in lab.api("sessions")["sessions"] if not s["ended_at"]]
+            other = in_firefox.look_at_its_progress(browser, lab, session)
+            other.goto("about:blank")  # to do something else
             page.wait("document.hidden")
         finally:
             slurm.scontrol("update", "PartitionName=viz", "State=UP")
-        [session] = [s for s in lab.api("sessions")["sessions"] if not s["ended_at"]]
         in_firefox.look_away_until_it_is_ready(browser, page, session["image_name"])
         desktop = in_firefox.connect(browser, page, session["session_id"])
         typed = lab.user.home / "typed-in-firefox.txt"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import BrowserContext, Page, expect
 
+from tests.support import axe
 from tests.support.chromium import changed, keep
 from tests.support.waiting import PATIENCE, wait_until
 
@@ -156,6 +157,7 @@ def show_it_in_two_windows(context: BrowserContext, first: Page) -> Page:
     elsewhere.wait_for()
     assert "shown in another window" in elsewhere.inner_text()
     keep(first, "viewer-elsewhere")
+    axe.check(first, "elsewhere")
     first.bring_to_front()
     first.get_by_test_id("use-here").click()
     wait_for_desktop(first)

@@ -1,3 +1,4 @@
+import { createElement } from 'react';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { en } from '../src/i18n/languages/en';
@@ -5,6 +6,9 @@ import { becameReady, isLongWait, statusesOf } from '../src/ready/becameReady';
 import { ConsentStore } from '../src/ready/consent';
 import { notify } from '../src/ready/notify';
 import { homeLook, readyLook } from '../src/viewer/windowTitle';
+import { TellMe } from '../src/ready/TellMe';
+import { consentStore } from '../src/ready/useConsent';
+import { render } from './render';
 import { session } from './sample';
 
 const pending = session({ session_id: 'ml-a-1', created_at: '2026-11-28T09:00:00Z' });
@@ -149,5 +153,30 @@ describe('the browser may tell', () => {
     notify({ title: 'It is ready', body: 'On n1', tag: 'ml-a-1', icon: 'data:', onClick });
     expect(shown).toEqual([['It is ready', { body: 'On n1', tag: 'ml-a-1', icon: 'data:' }]]);
     expect(onClick).not.toHaveBeenCalled();
+  });
+});
+
+describe('the offer', () => {
+  afterEach(() => vi.restoreAllMocks());
+  const shows = (
+    consent: 'absent' | 'ask' | 'yes' | 'no',
+    time: string,
+    status = pending.status,
+  ) => {
+    vi.spyOn(consentStore(), 'getState').mockReturnValue(consent);
+    const waits = { ...pending, status };
+    return render(createElement(TellMe, { session: waits, now: at(time) }));
+  };
+
+  it('is made once the wait is long, and only where nobody was asked', () => {
+    expect(shows('ask', '09:05:00')).toContain('Tell me');
+    expect(shows('ask', '09:00:05')).toBe('');
+    expect(shows('ask', '09:05:00', 'running')).toBe('');
+    expect(shows('no', '09:05:00')).toBe('');
+    expect(shows('absent', '09:05:00')).toBe('');
+  });
+
+  it('is a promise where it was taken', () => {
+    expect(shows('yes', '09:00:05')).toContain('tells you when it is ready');
   });
 });

@@ -12,6 +12,7 @@ export const PAGE = 'core.html';
 export const MARK = 'moonlight-client';
 const SCREEN = 'overlayInput';
 const WORDS = 'status-display';
+const TOUCH_KEYBOARD = 'keyboard-input-assist';
 
 export interface SelkiesState {
   /** Its client runs in the frame and can be driven; null while that is not known. */
@@ -75,6 +76,8 @@ export class SelkiesHost {
       watched.observe(words, { childList: true, characterData: true, subtree: true });
     }
     page.getElementById(SCREEN)?.setAttribute('aria-label', name);
+    // It has no name and is not seen: nobody who comes by Tab is to land there.
+    page.getElementById(TOUCH_KEYBOARD)?.setAttribute('tabindex', '-1');
     // It answers its own window, and this one when it is asked for figures.
     frame.addEventListener('message', this.hear);
     window.addEventListener('message', this.hear);

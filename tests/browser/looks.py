@@ -1,0 +1,77 @@
+"""Each page in each language, in the light and in the dark, from a wide screen to a phone."""
+
+from __future__ import annotations
+
+from playwright.sync_api import BrowserContext, Locator, Page
+
+from tests.browser import viewer
+from tests.support import axe
+from tests.support.chromium import keep
+from tests.support.lab import Lab
+
+LANGUAGES = ("ko", "en")
+WIDTHS = (1440, 1024, 390)
+_USUAL = {"width": 1280, "height": 800}
+
+# The tools of the viewer that open a dialog.
+DIALOGS = ("settings", "keys", "clipboard", "files", "connection", "stop")
+
+
+def speak(page: Page, language: str) -> None:
+    page.locator("select.language").select_option(language)
+
+
+def look_at(page: Page, name: str) -> None:
+    """A page with our header: nobody is kept from using it, and nothing is out of its window."""
+    page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
+    for language in LANGUAGES:
+        speak(page, language)
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 900})
+            _fits(page, name)
+            _pictures(page, f"{name}-{language}-{width}")
+        axe.check(page, f"{name} in {language} at {width}")
+    page.set_viewport_size(_USUAL)
+
+
+def look_at_the_viewer(page: Page, language: str) -> None:
+    """Its bar, and all that its tools open; the dark has the same words."""
+    schemes: list[axe.Scheme] = ["light", "dark"] if language == "en" else ["light"]
+    for tool in DIALOGS:
+        viewer.open_tool(page, tool)
+        axe.check(page, f"viewer-{tool} in {language}", schemes)
+        if tool == "settings":
+            for width in WIDTHS:
+                page.set_viewport_size({"width": width, "height": 900})
+                _fits(page, f"viewer-{tool}")
+                _pictures(page, f"viewer-{tool}-{language}-{width}")
+            page.set_viewport_size(_USUAL)
+        viewer.close_tool(page)
+
+
+def look_at_nothing(context: BrowserContext, lab: Lab) -> None:
+    """A desktop that is not there."""
+    page = context.new_page()
+    page.goto(f"{lab.url}moonlight/sessions/ml-nobody-aaaaaaaaaa/")
+    page.get_by_test_id("unknown-page").wait_for()
+    axe.check(page, "unknown")
+    page.close()
+
+
+def look_at_the_log(page: Page, card: Locator) -> None:
+    card.get_by_test_id("log").click()
+    page.get_by_role("dialog").wait_for()
+    axe.check(page, "log")
+    page.keyboard.press("Escape")
+
+
+def _pictures(page: Page, name: str) -> None:
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        keep(page, f"{name}-{scheme}")
+    page.emulate_media(color_scheme="light", reduced_motion="no-preference")
+
+
+def _fits(page: Page, name: str) -> None:
+    wide, window = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+    assert wide <= window, f"{name} is {wide} px wide in a window of {window} px"
