@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -31,10 +32,11 @@ class Followed:
 @contextlib.contextmanager
 def followed() -> Iterator[Followed]:
     soon = ("repl-diskless-sync-delay 0",)
-    with redis_server(*soon) as master:
-        word = master.password
-        follow = (f"replicaof 127.0.0.1 {master.port}", f'masterauth "{word}"')
-        with redis_server(*soon, *follow, password=word) as copy, copy.client() as client:
+    word = secrets.token_urlsafe(24)
+    both = (*soon, f'masterauth "{word}"')  # each may follow the other
+    with redis_server(*both, password=word) as master:
+        follow = f"replicaof 127.0.0.1 {master.port}"
+        with redis_server(*both, follow, password=word) as copy, copy.client() as client:
             wait_for(lambda: client.info("replication")["master_link_status"] == "up")
             watch = (
                 f"sentinel monitor desks 127.0.0.1 {master.port} 1",

@@ -13,7 +13,12 @@ from urllib.parse import parse_qs, urlsplit
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from redis.sentinel import MasterNotFoundError, Sentinel, SlaveNotFoundError
+from redis.sentinel import (
+    MasterNotFoundError,
+    Sentinel,
+    SentinelConnectionPool,
+    SlaveNotFoundError,
+)
 
 from ..model.errors import StoreUnavailable
 
@@ -26,6 +31,8 @@ _NOBODY = "unauthenticated"
 # A script of a user who may not do what is in it.
 _MAY_NOT = "The user executing the script can't"
 _LOOK_SECONDS = 30  # whether a connection that was idle for so long is there still
+# So long Sentinels' word counts on who the master is; and where none of them answers, what they said before.
+_MASTER_SECONDS, _NO_SENTINEL_SECONDS = 1.0, 10.0
 
 
 @dataclass(frozen=True)
@@ -105,6 +112,7 @@ class Asking:
         self._guard = threading.Lock()
         self._silent_until = 0.0
         self._found = ""
+        self._master_until = float("-inf")
 
     @contextlib.contextmanager
     def for_(self, what: str) -> Iterator[redis.Redis]:
@@ -117,6 +125,7 @@ class Asking:
             if time.monotonic() < self._silent_until:
                 raise self._unavailable(what, self._found)
         try:
+            self._follow_master()
             yield self._client
         except (redis.RedisError, MasterNotFoundError, SlaveNotFoundError, OSError) as e:
             found = self._what_happened(e)
@@ -129,6 +138,24 @@ class Asking:
     def close(self) -> None:
         with contextlib.suppress(redis.RedisError, OSError):
             self._client.close()
+
+    def _follow_master(self) -> None:
+        """Leave connections to a master that has been followed by another. One that only stood still
+        takes itself for the master when it goes on, for some seconds: what is read there is old, and
+        what is written is lost."""
+        pool = self._client.connection_pool
+        if not isinstance(pool, SentinelConnectionPool):
+            return
+        with self._guard:
+            if time.monotonic() < self._master_until:
+                return
+            self._master_until = time.monotonic() + _MASTER_SECONDS
+        try:
+            # That closes the ones to another that nobody uses.
+            pool.get_master_address()  # type: ignore[no-untyped-call]
+        except (redis.RedisError, OSError):
+            with self._guard:
+                self._master_until = time.monotonic() + _NO_SENTINEL_SECONDS
 
     def _unavailable(self, what: str, found: str) -> StoreUnavailable:
         return StoreUnavailable(
