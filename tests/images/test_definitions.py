@@ -158,7 +158,13 @@ def test_sunshines_capabilities_are_taken_away_and_looked_for() -> None:
     assert script.index('setcap -r "$sunshine"') < script.index("still has file capabilities")
 
 
-def desktop(tmp_path: Path, kind: str | None, programs: dict[str, str], **more: str) -> str:
+def desktop(
+    tmp_path: Path,
+    kind: str | None,
+    programs: dict[str, str],
+    arguments: tuple[str, ...] = (),
+    **more: str,
+) -> str:
     """What moonlight-desktop starts, with programs that say how they were called."""
     here = tmp_path / "bin"
     here.mkdir()
@@ -185,7 +191,10 @@ def desktop(tmp_path: Path, kind: str | None, programs: dict[str, str], **more: 
         "XDG_RUNTIME_DIR": str(runtime), "DBUS_SESSION_BUS_ADDRESS": "unix:path=/x", **more,
     }  # fmt: skip
     result = subprocess.run(
-        [script], env={k: v for k, v in environment.items() if v}, capture_output=True, text=True
+        [script, *arguments],
+        env={k: v for k, v in environment.items() if v},
+        capture_output=True,
+        text=True,
     )
     return f"{result.returncode} {result.stdout}{result.stderr}".strip()
 
@@ -252,6 +261,18 @@ def test_an_image_of_another_desktop_starts_that(
 ) -> None:
     programs = {program: 'echo "$XDG_CURRENT_DESKTOP $DESKTOP_SESSION"', "xfce4-session": "echo no"}
     assert desktop(tmp_path, kind, programs) == f"0 {known_as}"
+
+
+def test_a_program_is_started_in_the_place_of_the_desktop(tmp_path: Path) -> None:
+    programs = {
+        "xfce4-session": "echo no",
+        "openbox": 'echo "$*" >>"$HOME/manager"',
+        "paraview": 'until [ -e "$HOME/manager" ]; do :; done; echo "$1"; exit 4',
+        "sh": 'exec /bin/sh "$@"',
+    }
+    said = desktop(tmp_path, "xfce", programs, ("paraview", "a b"), MOONLIGHT_OPENBOX="/x.xml")
+    assert said == "4 a b"
+    assert (tmp_path / "manager").read_text() == "--config-file /x.xml\n"
 
 
 def test_the_status_of_the_desktop_is_passed_on(tmp_path: Path) -> None:

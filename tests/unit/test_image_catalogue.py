@@ -11,6 +11,7 @@ import pytest
 from moonlight_spawner.model.errors import ImageUnavailable, NotFound
 from moonlight_spawner.site.images import HOST_DESKTOP, Catalogue
 from moonlight_spawner.site.options import MoonlightSite
+from traitlets import TraitError
 
 from .conftest import AsNobody
 
@@ -76,6 +77,43 @@ def test_an_optional_image_is_declared_where_it_is(site: MoonlightSite, images: 
     add(images, "sunshine_kde.sif")
     found = by_id(site)["kde"]
     assert found.available and found.name == "KDE desktop" and found.description
+
+
+def test_a_program_of_the_site_is_as_usable_as_its_image(site: MoonlightSite, images: Path) -> None:
+    site.applications = {
+        "paraview": {"name": "ParaView", "command": ["paraview", "-x"], "image": "desktop"},
+        "xterm": {"command": ["xterm"], "icon": "cae"},
+        "gone": {"command": ["x"], "image": "nowhere"},
+        "gnome": {"command": ["an image has that name"]},
+    }
+    found = by_id(site)
+    assert not found["paraview"].available and "not exist" in found["paraview"].unavailable_detail
+    assert "none of the site's" in found["gone"].unavailable_detail
+    assert found["gnome"].name == "GNOME desktop"
+    xterm = found["xterm"]
+    assert xterm.available and xterm.path is None and xterm.follows_window
+    assert (xterm.name, xterm.icon, xterm.application) == ("xterm", "cae", ["xterm"])
+    path = add(images, "sunshine_desktop.sif")
+    paraview = Catalogue(site).get("paraview")
+    assert paraview.path == str(path) and paraview.application == ["paraview", "-x"]
+    assert not {"path", "application"} & paraview.model_dump().keys()
+    assert Catalogue(site).default() == "desktop"
+
+
+@pytest.mark.parametrize(
+    ("entry", "why"),
+    [
+        ({"Para View": {"command": ["x"]}}, "an id has small letters"),
+        ({"x": {"name": "X"}}, "its `command` must be a list of words"),
+        ({"x": {"command": "paraview"}}, "its `command` must be a list of words"),
+        ({"x": {"command": ["a\nb"]}}, "its `command` must be a list of words"),
+        ({"x": {"command": ["x"], "path": "/x"}}, "path is nothing of an application"),
+        ({"x": {"command": ["x"], "name": 3}}, "must be plain texts"),
+    ],
+)
+def test_what_is_no_program_is_told(site: MoonlightSite, entry: Any, why: str) -> None:
+    with pytest.raises(TraitError, match=re.escape(why)):
+        site.applications = entry
 
 
 def test_found_images_are_offered_after_the_declared(site: MoonlightSite, images: Path) -> None:

@@ -131,10 +131,11 @@ class Parts:
         if self._sound and audio:
             env |= self._sound.environment
         env |= graphics.environment
-        around = graphics.vglrun if manifest.opengl == "desktop" else ()
+        application = self._spec.application
+        around = graphics.vglrun if application or manifest.opengl == "desktop" else ()
         desktop_env, config_dirs = self._desktop_environment(container, env)
         self._desktop = Desktop(
-            desktop_env, env, self._runtime, self._logs, changed, around, config_dirs
+            desktop_env, env, self._runtime, self._logs, changed, around, config_dirs, application
         )
 
         # Neither waits for the other: together they take half the time.

@@ -78,6 +78,8 @@ class Supervisor:
         # A desktop whose D-Bus is gone ends too, in part or in whole, and in any order.
         if "bus" in ended or (self._desktop.bus and not self._desktop.bus.running):
             return await self._desktop_again("D-Bus of the desktop", ended.get("bus", 0))
+        if "desktop" in ended and self._desktop.application:
+            return self._application_ended(ended["desktop"])
         if "desktop" in ended:
             if ended["desktop"] == 0:
                 return End(
@@ -86,6 +88,19 @@ class Supervisor:
             return await self._desktop_again("desktop", ended["desktop"])
         await self._sound_again()
         return None
+
+    def _application_ended(self, status: int) -> End:
+        """However it ended: started again it would be empty."""
+        name = self._desktop.application[0]
+        if status == 0:
+            reason = "You have ended the application."
+            return End(state=State.COMPLETED, code="ApplicationEnded", reason=reason)
+        return End(
+            state=State.FAILED,
+            code="ApplicationFailed",
+            reason=f"The application {name} ended ({_how(status)}). It said: "
+            f"{self._desktop.child.last_words() or 'nothing'}",
+        )
 
     async def _sound_again(self) -> None:
         """Once more, or on without it: nobody loses work for a missing sound."""

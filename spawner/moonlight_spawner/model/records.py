@@ -46,6 +46,7 @@ class Facts(Model):
     image_name: str
     image_names: dict[str, str] = Field(default_factory=dict)
     image_path: PathText | None = None
+    application: list[str] = []  # a program in the place of a desktop
     host: str
     scheduler: str
     place: str = ""  # the machine or cluster whose scheduler that is, empty if unknown
@@ -227,6 +228,7 @@ class Spec(Model):
     session_id: str
     image_id: str
     image_path: PathText | None = None
+    application: list[str] = []
     host: str
     request: Resources
     max_width: int

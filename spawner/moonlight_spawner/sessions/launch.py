@@ -74,6 +74,7 @@ class Launcher:
             session_id=session_id,
             image_id=facts.image_id,
             image_path=facts.image_path,
+            application=facts.application,
             host=facts.host,
             request=facts.request,
             max_width=site.max_width,

@@ -112,6 +112,7 @@ class Recorder:
                 image_name=image.name,
                 image_names=image.names,
                 image_path=image.path,
+                application=image.application,
                 host=host,
                 scheduler=self._scheduler.name,
                 place=place,

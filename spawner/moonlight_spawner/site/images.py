@@ -29,7 +29,8 @@ _SIF_NAME = re.compile(IMAGE_PREFIX + r"([a-z0-9][a-z0-9_.-]{0,50})\.sif", re.AS
 
 
 class Image(Model):
-    """One entry of the catalogue. ``path`` is the image file, None for the node's own desktop.
+    """One entry of the catalogue. ``path`` is the image file, None for the node's own desktop;
+    ``application`` is the program that is started in the place of a desktop, if it is one's entry.
 
     What keeps one from being used is said twice: ``unavailable_reason`` to those who would use it,
     ``unavailable_detail`` with names of files to those who can mend it. ``follows_window``: its screen
@@ -50,6 +51,7 @@ class Image(Model):
     unavailable_detail: str | None = None
     follows_window: bool = False
     path: str | None = Field(default=None, exclude=True)
+    application: list[str] = Field(default=[], exclude=True)
 
     def streaming_host(self, wanted: str) -> str:
         """The host that streams it: images bring Sunshine, a bare node has selkies."""
@@ -97,10 +99,32 @@ class Catalogue:
                     icon="desktop",
                 )
             )
+        images += self._applications({image.id: image for image in images})
         wanted_host = self._site.streaming_host
         for image in images:
             image.follows_window = follows_window(image.streaming_host(wanted_host))
         return _one_default(images)
+
+    def _applications(self, images: dict[str, Image]) -> list[Image]:
+        """The site's, each as usable as the image that it is in."""
+        found = []
+        for name, told in self._site.applications.items():
+            if name in images:
+                continue
+            said = {key: told[key] for key in ("name", "description", "icon") if key in told}
+            entry = Image(id=name, application=told["command"], **{"name": name, **said})
+            where = images.get(told["image"]) if "image" in told else None
+            if where is not None:
+                kept = {"path", "available"} | {k for k in Image.model_fields if "unavail" in k}
+                entry = entry.model_copy(update={key: getattr(where, key) for key in kept})
+            elif "image" in told:
+                what = f"The setting `applications` has {name} in an image {told['image']}"
+                detail = f"{what}, which is none of the site's."
+                entry.available, entry.unavailable_code = False, "ImageMissing"
+                entry.unavailable_reason = _REASONS["ImageMissing"]
+                entry.unavailable_detail = detail
+            found.append(entry)
+        return found
 
     def default(self) -> str:
         """Id of the image that is launched when none is named."""

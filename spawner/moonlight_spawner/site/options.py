@@ -184,6 +184,14 @@ class MoonlightSite(PortalSettings, RedisSettings):
         help="More directories shown in images, as Apptainer's --bind takes them, e.g. /scratch or "
         "/sw:/sw:ro.",
     ).tag(config=True)
+    applications = Dict(
+        value_trait=Dict(),
+        key_trait=Unicode(),
+        help="Programs that are offered beside the desktops, each started alone and its end the session's: "
+        'by id, e.g. `{"paraview": {"name": "ParaView", "command": ["paraview"], "image": "desktop"}}`. '
+        "Without `image` it is the node's own; `description` and `icon` (cae, application, desktop) are "
+        "for its card.",
+    ).tag(config=True)
     x_server_command = List(
         Unicode(),
         help="Another X server than Xvfb, e.g. ['Xorg', '-config', 'gpu.conf', '-novtswitch']; "
@@ -337,6 +345,13 @@ class MoonlightSite(PortalSettings, RedisSettings):
                 )
         return proposal["value"]
 
+    @validate("applications")
+    def _programs(self, proposal: Mapping[str, dict[str, object]]) -> dict[str, object]:
+        for name, told in proposal["value"].items():
+            if why := _not_an_application(name, told):
+                raise TraitError(f"applications has {name!r}: {why}.")
+        return proposal["value"]
+
     @validate("sbatch_options")
     def _no_other_cluster(self, proposal: Mapping[str, list[str]]) -> list[str]:
         for option in proposal["value"]:
@@ -371,3 +386,23 @@ def _checked_layout(name: str, value: str) -> str:
     if not re.fullmatch(r"[a-z]{2,8}(\([A-Za-z0-9_-]{1,32}\))?", value):
         raise TraitError(f"{name} has {value!r}, but a layout looks like us or de(nodeadkeys).")
     return value
+
+
+def _not_an_application(name: str, told: object) -> str:
+    """Why it is none; empty if it is one."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]{0,50}", name, re.ASCII):
+        return "an id has small letters, digits and _.- only"
+    if not isinstance(told, dict):
+        return "it must be a table with a `command`"
+    if unknown := set(told) - {"name", "command", "image", "description", "icon"}:
+        return f"{', '.join(sorted(map(str, unknown)))} is nothing of an application"
+    command = told.get("command")
+    if not isinstance(command, list) or not command or not all(_plain(w) for w in command):
+        return "its `command` must be a list of words, the program first"
+    if not all(_plain(value) for key, value in told.items() if key != "command"):
+        return "name, image, description and icon must be plain texts"
+    return ""
+
+
+def _plain(word: object) -> bool:
+    return isinstance(word, str) and word != "" and word.isprintable()

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ...processes.child import Child
 from ...processes.umask import of_the_user
+from .application import CONFIGURATION, beside, write_configuration
 from .container import Container, Node
 
 log = logging.getLogger(__name__)
@@ -61,6 +62,8 @@ class Desktop:
         What the desktop is run by, e.g. ``vglrun -d egl0``.
     config_dirs
         Where settings of the user's are read and not written.
+    application
+        A program that is started in the place of a desktop.
     """
 
     def __init__(
@@ -72,9 +75,11 @@ class Desktop:
         container: Container,
         before: Sequence[str] = (),
         config_dirs: Sequence[str] = (),
+        application: Sequence[str] = (),
     ):
         bus = runtime / "bus"
         self._own_bus = isinstance(container, Node)
+        self.application = list(application)
         own = {
             # An image's desktop starts a bus of its own: one on the node would start the node's
             # services for it, outside the image.
@@ -88,6 +93,7 @@ class Desktop:
             "NO_AT_BRIDGE": "1",
             # The one in the home may be root's, or on a file system that is read-only here.
             "ICEAUTHORITY": str(runtime / "iceauthority"),
+            **({CONFIGURATION: write_configuration(runtime)} if application else {}),
         }
         self.env = {**env, **own}
         self.parts_env = {**parts_env, **own}
@@ -95,11 +101,12 @@ class Desktop:
         home = self.env["HOME"]
         cwd = home if os.access(home, os.X_OK) else "/"
         if isinstance(container, Node):
-            self.name, command = _on_node(self.env)
+            self.name, command = _on_node(self.env, self.application)
             command, around = [*before, *command], self.env
         else:
-            self.name = container.name
-            command = container.argv([*before, IMAGE_DESKTOP], self.env, language=True)
+            self.name = application[0] if application else container.name
+            inside = [*before, IMAGE_DESKTOP, *application]
+            command = container.argv(inside, self.env, language=True)
             around = self.parts_env
         self._bus = Child(
             "dbus",
@@ -189,10 +196,10 @@ class Desktop:
         await self._bus.stop(0.5)
 
 
-def _on_node(env: Mapping[str, str]) -> tuple[str, list[str]]:
+def _on_node(env: Mapping[str, str], application: Sequence[str]) -> tuple[str, list[str]]:
     path = env["PATH"]
     session = shutil.which("xfce4-session", path=path)
-    if session and shutil.which("xfwm4", path=path):
+    if session and shutil.which("xfwm4", path=path) and not application:
         return "XFCE", [session]
     manager = next((w for n in _WINDOW_MANAGERS if (w := shutil.which(n, path=path))), None)
     if manager is None:
@@ -200,6 +207,8 @@ def _on_node(env: Mapping[str, str]) -> tuple[str, list[str]]:
             f"No desktop is installed on node {os.uname().nodename}. An administrator has to "
             "install XFCE (Debian: xfce4-session xfwm4 xfce4-panel) or an Apptainer image."
         )
+    if application:
+        return application[0], beside(manager, application, env, env[CONFIGURATION])
     terminal = next((t for n in _TERMINALS if (t := shutil.which(n, path=path))), None)
     name = Path(manager).name
     if terminal is None:

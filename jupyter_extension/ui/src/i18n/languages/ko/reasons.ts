@@ -40,6 +40,7 @@ export const reasons: Reasons = {
   StartTimeout:
     '정해진 시간 안에 데스크톱이 준비되지 않아 종료했습니다. 로그를 확인하고 다시 시작하세요.',
   LoggedOut: '데스크톱에서 로그아웃했습니다.',
+  ApplicationEnded: '프로그램을 종료했습니다.',
   TimeLimit: '요청한 사용 시간이 끝났습니다.',
   TIMEOUT: '요청한 사용 시간이 끝났습니다.',
   CancelledOutside: '외부에서 작업을 종료했습니다(scancel, 선점 또는 관리자).',
