@@ -15,5 +15,10 @@ export default defineConfig({
     assetsInlineLimit: Number.MAX_SAFE_INTEGER,
     cssCodeSplit: false,
   },
-  test: { include: ['test/**/*.test.ts'], environment: 'node' },
+  test: {
+    include: ['test/**/*.test.ts'],
+    environment: 'node',
+    // Those of JupyterLab are modules that only bundlers take for such.
+    server: { deps: { inline: [/@jupyterlab/, /@lumino/] } },
+  },
 });

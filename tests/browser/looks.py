@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from playwright.sync_api import BrowserContext, Locator, Page
 
 from tests.browser import viewer
@@ -21,12 +23,12 @@ def speak(page: Page, language: str) -> None:
     page.locator("select.language").select_option(language)
 
 
-def look_at(page: Page, name: str) -> None:
+def look_at(page: Page, name: str, widths: Sequence[int] = WIDTHS) -> None:
     """A page with our header: nobody is kept from using it, and nothing is out of its window."""
     page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
     for language in LANGUAGES:
         speak(page, language)
-        for width in WIDTHS:
+        for width in widths:
             page.set_viewport_size({"width": width, "height": 900})
             _fits(page, name)
             _pictures(page, f"{name}-{language}-{width}")
@@ -35,7 +37,7 @@ def look_at(page: Page, name: str) -> None:
 
 
 def look_at_the_viewer(page: Page, language: str) -> None:
-    """Its bar, and all that its tools open; the dark has the same words."""
+    """All that its tools open. Korean words have the colours of English ones."""
     schemes: list[axe.Scheme] = ["light", "dark"] if language == "en" else ["light"]
     for tool in DIALOGS:
         viewer.open_tool(page, tool)
@@ -44,7 +46,7 @@ def look_at_the_viewer(page: Page, language: str) -> None:
             for width in WIDTHS:
                 page.set_viewport_size({"width": width, "height": 900})
                 _fits(page, f"viewer-{tool}")
-                _pictures(page, f"viewer-{tool}-{language}-{width}")
+                _pictures(page, f"viewer-{tool}-{language}-{width}", schemes[-1:])
             page.set_viewport_size(_USUAL)
         viewer.close_tool(page)
 
@@ -65,8 +67,8 @@ def look_at_the_log(page: Page, card: Locator) -> None:
     page.keyboard.press("Escape")
 
 
-def _pictures(page: Page, name: str) -> None:
-    for scheme in ("light", "dark"):
+def _pictures(page: Page, name: str, schemes: Sequence[axe.Scheme] = ("light", "dark")) -> None:
+    for scheme in schemes:
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         keep(page, f"{name}-{scheme}")
     page.emulate_media(color_scheme="light", reduced_motion="no-preference")

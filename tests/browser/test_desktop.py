@@ -67,7 +67,7 @@ def test_from_the_launcher_card_to_text_typed_into_a_file_on_the_node(
     page.locator(f"[data-session-id={session_id}][data-status=cancelled]").wait_for()
     again.bring_to_front()
     again.locator("[data-testid=ended-page]").wait_for()
-    looks.look_at(again, "ended")
+    looks.look_at(again, "ended", looks.WIDTHS[-1:])
     assert "You stopped it" in again.locator("[data-testid=ended-page]").inner_text()
 
 

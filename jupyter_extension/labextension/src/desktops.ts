@@ -28,7 +28,7 @@ export class Desktops {
     this.poll = new Poll({
       name: 'moonlight-hpc:desktops',
       auto: false,
-      standby: 'when-hidden',
+      standby: () => document.hidden,
       frequency: { interval: EVERY_MS, backoff: true, max: AT_MOST_MS },
       factory: () => this.ask(),
     });
