@@ -9,7 +9,6 @@ import math
 import os
 import re
 import shutil
-import sys
 from collections.abc import Mapping, Sequence
 
 from traitlets import (
@@ -25,14 +24,16 @@ from traitlets import (
     validate,
 )
 
+from .desktop_options import DesktopSettings
 from .machine import gpu_count, python, scratch, scratch_or_home
 from .portal_options import PortalSettings
 from .redis_options import RedisSettings
+from .side_options import SideSettings
 
 _LAYOUTS = "us gb de fr es it pt br ch be nl dk no se fi pl cz hu tr gr ru ua il jp kr cn tw latam"
 
 
-class MoonlightSite(PortalSettings, RedisSettings):
+class MoonlightSite(DesktopSettings, SideSettings, PortalSettings, RedisSettings):
     """Settings of Moonlight HPC at this site.
 
     ``unknown_settings``: a sentence for each name in the settings that is none of a setting.
@@ -113,46 +114,6 @@ class MoonlightSite(PortalSettings, RedisSettings):
     ).tag(config=True)
     max_sessions = Int(4, min=1, help="Live sessions a user may have.").tag(config=True)
 
-    images_dir = Unicode("/opt/moonlight-hpc/images", help="Where `sunshine_*.sif` lie.").tag(
-        config=True
-    )
-    host_desktop = Enum(
-        ["auto", "always", "never"],
-        "auto",
-        help="Offer the desktop installed on the node: `auto` where no image is available.",
-    ).tag(config=True)
-    streaming_host = Enum(
-        ["auto", "selkies", "sunshine"],
-        "auto",
-        help="What streams the desktop: `auto` is Sunshine in an image, selkies on the node itself.",
-    ).tag(config=True)
-    sunshine_command = List(
-        Unicode(), ["sunshine"], help="How Sunshine is started, on the node or in the image."
-    ).tag(config=True)
-    moonlight_web_command = List(
-        Unicode(), ["web-server"], help="How moonlight-web-stream is started."
-    ).tag(config=True)
-    moonlight_web_directory = Unicode(
-        help="Its release's directory, with `static` and `streamer`. Default: that of the program; "
-        "in an image /opt/moonlight-web."
-    ).tag(config=True)
-    native_clients = Bool(
-        False,
-        help="Let native Moonlight clients pair. The site has to route UDP from users to the nodes.",
-    ).tag(config=True)
-    webrtc = Bool(False, help="Let the browser's client use WebRTC besides the WebSocket.").tag(
-        config=True
-    )
-    stun_uris = List(Unicode(), help="STUN servers for WebRTC, e.g. stun:turn.site.org:3478.").tag(
-        config=True
-    )
-    turn_uris = List(Unicode(), help="TURN servers for WebRTC, e.g. turn:turn.site.org:3478.").tag(
-        config=True
-    )
-    turn_secret_file = Unicode(
-        help="File with coturn's static-auth-secret, for credentials that end with the session. Who "
-        "launches sessions has to be able to read it."
-    ).tag(config=True)
     sessions_dir = Unicode(
         help="Where sessions keep their records; seen by the nodes too. Default: "
         "/scratch/sunshine_sessions where it exists, else ~/.local/share/moonlight-hpc/sessions."
@@ -161,58 +122,6 @@ class MoonlightSite(PortalSettings, RedisSettings):
         help="Where sessions log. Default: /scratch/sunshine_logs where it exists, else with the "
         "session's records."
     ).tag(config=True)
-    sandboxes_dir = Unicode(
-        help="Where `<user>_<image>` keeps what a user changes in an image. Default: "
-        "/scratch/sunshine_sandboxes where it exists, else ~/.local/share/moonlight-hpc/sandboxes."
-    ).tag(config=True)
-    image_changes = Enum(
-        ["read-only", "overlay", "sandbox"],
-        "read-only",
-        help="What a user changes in an image outside the home: forgotten; kept in an `overlay` (one "
-        "ext3 file); or in a `sandbox` (the image unpacked, writable).",
-    ).tag(config=True)
-    image_overlay_mb = Int(
-        4096, min=64, help="Room of a new overlay, MiB; sparse, so only what is used is taken."
-    ).tag(config=True)
-    image_home = Enum(
-        ["bound", "private"],
-        "bound",
-        help="The home in an image: the user's own, or a `private` one in `sandboxes_dir`.",
-    ).tag(config=True)
-    image_binds = List(
-        Unicode(),
-        help="More directories shown in images, as Apptainer's --bind takes them, e.g. /scratch or "
-        "/sw:/sw:ro.",
-    ).tag(config=True)
-    applications = Dict(
-        value_trait=Dict(),
-        key_trait=Unicode(),
-        help="Programs that are offered beside the desktops, each started alone and its end the session's: "
-        'by id, e.g. `{"paraview": {"name": "ParaView", "command": ["paraview"], "image": "desktop"}}`. '
-        "Without `image` it is the node's own; `description` and `icon` (cae, application, desktop) are "
-        "for its card.",
-    ).tag(config=True)
-    x_server_command = List(
-        Unicode(),
-        help="Another X server than Xvfb, e.g. ['Xorg', '-config', 'gpu.conf', '-novtswitch']; "
-        "`{bus_id}` becomes that of the job's GPU, like PCI:59:0:0. Display, -auth, -nolisten tcp and "
-        "-noreset are added.",
-    ).tag(config=True)
-    virtualgl = Bool(
-        True, help="Let OpenGL programs draw on the job's GPU by VirtualGL, where it is installed."
-    ).tag(config=True)
-    audio = Bool(True, help="Stream sound, where PulseAudio is installed.").tag(config=True)
-    clipboard = Enum(
-        ["both", "to_desktop", "from_desktop", "off"],
-        "both",
-        help="Ways that clipboard text may go between the user and the desktop.",
-    ).tag(config=True)
-    files = Enum(
-        ["both", "to_desktop", "from_desktop", "off"],
-        "both",
-        help="Ways that files may go through the stream's page, where it can carry files (selkies).",
-    ).tag(config=True)
-
     display_min = Int(10, min=0, help="First X display; :1 to :9 are left to VNC.").tag(config=True)
     display_max = Int(99, min=0, help="Last X display.").tag(config=True)
     port_min = Int(
@@ -241,24 +150,6 @@ class MoonlightSite(PortalSettings, RedisSettings):
         "in this job (`here`) or in a new one (`job`). `auto`: here, unless desktops get a GPU and "
         "this job has none.",
     ).tag(config=True)
-    user_side_command = List(
-        Unicode(),
-        help="For the portal: what its service runs by sudo as a user, exactly as the sudoers rule has "
-        "it. With `--config FILE` where the settings do not lie in /etc/moonlight-hpc.",
-    ).tag(config=True)
-    user_side_seconds = Float(
-        30.0,
-        min=0.5,
-        max=200.0,
-        help="For the portal: how long a user's side may take for an answer, and a request may wait to "
-        "be begun.",
-    ).tag(config=True)
-    user_sides = Int(
-        16, min=1, help="For the portal: requests to users' sides that are begun at once."
-    ).tag(config=True)
-    user_sides_each = Int(
-        4, min=1, help="For the portal: processes of one user's side at a time."
-    ).tag(config=True)
     cache_seconds = Float(3.0, min=0.1, help="How long one answer of squeue serves.").tag(
         config=True
     )
@@ -273,10 +164,6 @@ class MoonlightSite(PortalSettings, RedisSettings):
     def _agent_command(self) -> list[str]:
         return [*python("moonlight_spawner"), "agent"]
 
-    @default("user_side_command")
-    def _user_side_command(self) -> list[str]:
-        return [os.path.join(sys.prefix, "bin", "moonlight-hpc"), "user-side"]
-
     @default("gpus")
     def _gpus(self) -> int:
         return 1 if self.batch_system == "slurm" else min(1, gpu_count())
@@ -288,10 +175,6 @@ class MoonlightSite(PortalSettings, RedisSettings):
     @default("sessions_dir")
     def _sessions_dir(self) -> str:
         return scratch_or_home("sessions")
-
-    @default("sandboxes_dir")
-    def _sandboxes_dir(self) -> str:
-        return scratch_or_home("sandboxes")
 
     @default("logs_dir")
     def _logs_dir(self) -> str:
@@ -317,16 +200,6 @@ class MoonlightSite(PortalSettings, RedisSettings):
             raise TraitError(f"{proposal['trait'].name} is {value}, but must be a number.")  # type: ignore[attr-defined]
         return value
 
-    @validate("user_side_command")
-    def _whole_path(self, proposal: Mapping[str, list[str]]) -> list[str]:
-        command = proposal["value"]
-        if not command or not os.path.isabs(command[0]):
-            raise TraitError(
-                f"user_side_command is {command}, but must begin with an absolute path: sudo compares "
-                "it with that of its rule."
-            )
-        return command
-
     @validate("keyboard")
     def _layout(self, proposal: Mapping[str, str]) -> str:
         return _checked_layout("keyboard", proposal["value"])
@@ -334,23 +207,6 @@ class MoonlightSite(PortalSettings, RedisSettings):
     @validate("keyboards")
     def _layouts(self, proposal: Mapping[str, list[str]]) -> list[str]:
         return [_checked_layout("keyboards", value) for value in proposal["value"]]
-
-    @validate("image_binds")
-    def _binds(self, proposal: Mapping[str, list[str]]) -> list[str]:
-        for bind in proposal["value"]:
-            if not re.fullmatch(r"/[^:,]+(:/[^:,]+(:(ro|rw))?)?", bind):
-                raise TraitError(
-                    f"image_binds has {bind!r}, but must have /source, /source:/target or "
-                    "/source:/target:ro."
-                )
-        return proposal["value"]
-
-    @validate("applications")
-    def _programs(self, proposal: Mapping[str, dict[str, object]]) -> dict[str, object]:
-        for name, told in proposal["value"].items():
-            if why := _not_an_application(name, told):
-                raise TraitError(f"applications has {name!r}: {why}.")
-        return proposal["value"]
 
     @validate("sbatch_options")
     def _no_other_cluster(self, proposal: Mapping[str, list[str]]) -> list[str]:
@@ -386,23 +242,3 @@ def _checked_layout(name: str, value: str) -> str:
     if not re.fullmatch(r"[a-z]{2,8}(\([A-Za-z0-9_-]{1,32}\))?", value):
         raise TraitError(f"{name} has {value!r}, but a layout looks like us or de(nodeadkeys).")
     return value
-
-
-def _not_an_application(name: str, told: object) -> str:
-    """Why it is none; empty if it is one."""
-    if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]{0,50}", name, re.ASCII):
-        return "an id has small letters, digits and _.- only"
-    if not isinstance(told, dict):
-        return "it must be a table with a `command`"
-    if unknown := set(told) - {"name", "command", "image", "description", "icon"}:
-        return f"{', '.join(sorted(map(str, unknown)))} is nothing of an application"
-    command = told.get("command")
-    if not isinstance(command, list) or not command or not all(_plain(w) for w in command):
-        return "its `command` must be a list of words, the program first"
-    if not all(_plain(value) for key, value in told.items() if key != "command"):
-        return "name, image, description and icon must be plain texts"
-    return ""
-
-
-def _plain(word: object) -> bool:
-    return isinstance(word, str) and word != "" and word.isprintable()
