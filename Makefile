@@ -45,6 +45,9 @@ lint: $(VENV)/.tools
 test-web: $(VENV)/.tools ## the tests of the web pages
 	$(BIN)/python tools/build_web.py --test
 
+pictures: packages-desktop packages-test install-test browser ## the pictures of the documentation, from the program as it runs
+	$(BIN)/python tools/pictures.py
+
 bench: packages-desktop packages-test packages-bench install-test $(VENV)/.bench browser ## speed, ours beside its peers
 	$(BIN)/python -m bench --out bench/results
 
@@ -99,7 +102,7 @@ install-test: $(VENV)/.tools
 
 # Debian has a Chromium; elsewhere Playwright brings its own. Ubuntu's is a snap, which cannot run
 # here: without this line Playwright's would not be brought, and the snap be started in its place.
-test bench browser: export PATH := $(subst :/snap/bin,,$(PATH))
+test bench browser pictures: export PATH := $(subst :/snap/bin,,$(PATH))
 # Root measures as an ordinary user, who cannot read root's ~/.cache, where Playwright's would be.
 bench: export PLAYWRIGHT_BROWSERS_PATH ?= $(VENV)/browsers
 
@@ -108,4 +111,4 @@ browser: $(VENV)/.tools
 	  $(TELL) 'Installing a browser (Playwright)' $(BIN)/python -m playwright install --with-deps chromium
 
 FORCE:
-.PHONY: help demo demo-slurm demo-portal test check format lint test-web bench build clean install install-test browser FORCE
+.PHONY: help demo demo-slurm demo-portal test pictures check format lint test-web bench build clean install install-test browser FORCE

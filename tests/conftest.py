@@ -10,6 +10,7 @@ pytest_plugins = [
     "tests.support.loops",
     "tests.support.order",
     "tests.support.cores",
+    "tests.support.ending",
     "tests.support.growth",
     "tests.support.reachable",
     "tests.support.site",

@@ -69,8 +69,9 @@ def main() -> int:
     end_by_signals("its desktops, its JupyterLab and its files")
     try:
         with ended_in_order() as stack:
-            account = _slurm(stack) if options.slurm else _this_machine(stack)
-            server = _jupyter(stack, account, options.port)
+            account = _slurm(stack) if options.slurm else this_machine(stack)
+            server, port = jupyter(stack, account, options.port)
+            _welcome(port, account.env["JUPYTER_TOKEN"])
             server.wait()
             print("JupyterLab has ended, and so does the demo.", flush=True)
     except KeyboardInterrupt:
@@ -119,7 +120,7 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _this_machine(stack: contextlib.ExitStack) -> Account:
+def this_machine(stack: contextlib.ExitStack) -> Account:
     place = directory(stack)
     # A home of their own for JupyterLab and the desktops: what both write there at their first
     # start (.config/xfce4, Desktop, .ipython, …) is no concern of the real one.
@@ -169,7 +170,10 @@ def _remove(directory: Path) -> None:
         time.sleep(0.1)  # what Ctrl-C broke off may still write a last file
 
 
-def _jupyter(stack: contextlib.ExitStack, account: Account, port: int) -> subprocess.Popen[bytes]:
+def jupyter(
+    stack: contextlib.ExitStack, account: Account, port: int = 0
+) -> tuple[subprocess.Popen[bytes], int]:
+    """JupyterLab and its port; ``JUPYTER_TOKEN`` of the account opens it."""
     port = port or _free_port()
     token = secrets.token_urlsafe(24)
     for name in ("CONFIG", "DATA", "RUNTIME"):
@@ -207,8 +211,7 @@ def _jupyter(stack: contextlib.ExitStack, account: Account, port: int) -> subpro
     stack.callback(_stop_sessions, account)
     with _telling("Starting JupyterLab"):
         _wait(server, port, token, Path(log.name))
-    _welcome(port, token)
-    return server
+    return server, port
 
 
 def _without_news(account: Account) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from playwright.sync_api import BrowserContext, Locator, Page
 
 from tests.browser import viewer
+from tests.browser.korean import all_is_korean
 from tests.support import axe
 from tests.support.chromium import keep
 from tests.support.lab import Lab
@@ -28,6 +29,8 @@ def look_at(page: Page, name: str, widths: Sequence[int] = WIDTHS) -> None:
     page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
     for language in LANGUAGES:
         speak(page, language)
+        if language == "ko":
+            all_is_korean(page, name)
         for width in widths:
             page.set_viewport_size({"width": width, "height": 900})
             _fits(page, name)
@@ -41,6 +44,8 @@ def look_at_the_viewer(page: Page, language: str) -> None:
     schemes: list[axe.Scheme] = ["light", "dark"] if language == "en" else ["light"]
     for tool in DIALOGS:
         viewer.open_tool(page, tool)
+        if language == "ko":
+            all_is_korean(page, f"viewer-{tool}")
         axe.check(page, f"viewer-{tool} in {language}", schemes)
         if tool == "settings":
             for width in WIDTHS:
@@ -61,10 +66,19 @@ def look_at_nothing(context: BrowserContext, lab: Lab) -> None:
 
 
 def look_at_the_log(page: Page, card: Locator) -> None:
+    """And in Korean at what asks before a stop."""
     card.get_by_test_id("log").click()
     page.get_by_role("dialog").wait_for()
     axe.check(page, "log")
     page.keyboard.press("Escape")
+    speak(page, "ko")
+    for dialog in ("log", "stop"):
+        card.get_by_test_id(dialog).click()
+        page.get_by_role("dialog").wait_for()
+        all_is_korean(page, dialog)
+        page.keyboard.press("Escape")
+        page.get_by_role("dialog").wait_for(state="detached")
+    speak(page, "en")
 
 
 def _pictures(page: Page, name: str, schemes: Sequence[axe.Scheme] = ("light", "dark")) -> None:

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from PIL import Image, ImageChops
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
@@ -42,12 +43,16 @@ def chromium() -> Iterator[Browser]:
 
 @contextmanager
 def person(
-    browser: Browser, locale: str = "en-US", ignore_https_errors: bool = False
+    browser: Browser,
+    locale: str = "en-US",
+    ignore_https_errors: bool = False,
+    colours: Literal["light", "dark"] = "light",
 ) -> Iterator[BrowserContext]:
     """A browser profile of its own."""
     context = browser.new_context(
         viewport={"width": 1280, "height": 800},
         locale=locale,
+        color_scheme=colours,
         ignore_https_errors=ignore_https_errors,
     )
     context.set_default_timeout(PATIENCE * 1000)

@@ -91,3 +91,12 @@ def test_every_error_code_of_the_program_has_its_row() -> None:
     described = {(code, status) for numbers, code in rows for status in numbers.split(", ")}
     assert given | {code for code, _ in statuses} == {code for code, _ in described}
     assert statuses <= described
+
+
+def test_every_picture_is_shown_and_small() -> None:
+    pictures = ROOT / "docs" / "pictures"
+    gallery = (pictures / "README.md").read_text("utf-8")
+    assert set(re.findall(r"\((\S+\.png)\)", gallery)) == {p.name for p in pictures.glob("*.png")}
+    shown = re.findall(r"docs/pictures/(\S+\.png)", (ROOT / "README.md").read_text("utf-8"))
+    assert shown and all((pictures / name).is_file() for name in shown)
+    assert sum(path.stat().st_size for path in pictures.glob("*.png")) < 1_200_000

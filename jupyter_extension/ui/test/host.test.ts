@@ -4,6 +4,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { afterWord, bytesOf, type Transfer } from '../src/viewer/host/files';
 import {
   delayOf,
+  delaysOf,
   verdictOf,
   withSample,
   type Path,
@@ -109,6 +110,9 @@ describe('the verdict on the connection', () => {
   it('adds the delay up, and keeps the last minutes', () => {
     expect(delayOf([sample({ node: 10, roundTrip: 20, here: 5 })])).toBe(25);
     expect(delayOf([sample({ node: null, roundTrip: null })])).toBeNull();
+    const uneven = [10, 90, 20, 30, 70].map((node) => sample({ node, roundTrip: 0, here: 0 }));
+    expect(delaysOf(uneven)[0]).toBe(10);
+    expect(delaysOf(uneven)[4], 'the graph ends with the figure beside it').toBe(delayOf(uneven));
     let samples: readonly Sample[] = [];
     for (let at = 0; at < 500; at += 1) {
       samples = withSample(samples, sample({ at }));

@@ -11,6 +11,8 @@ export function Announcer() {
   const feed = useFeed();
   const known = useRef<Map<string, Status> | null>(null);
   const [message, setMessage] = useState('');
+  // What was told is not told in the language of before.
+  useEffect(() => setMessage(''), [t]);
 
   useEffect(() => {
     if (!feed.loaded) {

@@ -114,6 +114,7 @@ export const en = {
     proxy: 'JupyterLab',
     hub: 'JupyterHub',
     ood: 'Open OnDemand',
+    portal: 'the portal',
     cli: 'a terminal',
     api: 'a program',
     here: 'a job',

@@ -9,7 +9,7 @@ export const node: Reasons = {
   Silent: '데스크톱에서 소리가 나지 않습니다: {why}.',
   SoundAgain: '소리 서버가 종료되어 다시 시작되었습니다. 소리를 들으려면 다시 연결하세요.',
   SoundGone: '이제 데스크톱에서 소리가 나지 않습니다: {why}.',
-  KeyboardNotSet: '키보드 배열을 설정하지 못했습니다: {layout} ({why}).',
+  KeyboardNotSet: '키보드 레이아웃을 설정하지 못했습니다: {layout} ({why}).',
   NoWindowManager: '아직 창 관리자가 나타나지 않았습니다. 데스크톱이 느릴 수 있습니다.',
   EndUnknown:
     '작업이 언제 끝나는지 여기에서는 알 수 없습니다. 데스크톱은 작업과 함께 끝나며 미리 알리지 못할 수 있습니다.',
