@@ -100,9 +100,9 @@ class ImagesHandler(MoonlightAPIHandler):
 
 
 class SessionsHandler(MoonlightAPIHandler):
-    """``GET`` and ``POST /api/moonlight/sessions``"""
+    """``GET``, ``POST`` and ``DELETE /api/moonlight/sessions``"""
 
-    parameters = {"GET": (*PARAMETERS, "user")}
+    parameters = {"GET": (*PARAMETERS, "user"), "DELETE": ("live",)}
 
     @authenticated
     @authorized
@@ -143,7 +143,7 @@ class SessionsHandler(MoonlightAPIHandler):
         # Who sends a token in a header is a program: pages have the login's cookie.
         page = self.settings.get("moonlight_door", "jupyterlab")
         door = "api" if getattr(self, "token_authenticated", False) else page
-        body = self._body()
+        body = _body(self)
         if limits := self.settings.get("moonlight_limits"):
             limits.launch(self)
         session, created = await self.manager.launch(
@@ -154,20 +154,18 @@ class SessionsHandler(MoonlightAPIHandler):
         self.set_header("Location", f"{self.base_url}api/moonlight/sessions/{session.session_id}")
         self.finish(self.as_json(session))
 
-    def _body(self) -> Any:
-        data = self.body
-        if len(data) > _MAX_BODY_BYTES:
-            raise _wrong(f"The request has {len(data)} bytes; at most {_MAX_BODY_BYTES} are taken.")
-        if data.count(b"[") + data.count(b"{") > _MAX_NESTING:
-            raise _wrong("The request is nested too deeply; it is one object with plain values.")
-        try:
-            return json.loads(data or b"{}")
-        except (ValueError, RecursionError) as e:
-            raise _wrong(f"The request is not JSON: {shorten(str(e), 120)}.") from e
+    @authenticated
+    @authorized
+    async def delete(self) -> None:
+        """All that have ended; it has to be said so, because a call that forgets an id is no wish."""
+        if self.get_query_arguments("live") != ["false"]:
+            message = "Say ?live=false to delete what is on record of all sessions that have ended."
+            raise InvalidRequest([FieldError("live", None, message)])
+        await _forget(self)
 
 
 class SessionHandler(MoonlightAPIHandler):
-    """``GET`` and ``DELETE /api/moonlight/sessions/<id>``"""
+    """``GET``, ``PATCH`` and ``DELETE /api/moonlight/sessions/<id>``"""
 
     parameters = {"GET": ("user",), "DELETE": ("user",)}
 
@@ -178,12 +176,28 @@ class SessionHandler(MoonlightAPIHandler):
 
     @authenticated
     @authorized
+    async def patch(self, session_id: str) -> None:
+        session = await self.manager.rename(self.user, session_id, _body(self))
+        self.settings["moonlight_watchers"].look(self.user)
+        self.finish(self.as_json(session))
+
+    @authenticated
+    @authorized
     async def delete(self, session_id: str) -> None:
         whose = self.whose()
         session = await self.manager.stop(whose, session_id)
         self.settings["moonlight_watchers"].look(whose)
         self.set_status(202 if session.live else 200)
         self.finish(self.as_json(session))
+
+
+class RecordHandler(MoonlightAPIHandler):
+    """``DELETE /api/moonlight/sessions/<id>/record``"""
+
+    @authenticated
+    @authorized
+    async def delete(self, session_id: str) -> None:
+        await _forget(self, session_id)
 
 
 class LogsHandler(MoonlightAPIHandler):
@@ -220,6 +234,25 @@ def _where(manager: Any, job: JobHere | None) -> list[str]:
     return (["here"] if job else []) + (["job"] if manager.can_submit else [])
 
 
+async def _forget(handler: Any, session_id: str | None = None) -> None:
+    deleted = await handler.manager.forget(handler.user, session_id)
+    handler.settings["moonlight_watchers"].look(handler.user)
+    handler.deleted = len(deleted)  # for the portal's audit
+    handler.finish({"deleted": deleted})
+
+
+def _body(handler: MoonlightAPIHandler) -> Any:
+    data = handler.body
+    if len(data) > _MAX_BODY_BYTES:
+        raise _wrong(f"The request has {len(data)} bytes; at most {_MAX_BODY_BYTES} are taken.")
+    if data.count(b"[") + data.count(b"{") > _MAX_NESTING:
+        raise _wrong("The request is nested too deeply; it is one object with plain values.")
+    try:
+        return json.loads(data or b"{}")
+    except (ValueError, RecursionError) as e:
+        raise _wrong(f"The request is not JSON: {shorten(str(e), 120)}.") from e
+
+
 def _wrong(message: str) -> InvalidRequest:
     return InvalidRequest([FieldError("body", None, message)])
 
@@ -230,6 +263,7 @@ HANDLERS = [
     ("/api/moonlight/images", ImagesHandler),
     ("/api/moonlight/sessions", SessionsHandler),
     (r"/api/moonlight/sessions/([^/]+)", SessionHandler),
+    (r"/api/moonlight/sessions/([^/]+)/record", RecordHandler),
     (r"/api/moonlight/sessions/([^/]+)/logs", LogsHandler),
     ("/api/moonlight/openapi.json", OpenAPIHandler),
 ]

@@ -19,6 +19,7 @@ STATUS = {
     "image_unavailable": 409,
     "limit_reached": 409,
     "not_in_job": 409,
+    "session_lives": 409,
     "scheduler_refused": 422,
     "scheduler_unavailable": 503,
     "store_unavailable": 503,

@@ -154,11 +154,23 @@ def _paths() -> dict[str, Any]:
                 "parameters": [key],
                 "requestBody": _body("LaunchRequest", required=False),
             },
+            "delete": _with(
+                _call("Delete the records of those that have ended", "Deleted", 200, 400, 503),
+                {**_parameter("live", "query", {"enum": ["false"]}), "required": True},
+            ),
         },
         _SESSION: {
             "parameters": [session_id],
             "get": _get("One session", "Session", 404),
+            "patch": {
+                **_call("Rename it", "Session", 200, 400, 404, 413, 507),
+                "requestBody": _body("Renaming"),
+            },
             "delete": _call("Stop a session", "Session", 202, 404),
+        },
+        f"{_SESSION}/record": {
+            "parameters": [session_id],
+            "delete": _call("Delete the record of an ended session", "Deleted", 200, 404, 409, 503),
         },
         f"{_SESSION}/logs": {
             "parameters": [session_id],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from moonlight_spawner.model.names import MOST_SIGNS
 from moonlight_spawner.model.session import Session
 from moonlight_spawner.site.images import Image
 from moonlight_spawner.site.options import MoonlightSite
@@ -14,6 +15,7 @@ from pydantic.json_schema import models_json_schema
 NUMBER: dict[str, Any] = {"type": "number"}
 TEXT: dict[str, Any] = {"type": "string"}
 WHOLE: dict[str, Any] = {"type": "integer"}
+NAME = {**TEXT, "maxLength": MOST_SIGNS, "description": "no control characters; empty for none"}
 _RANGE = {
     "type": "object",
     "required": ["min", "max"],
@@ -103,6 +105,8 @@ def schemas(site: MoonlightSite, where: Sequence[str]) -> dict[str, Any]:
         "ClipboardText": an_object({"text": TEXT}),
         "ClipboardSet": an_object({"length": WHOLE}),
         "Removed": an_object({"uuid": TEXT}),
+        "Deleted": an_object({"deleted": {"type": "array", "items": TEXT}}),
+        "Renaming": {**an_object({"name": NAME}), "additionalProperties": False},
         "Error": an_object(
             {
                 "message": TEXT,
@@ -145,6 +149,7 @@ def _launch(site: MoonlightSite, where: Sequence[str]) -> dict[str, Any]:
         "bitrate_kbps": number("bitrate_kbps", WHOLE),
         "keyboard": {"enum": keyboards(site)},
         "host": {"enum": list(HOSTS)},
+        "name": NAME,
     }
     if where:
         fields["where"] = {"enum": list(where)}

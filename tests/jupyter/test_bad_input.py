@@ -47,6 +47,10 @@ WRONG = {
         *NO_TEXT,
         *map(json.dumps, [*SHELL, *PATHS, "US", "us ", "us\n", "us,kr", "kr(kr104)", "x" * 99]),
     ],
+    "name": [
+        *(value for value in NO_TEXT if value != '""'),
+        *map(json.dumps, ["x" * 61, "a\nb", "a\u202eb", "\u2028", "\ud800", "\x1b[31m", "\u3164"]),
+    ],
     "resolution": [
         *NO_TEXT,
         *map(

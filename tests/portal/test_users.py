@@ -43,6 +43,8 @@ def paths_of(session: dict[str, Any]) -> list[tuple[str, str]]:
         ("GET", api),
         ("DELETE", api),
         ("GET", f"{api}/logs"),
+        ("PATCH", api),
+        ("DELETE", f"{api}/record"),
         ("GET", f"{api}/native"),
         ("POST", f"{api}/native/pin"),
         ("GET", f"{api}/clipboard"),
@@ -54,10 +56,10 @@ def paths_of(session: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def refused_as(path: str) -> int:
-    """Of a call of the node's there is no other user, so that the parameter is an unknown one."""
-    of_the_node = re.search("/(native|native/pin|clipboard)[?]user=", path)
-    return 400 if of_the_node else 404
+def refused_as(method: str, path: str) -> int:
+    """What no admin does for a user has no other user, so that the parameter is an unknown one."""
+    own = re.search("/(native|native/pin|clipboard|record)[?]user=", path)
+    return 400 if own or (method == "PATCH" and "?user=" in path) else 404
 
 
 def test_a_session_of_somebody_else_is_not_there(place: Place, session: dict[str, Any]) -> None:
@@ -67,7 +69,11 @@ def test_a_session_of_somebody_else_is_not_there(place: Place, session: dict[str
             for query in ("", f"?user={place.alice}"):
                 joined = path + (query.replace("?", "&") if "?" in path else query)
                 answer = client.request(method, joined)
-                assert answer.status_code == refused_as(joined), (method, joined, answer.text)
+                assert answer.status_code == refused_as(method, joined), (
+                    method,
+                    joined,
+                    answer.text,
+                )
         assert client.get(SESSIONS, params={"user": str(place.alice)}).status_code == 404
     with place.client(place.token(place.alice)) as client:
         assert [s["session_id"] for s in _live(client)] == [session["session_id"]]
@@ -86,11 +92,28 @@ def test_an_admin_sees_a_users_sessions_and_not_their_desktops(
         assert client.get(one).status_code == 404, "nobody is anybody by default"
         for method, path in paths_of(session)[3:]:
             joined = f"{path}{'&' if '?' in path else '?'}user={place.alice}"
-            assert client.request(method, joined).status_code == refused_as(joined), joined
+            assert client.request(method, joined).status_code == refused_as(method, joined), joined
     by = {"user": str(place.alice), "admin": str(place.side.other), "result": "done"}
     assert place.audited(action="list", **by)
     assert place.audited(action="look", session=session["session_id"], **by)
     assert place.audited(action="logs", session=session["session_id"], **by)
+
+
+def test_a_name_is_the_users_own_and_what_lives_is_not_deleted(
+    place: Place, session: dict[str, Any]
+) -> None:
+    one, mine = f"{SESSIONS}/{session['session_id']}", {"user": str(place.alice)}
+    with place.client(place.token(place.alice)) as client:
+        assert client.patch(one, json={"name": "유동 해석"}).json()["name"] == "유동 해석"
+        assert client.get(one).json()["name"] == "유동 해석"
+        assert client.patch(one, json={"name": "a\u202eb"}).status_code == 400
+        refused = client.delete(f"{one}/record")
+        assert (refused.status_code, refused.json()["error"]["code"]) == (409, "session_lives")
+        assert client.delete(SESSIONS, params={"live": "false"}).json() == {"deleted": []}
+    mine["session"] = session["session_id"]
+    assert place.audited(action="rename", result="done", **mine)
+    assert place.audited(action="delete", result="refused", reason="session_lives", **mine)
+    assert place.audited(action="delete", result="done", user=str(place.alice), deleted=0)
 
 
 def test_who_is_an_admin_by_his_own_word_is_none(place: Place, session: dict[str, Any]) -> None:

@@ -151,7 +151,11 @@ def test_each_sees_theirs_alone_by_every_path(
         for method, path in paths_of(desktop):
             for whose in ("", f"{'&' if '?' in path else '?'}user={place.alice}"):
                 answer = client.request(method, path + whose)
-                assert answer.status_code == refused_as(path + whose), (method, path, answer.text)
+                assert answer.status_code == refused_as(method, path + whose), (
+                    method,
+                    path,
+                    answer.text,
+                )
     with place.client(place.admin_token()) as client:
         everybodys = client.get(SESSIONS, params={"user": "all"}).json()["sessions"]
         assert session_id in [session["session_id"] for session in everybodys]
@@ -334,7 +338,11 @@ def test_what_does_not_end_by_itself_is_ended_by_the_service_that_is_left(
     for end in ends.values():  # their jobs, too
         whole.cluster.wait_job(end["slurm_job_id"], "CANCELLED")
     assert not old.exists()
+    with place.client(place.token(alice)) as client:
+        assert client.delete(f"{SESSIONS}/{overdue}/record").json() == {"deleted": [overdue]}
+        assert overdue not in client.get(SESSIONS).text
     with whole.redis.client() as store:
+        assert not store.exists(f"moonlight:session:{overdue}")
         assert not store.exists(f"moonlight:session:{old.name}")
 
 

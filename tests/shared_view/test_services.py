@@ -41,7 +41,7 @@ LIFE = (
     def words():
         return manager._store.snapshot(alice).get(alice, session_id, "status", AgentStatus)
     seen = {}
-    session, _ = await manager.launch(alice, {"image": "host-desktop", "hours": 1, "gpus": 0})
+    session, _ = await manager.launch(alice, {"image": "host-desktop", "hours": 1, "gpus": 0, "name": "가"})
     session_id = session.session_id
     at_once = [s.session_id for s in await manager.known_sessions()]
     seen["at once"] = at_once == [session_id] and asked == ["create"]
@@ -73,8 +73,13 @@ LIFE = (
     seen["asked then"] = list(asked)
     freshness.RUNNING_SECONDS, freshness.SOON_SECONDS = kept
     seen["bob"] = [s.session_id for s in await manager.sessions(bob)]
-    for what in (manager.get, manager.stop, manager.reach, manager.logs):
+    for what in (manager.get, manager.stop, manager.reach, manager.logs, manager.forget):
         seen[f"bob's {what.__name__}"] = (await refused(what(bob, session_id)))[0]
+    seen["bob's rename"] = (await refused(manager.rename(bob, session_id, {"name": "b"})))[0]
+    names = [(await manager.get(alice, session_id)).name]
+    names.append((await manager.rename(alice, session_id, {"name": "나"})).name)
+    seen["names"] = [*names, (await manager.sessions(alice))[0].name]
+    seen["forgotten alive"] = (await refused(manager.forget(alice, session_id)))[0]
     ended = await manager.stop(alice, session_id)
     seen["stopping"] = ended.status.value, (await manager.sessions(alice))[0].status.value
     while ended.live:
@@ -83,6 +88,10 @@ LIFE = (
     seen["ended"] = ended.reason_code
     reach = await manager.reach(alice, session_id)
     seen["after"] = [reach.target is None, reach.end and reach.end.code]
+    while not (forgotten := await manager.forget(alice)):  # its last processes are being ended
+        await asyncio.sleep(0.05)
+    seen["forgotten"] = forgotten == [session_id]
+    seen["left"] = [await manager.sessions(alice), await manager.known_sessions()]
     return seen
 """
 )
@@ -98,6 +107,8 @@ def test_a_desktops_life(place: Place, alice: TestUser, bob: TestUser) -> None:
     assert seen["asked then"] == ["records"] and seen["read at her cost"]
     assert {value for name, value in seen.items() if name.startswith("bob's")} == {"not_found"}
     assert set(seen["stopping"]) <= {"stopping", "cancelled"}
+    assert seen["names"] == ["가", "나", "나"] and seen["forgotten alive"] == "session_lives"
+    assert seen["forgotten"] and seen["left"] == [[], []]
     assert seen["ended"] == "StoppedByUser" and seen["after"] == [True, "StoppedByUser"]
 
 

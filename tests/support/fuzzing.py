@@ -63,6 +63,12 @@ include-path-regex = "/(native|clipboard)"
 [operations.checks.positive_data_acceptance]
 expected-statuses = ["409"]
 
+# The one session there lives.
+[[operations]]
+include-path-regex = "/record"
+[operations.checks.positive_data_acceptance]
+expected-statuses = ["409"]
+
 # To OpenAPI 3.1 a stream of events is a text; this program reads one event for itself.
 [[operations]]
 include-path = "/api/moonlight/events"

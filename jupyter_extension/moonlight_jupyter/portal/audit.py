@@ -29,7 +29,10 @@ _ACTIONS = {
     ("/api/moonlight/login", "POST"): "login",
     ("/api/moonlight/logout", "POST"): "logout",
     ("/api/moonlight/sessions", "POST"): "create",
+    ("/api/moonlight/sessions", "DELETE"): "delete",
     ("/api/moonlight/sessions/([^/]+)", "DELETE"): "stop",
+    ("/api/moonlight/sessions/([^/]+)", "PATCH"): "rename",
+    ("/api/moonlight/sessions/([^/]+)/record", "DELETE"): "delete",
     ("/api/moonlight/sessions/([^/]+)/logs", "GET"): "logs",
 }
 _LOOKS = {
@@ -99,6 +102,7 @@ class Audit:
             user=whose,
             admin=who if whose != who else "",
             session=_session(handler),
+            deleted=getattr(handler, "deleted", None),
             door=_door(handler) if action == "create" else "",
             address=handler.request.remote_ip,
             result="refused" if refused else "done",

@@ -23,6 +23,7 @@ def add_commands(groups: Any) -> None:
     commands = session.add_subparsers(required=True, metavar="ACTION")
 
     create = add_command(commands, "create", _create, "launch a desktop")
+    create.add_argument("--name", help="what you call it")
     create.add_argument("--image", help="image id (see: moonlight-hpc images)")
     create.add_argument("--hours", type=float, help="length of the session")
     create.add_argument("--cpus", type=int)
@@ -40,6 +41,15 @@ def add_commands(groups: Any) -> None:
 
     listing = add_command(commands, "list", _list, "list desktops")
     listing.add_argument("--all", action="store_true", help="ended ones too")
+
+    rename = add_command(commands, "rename", _rename, "call a desktop something")
+    rename.add_argument("session", metavar="SESSION")
+    rename.add_argument("name", metavar="NAME", help='"" takes its name away')
+
+    delete = add_command(commands, "delete", _delete, "delete the records of ended desktops")
+    which = delete.add_mutually_exclusive_group(required=True)
+    which.add_argument("session", metavar="SESSION", nargs="?")
+    which.add_argument("--ended", action="store_true", help="of all that have ended")
 
     for name, function, text in (
         ("stop", _stop, "end a desktop"),
@@ -66,7 +76,7 @@ def _of_one(command: argparse.ArgumentParser) -> None:
 
 async def _create(manager: SessionManager, user: str, options: argparse.Namespace) -> int:
     fields = ["image", "hours", "cpus", "memory_gb", "gpus", "resolution", "fps", "host"]
-    fields += ["bitrate_kbps", "keyboard"]
+    fields += ["bitrate_kbps", "keyboard", "name"]
     body = {f: getattr(options, f) for f in fields if getattr(options, f) is not None}
     session, _ = await manager.create(user, body, options.key, door="cli")
     _tell(options, f"Session {session.session_id}")
@@ -123,6 +133,22 @@ async def _stop(manager: SessionManager, user: str, options: argparse.Namespace)
     _print(options, session)
     for note in notes:
         _tell(options, note)
+    return 0
+
+
+async def _rename(manager: SessionManager, user: str, options: argparse.Namespace) -> int:
+    _print(options, await manager.rename(user, options.session, {"name": options.name}))
+    return 0
+
+
+async def _delete(manager: SessionManager, user: str, options: argparse.Namespace) -> int:
+    deleted = await manager.forget(user, None if options.ended else options.session)
+    if options.json:
+        print(json.dumps({"deleted": deleted}, indent=2))
+    for session_id in deleted:
+        _tell(options, f"Deleted {session_id}")
+    if not deleted:
+        _tell(options, "There is no ended session.")
     return 0
 
 
@@ -209,4 +235,6 @@ def _line(session: Session) -> str:
         where += f" ({session.way.value} of job {session.slurm_job_id})"
     why = f": {session.reason}" if session.reason else ""
     stale = f" (not confirmed since {session.stale_since:%H:%M} UTC)" if session.stale_since else ""
-    return f"{session.session_id}  {session.image_name}  {session.status.value}{where}{why}{stale}"
+    image = session.image_name
+    what = f"{session.name} ({image})" if session.name else image
+    return f"{session.session_id}  {what}  {session.status.value}{where}{why}{stale}"

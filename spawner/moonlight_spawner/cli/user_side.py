@@ -34,7 +34,13 @@ _FIRST_SECONDS = 60.0
 _AFTERWARDS_SECONDS = 60.0
 # What sudo gives: our rule leaves nothing of the service's. Slurm's are for a site whose PAM sets them.
 _KEPT = ("PATH", "TZ", "SLURM_CONF", "SLURM_CONF_SERVER", "KRB5CCNAME", "KRB5_CONFIG")
-_CHANGES = (protocol.Create, protocol.Stop, protocol.Reap)
+_CHANGES = (
+    protocol.Create,
+    protocol.Stop,
+    protocol.Rename,
+    protocol.Forget,
+    protocol.Reap,
+)
 
 
 def add_commands(groups: Any) -> None:
@@ -109,6 +115,12 @@ async def _answer(manager: SessionManager, request: protocol.Request) -> dict[st
         session = await manager.stop(user, request.session_id, request.why)
         record = _record(manager, user, session.session_id)
         return {"session": _as_json(session), "record": record}
+    if isinstance(request, protocol.Rename):
+        session = await manager.rename(user, request.session_id, request.body)
+        record = _record(manager, user, session.session_id)
+        return {"session": _as_json(session), "record": record}
+    if isinstance(request, protocol.Forget):
+        return {"session_ids": await manager.forget(user, request.session_id)}
     if isinstance(request, protocol.Logs):
         logs = await manager.logs(user, request.session_id, request.tail)
         return {"logs": [vars(log) for log in logs]}

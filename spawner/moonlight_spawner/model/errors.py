@@ -56,6 +56,12 @@ class LimitReached(MoonlightError):
     code = "limit_reached"
 
 
+class SessionLives(MoonlightError):
+    """A session's record was to be deleted, and it has not ended, or may not have."""
+
+    code = "session_lives"
+
+
 class TooManyRequests(MoonlightError):
     """Somebody asks more often than the site lets one user."""
 

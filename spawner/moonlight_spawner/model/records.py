@@ -1,7 +1,8 @@
 """What is remembered of a session. Each part has one writer, so nothing needs a lock.
 
-``facts`` never change. ``job``, ``stop`` and ``end`` are written once. ``seen`` is the last answer
-of the batch system, so that a restarted server has something to show while Slurm is away.
+``facts`` never change. ``job``, ``stop`` and ``end`` are written once. ``name`` is its user's word, the last
+one counts. ``seen`` is the last answer of the batch system, so that a restarted server has something to show
+while Slurm is away.
 What a user sees is made of these parts by :mod:`moonlight_spawner.sessions.derive`.
 """
 
@@ -14,6 +15,7 @@ from typing import Any
 from pydantic import Field
 
 from .job import JobInfo
+from .names import SessionName
 from .session import (
     Allocation,
     End,
@@ -75,6 +77,12 @@ class Facts(Model):
             created_at=self.created_at,
             **known,
         )
+
+
+class Name(Model):
+    """What its user calls a session; empty: nothing any more."""
+
+    text: SessionName
 
 
 class Job(Model):
@@ -179,6 +187,7 @@ class SessionRecord(Model):
     the gateway of a live one."""
 
     facts: Facts
+    name: Name | None = None
     job: Job | None = None
     stop: Stop | None = None
     end: End | None = None

@@ -15,6 +15,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field
 
+from .names import SessionName
 from .sentences import Params, Said
 from .texts import Words
 
@@ -239,6 +240,7 @@ class Session(Model):
     ``encoder``, ``gl_renderer``, ``audio`` and ``screen`` (its size, ``1280x720``) are what the node
     really uses, None until it is known; ``clipboard`` and ``files`` are ``both``, ``to_desktop``,
     ``from_desktop`` or ``off``.
+    ``name`` is its user's for it, empty if he gave none.
     ``door`` is where it was started (``jupyterlab``, ``cli``, …; empty in records of older versions).
     ``allocation`` is set where the job was there before the session (``way``): what they share.
     ``stale_since`` is set while the batch system or the node does not answer, or when neither can be
@@ -250,6 +252,7 @@ class Session(Model):
     image_id: str
     image_name: str
     image_names: dict[str, str] = Field(default_factory=dict)
+    name: SessionName = ""
     status: State
     reason: Words = ""
     reason_code: str = ""

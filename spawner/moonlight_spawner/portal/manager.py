@@ -123,8 +123,17 @@ class PortalManager(UserSideManager):
             raise NotFound(f"There is no session {session_id} of {user} on record yet.")
 
     async def reap(self, user: str) -> list[str]:
-        forgotten = await super().reap(user)
+        return await self._without(user, await super().reap(user))
+
+    async def forget(self, user: str, session_id: str | None = None) -> list[str]:
+        forgotten = await super().forget(user, session_id)
+        if adopting := self._under_way.get(("adopt", user)):
+            await asyncio.wait({adopting})  # it may have been answered before the change
+        return await self._without(user, forgotten)
+
+    async def _without(self, user: str, forgotten: list[str]) -> list[str]:
         await self._view.forget(user, forgotten)
+        self._changed(user)
         return forgotten
 
     def forget_reach(self, user: str, session_id: str) -> None:

@@ -22,6 +22,7 @@ from ..model.errors import (
     RecordsUnwritable,
     SchedulerRefused,
     SchedulerUnavailable,
+    SessionLives,
     UnsafeDirectory,
     UserSideFailed,
     as_json,
@@ -87,6 +88,21 @@ class Stop(_Message):
     why: StopReason = StopReason.USER
 
 
+class Rename(_Message):
+    """``body`` is the REST API's, checked by the manager."""
+
+    operation: Literal["rename"] = "rename"
+    session_id: SessionId
+    body: Any = None
+
+
+class Forget(_Message):
+    """Delete what is on record of one session that has ended, or of all that have."""
+
+    operation: Literal["forget"] = "forget"
+    session_id: SessionId | None = None
+
+
 class Logs(_Message):
     operation: Literal["logs"] = "logs"
     session_id: SessionId
@@ -121,7 +137,7 @@ class Reap(_Message):
 
 
 A = TypeVar("A", bound=BaseModel)
-Request = Create | Look | Stop | Logs | ReachFor | Images | Records | Reap
+Request = Create | Look | Stop | Rename | Forget | Logs | ReachFor | Images | Records | Reap
 _REQUEST: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="operation")])
 
 
@@ -194,7 +210,7 @@ _ERRORS = {
     error.code: error
     for error in (
         *(NotFound, ImageUnavailable, LimitReached, NotInJob, SchedulerRefused),
-        *(SchedulerUnavailable, RecordsUnwritable, UnsafeDirectory, UserSideFailed),
+        *(SchedulerUnavailable, SessionLives, RecordsUnwritable, UnsafeDirectory, UserSideFailed),
     )
 }
 

@@ -22,6 +22,7 @@ from ..site.images import Catalogue, Image
 from ..site.options import MoonlightSite
 from ..site.request import (
     cannot_be,
+    validate_renaming,
     validate_request,
     validate_request_key,
     validate_where,
@@ -149,6 +150,38 @@ class UserSideManager:
         await self._learned(user, session_id, answer.record)
         return session
 
+    async def rename(self, user: str, session_id: str, body: Any) -> Session:
+        """Call a session what ``{"name": "…"}`` says.
+
+        Raises
+        ------
+        InvalidRequest, NotFound, RecordsUnwritable
+        """
+        check_id(user, session_id)
+        validate_renaming(body)
+        request = {"operation": "rename", "session_id": session_id, "body": body}
+        try:
+            answer = await self._ask(user, request, protocol.One)
+        finally:
+            self._changed(user)
+        session = own_session(user, answer.session, session_id)
+        await self._learned(user, session_id, answer.record)
+        return session
+
+    async def forget(self, user: str, session_id: str | None = None) -> list[str]:
+        """Delete what is on record of a session that has ended, or of all that have; gives their ids.
+
+        Raises
+        ------
+        NotFound, SessionLives, SchedulerUnavailable
+        """
+        if session_id is not None:
+            check_id(user, session_id)
+        try:
+            return await self._forgotten(user, {"operation": "forget", "session_id": session_id})
+        finally:
+            self._changed(user)
+
     async def logs(self, user: str, session_id: str, limit: int = 65536) -> list[Log]:
         """The ends of the session's logs, at most ``limit`` bytes each, and at most 256 KiB.
 
@@ -213,7 +246,10 @@ class UserSideManager:
 
     async def reap(self, user: str) -> list[str]:
         """Forget sessions that ended longer ago than the site keeps them; gives their ids."""
-        answer = await self._ask(user, {"operation": "reap"}, protocol.Forgotten)
+        return await self._forgotten(user, {"operation": "reap"})
+
+    async def _forgotten(self, user: str, request: dict[str, Any]) -> list[str]:
+        answer = await self._ask(user, request, protocol.Forgotten)
         if not all(may_be_of(user, session_id) for session_id in answer.session_ids):
             raise not_believed(user, "it forgot a session of somebody else")
         return answer.session_ids

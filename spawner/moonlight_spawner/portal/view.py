@@ -289,7 +289,8 @@ class View:
 
     def _keep(self, user: str, record: SessionRecord) -> bool:
         session_id, status = record.facts.session_id, record.status
-        parts: dict[Part, Model | None] = {"facts": record.facts, "job": record.job}
+        parts: dict[Part, Model | None] = {"facts": record.facts, "name": record.name}
+        parts["job"] = record.job
         parts |= {"seen": record.seen, "missed": record.missed}
         if record.stop:  # once said, they stay: an answer may be older than what is here
             parts["stop"] = record.stop

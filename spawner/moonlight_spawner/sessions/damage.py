@@ -8,7 +8,17 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TypeVar, get_args
 
-from ..model.records import AgentStatus, Facts, Job, Missed, Seen, SessionRecord, Spec, Stop
+from ..model.records import (
+    AgentStatus,
+    Facts,
+    Job,
+    Missed,
+    Name,
+    Seen,
+    SessionRecord,
+    Spec,
+    Stop,
+)
 from ..model.sentences import Said
 from ..model.session import End, Model, Resources, now
 from ..store import Store
@@ -49,6 +59,7 @@ class Record:
         """What can be read, for who keeps a copy of it; what cannot is told in the agent's notes."""
         record = SessionRecord(
             facts=facts,
+            name=self.part("name", Name),
             job=self.part("job", Job),
             stop=self.part("stop", Stop),
             end=self.part("end", End),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 from collections.abc import Callable
@@ -18,17 +17,19 @@ from ..model.errors import (
     SchedulerUnavailable,
 )
 from ..model.files import read_shared, tail, write_private
-from ..model.records import AgentStatus, Callback, SessionRecord, Stop, StopReason
+from ..model.records import AgentStatus, Callback, Name, SessionRecord, Stop, StopReason
 from ..model.sentences import Said
 from ..model.session import End, Session, Way, job_named, newest_first, now
 from ..scheduler import Scheduler, make_scheduler
 from ..site.options import MoonlightSite
 from ..site.request import (
     cannot_be,
+    validate_renaming,
     validate_where,
 )
 from ..store import FileStore
 from .damage import Record
+from .forgetting import LOGS, Forgetting
 from .inside import JobHere, as_the_job_has, find_job, start_beside
 from .launch import Launcher
 from .reach import TOKEN, Reach, near_target
@@ -37,7 +38,6 @@ from .recording import Recorder
 
 log = logging.getLogger(__name__)
 
-LOGS = ("agent", "xserver", "desktop", "stream", "sound", "image")
 _NOT_ALWAYS = ("sound", "image")
 
 
@@ -78,6 +78,7 @@ class SessionManager:
         self._launcher = Launcher(site, self.store, self.scheduler)
         self._reader = SessionReader(self.store, self.scheduler, self._launcher)
         self._recorder = Recorder(site, self.store, self.scheduler, self._reader)
+        self._forgetting = Forgetting(site, self.store, self._launcher)
         self.images = self._recorder.images
 
     async def create(
@@ -263,6 +264,37 @@ class SessionManager:
             session.notes = [*session.notes, left]
         return session
 
+    async def rename(self, user: str, session_id: str, body: Any) -> Session:
+        """Call a session, live or ended, what ``{"name": "…"}`` says; nothing if that is empty.
+
+        Raises
+        ------
+        InvalidRequest, NotFound, RecordsUnwritable
+        """
+        name = Name(text=validate_renaming(body))
+        await self.get(user, session_id)
+        try:
+            self.store.put(user, session_id, "name", name)
+        except OSError as e:
+            raise self._recorder.unwritable(e, "its name is what it was") from e
+        return await self.get(user, session_id)
+
+    async def forget(self, user: str, session_id: str | None = None) -> list[str]:
+        """Delete what is on record of a session that has ended, with its logs, or of all that have;
+        gives the ids of what is deleted. Of all, those that may still live are left out.
+
+        Raises
+        ------
+        NotFound
+        SessionLives
+            It has not ended, or the batch system still had its job, which is ended now.
+        SchedulerUnavailable
+            Whether they have ended is not certain: nothing was deleted.
+        """
+        if session_id is None:
+            return await self._forgetting.all_ended(user, await self.sessions(user))
+        return await self._forgetting.one(user, await self.get(user, session_id))
+
     async def settled(self, session_id: str) -> bool:
         """Whether nobody writes into an ended session's directory any more."""
         return await self.scheduler.settled(session_id)
@@ -319,17 +351,10 @@ class SessionManager:
     async def reap(self, user: str) -> list[str]:
         """Forget sessions that ended longer ago than the site keeps them; gives their ids."""
         limit = now() - timedelta(days=self.site.retention_days)
-        forgotten = []
-        for session in await self.sessions(user):
-            if session.ended_at and session.ended_at < limit:
-                directory = self._launcher.log_directory(session.session_id)
-                for name in LOGS:
-                    (directory / f"{name}.log").unlink(missing_ok=True)
-                with contextlib.suppress(OSError):
-                    directory.rmdir()
-                self.store.remove(user, session.session_id)
-                forgotten.append(session.session_id)
-        return forgotten
+        old = [s for s in await self.sessions(user) if s.ended_at and s.ended_at < limit]
+        for session in old:
+            self._forgetting.remove(user, session.session_id)
+        return [session.session_id for session in old]
 
     async def settle(self) -> None:
         """Wait for what goes on behind answers, such as a submission that Slurm has not confirmed."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from ..model.job import JobInfo, JobState
-from ..model.records import Facts, Job, Missed, Seen, Stop
+from ..model.records import Facts, Job, Missed, Name, Seen, Stop
 from ..model.sentences import Said
 from ..model.session import End, Model, Session, State, now
 from ..scheduler import Snapshot
@@ -98,6 +98,8 @@ class SessionReader:
         except Exception as e:  # values that can be read and make no sense, such as times
             log.exception("the record of %s makes no sense", facts.session_id)
             session = _bare(facts, job, end, f"{type(e).__name__}: {e}")
+        if name := record.part("name", Name):
+            session.name = name.text
         notes = record.notes()
         if notes:
             self._tell(notes)

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..model.errors import LimitReached, RecordsUnwritable
-from ..model.records import Facts, Job
+from ..model.records import Facts, Job, Name
 from ..model.session import Resources, Way, new_session_id
 from ..scheduler import Scheduler
 from ..site.images import Catalogue, follows_window
 from ..site.options import MoonlightSite
-from ..site.request import validate_request, validate_request_key, validate_user
+from ..site.request import validate_name, validate_request, validate_request_key, validate_user
 from ..store import FileStore
 from .inside import JobHere
 from .reading import SessionReader
@@ -27,6 +27,7 @@ class NewSession:
     user: str
     session_id: str
     resources: Resources
+    name: str
     door: str
     request_key: str | None
 
@@ -53,7 +54,8 @@ class Recorder:
         validate_user(user)
         validate_request_key(request_key)
         resources = validate_request(body, self._site, self.images.default())
-        return NewSession(user, new_session_id(user), resources, door, request_key)
+        name = validate_name(body)
+        return NewSession(user, new_session_id(user), resources, name, door, request_key)
 
     async def record(
         self, new: NewSession, job: JobHere | None = None, way: Way = Way.JOB
@@ -121,6 +123,8 @@ class Recorder:
                 allocation=job.allocation if job else None,
                 request=_as_can_be(resources, host),
             )
+            if new.name:
+                self._store.put(user, session_id, "name", Name(text=new.name))
             if job:  # before the facts, which make it a session: one of a job is never without it
                 self._store.put_once(user, session_id, "job", Job(job_id=job.job_id))
             self._store.put(user, session_id, "facts", facts)

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..model.errors import FieldError, InvalidRequest, shorten
 from ..model.limits import MIN_HEIGHT, MIN_WIDTH
+from ..model.names import session_name
 from ..model.session import Resources
 from .options import MoonlightSite
 
@@ -74,6 +75,7 @@ def validate_request(body: Any, site: MoonlightSite, default_image: str) -> Reso
         # Who names a size wants that one.
         "follow_window": ("resolution" not in body, _yes_or_no),
         "host": (site.streaming_host, lambda n, v: _one_of(n, v, HOSTS)),
+        "name": ("", _name),
     }
     errors = [
         _error(
@@ -92,7 +94,35 @@ def validate_request(body: Any, site: MoonlightSite, default_image: str) -> Reso
             errors.append(_error(name, body.get(name), str(e)))
     if errors:
         raise InvalidRequest(errors)
+    del values["name"]  # no resource: :func:`validate_name` gives it
     return Resources(**values)
+
+
+def validate_name(body: Any) -> str:
+    """The name that a launch or a renaming gives a desktop, empty for none.
+
+    Raises
+    ------
+    InvalidRequest
+    """
+    value = body.get("name", "") if isinstance(body, dict) else body
+    try:
+        return _name("name", value)
+    except _Wrong as e:
+        raise InvalidRequest([_error("name", value, str(e))]) from e
+
+
+def validate_renaming(body: Any) -> str:
+    """The name in ``{"name": "…"}``, which has nothing else; empty takes the old one away.
+
+    Raises
+    ------
+    InvalidRequest
+    """
+    if not isinstance(body, dict) or list(body) != ["name"]:
+        message = 'The request must be {"name": "…"}: nothing else of a session can be changed.'
+        raise InvalidRequest([FieldError("body", shorten(body), message)])
+    return validate_name(body)
 
 
 def validate_where(body: Any) -> tuple[str | None, Any]:
@@ -182,6 +212,15 @@ def _yes_or_no(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
         raise _Wrong(f"{name} is {_shown(value)!r}, but must be true or false.")
     return value
+
+
+def _name(name: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise _Wrong(f"{name} is {_shown(value)!r}, but must be a text.")
+    try:
+        return session_name(value)
+    except ValueError as e:
+        raise _Wrong(f"{name} is {_shown(value)!r}, but {e}.") from e
 
 
 def _image(name: str, value: Any) -> str:

@@ -13,7 +13,7 @@ from ..model.session import Model
 
 log = logging.getLogger(__name__)
 
-Part = Literal["facts", "job", "stop", "end", "seen", "missed", "status", "spec"]
+Part = Literal["facts", "name", "job", "stop", "end", "seen", "missed", "status", "spec"]
 M = TypeVar("M", bound=Model)
 
 
