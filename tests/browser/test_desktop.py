@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import BrowserContext
 
-from tests.browser import in_firefox, jupyter, keyboard, looks, viewer
+from tests.browser import in_firefox, jupyter, keyboard, listed, looks, viewer
 from tests.browser.desktop import (
     connect,
     launch,
@@ -18,6 +18,7 @@ from tests.support import axe
 from tests.support.chromium import colours, keep
 from tests.support.firefox import firefox
 from tests.support.lab import Lab
+from tests.support.waiting import wait_until
 
 
 def test_from_the_launcher_card_to_text_typed_into_a_file_on_the_node(
@@ -61,6 +62,9 @@ def test_from_the_launcher_card_to_text_typed_into_a_file_on_the_node(
     jupyter.open_it_from_jupyterlab(context, launcher, session)
 
     page.bring_to_front()
+    listed.rename(page, session_id, "유동 해석 3")
+    wait_until(lambda: again.title() == "▶ 유동 해석 3")
+    assert again.title() == "▶ 유동 해석 3", "its own page has heard of it"
     session_card(page, session_id).locator("[data-testid=stop]").click()
     axe.check(page, "stop")
     page.locator("[data-testid=stop-confirm]").click()
@@ -68,7 +72,12 @@ def test_from_the_launcher_card_to_text_typed_into_a_file_on_the_node(
     again.bring_to_front()
     again.locator("[data-testid=ended-page]").wait_for()
     looks.look_at(again, "ended", looks.WIDTHS[-1:])
-    assert "You stopped it" in again.locator("[data-testid=ended-page]").inner_text()
+    told = again.locator("[data-testid=ended-page]").inner_text()
+    assert "You stopped it" in told and "유동 해석 3" in told
+
+    page.bring_to_front()
+    listed.delete(page, session_id)
+    assert session_id not in str(lab.api("sessions"))
 
 
 def test_the_keyboard_leads_to_typed_text_and_tools_it_outlives_its_jupyter_server_the_page_comes_back(

@@ -117,16 +117,15 @@ describe('a feed that asks too often', () => {
 });
 
 describe('the shelves', () => {
-  const now = Date.parse('2026-11-22T21:00:00Z');
-
-  it('show live and just ended sessions first, newest first', () => {
+  it('show what lives first, newest first, and then what ended, the last first', () => {
     const sessions = [
       session({ session_id: 'live', created_at: '2026-11-22T19:00:00Z', status: 'running' }),
-      session({ session_id: 'just', status: 'failed', ended_at: '2026-11-22T20:55:00Z' }),
       session({ session_id: 'old', status: 'completed', ended_at: '2026-11-22T20:45:00Z' }),
+      session({ session_id: 'just', status: 'failed', ended_at: '2026-11-22T20:55:00Z' }),
+      session({ session_id: 'waits' }),
     ];
-    const { current, earlier } = shelve(sessions, now);
-    expect(current.map((s) => s.session_id)).toEqual(['just', 'live']);
-    expect(earlier.map((s) => s.session_id)).toEqual(['old']);
+    const { live, ended } = shelve(sessions);
+    expect(live.map((s) => s.session_id)).toEqual(['waits', 'live']);
+    expect(ended.map((s) => s.session_id)).toEqual(['just', 'old']);
   });
 });

@@ -20,7 +20,7 @@ const ANSWER_WITHIN_MS = 60_000;
 const LOG_TAIL_BYTES = 65_536;
 
 interface Call {
-  method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   headers?: Record<string, string>;
   body?: unknown;
 }
@@ -42,6 +42,15 @@ export class ApiClient {
     this.call('sessions', { method: 'POST', headers: { 'Idempotency-Key': key }, body: request });
 
   stop = (id: string): Promise<Session> => this.call(this.sessionPath(id), { method: 'DELETE' });
+
+  rename = (id: string, name: string): Promise<Session> =>
+    this.call(this.sessionPath(id), { method: 'PATCH', body: { name } });
+
+  /** Deletes what is on record of one that has ended, or of all that have; their ids. */
+  forget = async (id: string | null): Promise<string[]> => {
+    const path = id === null ? 'sessions?live=false' : `${this.sessionPath(id)}/record`;
+    return (await this.call<{ deleted: string[] }>(path, { method: 'DELETE' })).deleted;
+  };
 
   logs = async (id: string): Promise<Log[]> =>
     (await this.call<{ logs: Log[] }>(`${this.sessionPath(id)}/logs?tail=${LOG_TAIL_BYTES}`)).logs;

@@ -22,6 +22,7 @@ export interface LaunchRequest {
   follow_window?: boolean;
   bitrate_kbps?: number;
   keyboard?: string;
+  name?: string;
   where?: Where;
 }
 
@@ -78,6 +79,8 @@ export interface Session {
   image_name: string;
   /** In other languages, by their tags. */
   image_names?: Record<string, string>;
+  /** What its user calls it; older servers know no names. */
+  name?: string;
   status: Status;
   reason: string | null;
   reason_code: string | null;

@@ -7,6 +7,7 @@ import { Crescent } from '../parts/Crescent';
 import { Header } from '../parts/Header';
 import { LinkNotice } from '../parts/LinkNotice';
 import { useReady } from '../ready/useReady';
+import { EndedList } from '../sessions/EndedList';
 import { useFeed } from '../sessions/Portal';
 import { sessionsOf } from '../sessions/reducer';
 import { SessionCard } from '../sessions/SessionCard';
@@ -41,29 +42,27 @@ function SessionList() {
   const { t } = useSpeech();
   const feed = useFeed();
   const now = useNow();
-  const { current, earlier } = shelve(sessionsOf(feed), now);
+  const { live, ended } = shelve(sessionsOf(feed));
   return (
-    <section className="home-sessions" aria-labelledby="sessions-title" aria-busy={!feed.loaded}>
-      <h2 id="sessions-title">{t.sessions.title}</h2>
-      {!feed.loaded && feed.link === 'connecting' && <p className="quiet">{t.loading}</p>}
-      {feed.loaded && current.length === 0 && (
-        <div className="empty">
-          <Crescent size={64} />
-          <p className="empty-title">{t.sessions.none}</p>
-          <p>{t.sessions.noneHint}</p>
-        </div>
-      )}
-      {current.map((session) => (
-        <SessionCard key={session.session_id} session={session} now={now} />
-      ))}
-      {earlier.length > 0 && (
-        <details className="earlier">
-          <summary>{t.sessions.earlier(earlier.length)}</summary>
-          {earlier.map((session) => (
-            <SessionCard key={session.session_id} session={session} now={now} />
-          ))}
-        </details>
-      )}
-    </section>
+    <>
+      <section className="home-sessions" aria-labelledby="sessions-title" aria-busy={!feed.loaded}>
+        <h2 id="sessions-title">{t.sessions.title}</h2>
+        {!feed.loaded && feed.link === 'connecting' && <p className="quiet">{t.loading}</p>}
+        {feed.loaded && live.length === 0 && ended.length > 0 && (
+          <p className="quiet">{t.desktops.nothingRuns}</p>
+        )}
+        {feed.loaded && live.length + ended.length === 0 && (
+          <div className="empty">
+            <Crescent size={64} />
+            <p className="empty-title">{t.sessions.none}</p>
+            <p>{t.sessions.noneHint}</p>
+          </div>
+        )}
+        {live.map((session) => (
+          <SessionCard key={session.session_id} session={session} now={now} />
+        ))}
+      </section>
+      {ended.length > 0 && <EndedList sessions={ended} now={now} />}
+    </>
   );
 }

@@ -2,6 +2,7 @@ import { useEffect, useRef, useState } from 'react';
 
 import type { Status } from '../api/types';
 import { useSpeech } from '../i18n/Language';
+import { calledOf } from '../sessions/called';
 import { useFeed } from '../sessions/Portal';
 import { sessionsOf } from '../sessions/reducer';
 
@@ -25,9 +26,7 @@ export function Announcer() {
       (session) => before && before.get(session.session_id) !== session.status,
     );
     if (changed.length > 0) {
-      setMessage(
-        changed.map((s) => t.announce.status(s.image_name, t.status[s.status])).join('. '),
-      );
+      setMessage(changed.map((s) => t.announce.status(calledOf(s), t.status[s.status])).join('. '));
     }
   }, [feed, t]);
 

@@ -23,6 +23,8 @@ const PATHS = {
   desktop: 'M3.5 4.5h17v12h-17zM9 20h6M12 16.5V20',
   gnome: 'M3.5 4.5h17v12h-17zM3.5 7.5h17M9 20h6M12 16.5V20M10.5 6h3',
   cae: 'M12 3l8 4.5v9L12 21l-8-4.5v-9zM4 7.5l8 4.5 8-4.5M12 12v9M8 5.2l8 4.6M16 5.2L8 9.8',
+  pencil: 'M4.5 19.5l1-4.5L16 4.5l3.5 3.5L9 18.5zM13.5 7l3.5 3.5',
+  trash: 'M4.5 7h15M9.5 7V4.5h5V7M6.5 7l1 13h9l1-13M10.3 10.5v6M13.7 10.5v6',
   application: 'M4 4.5h16v15H4zM4 9h16M7 6.8v.2M9.5 6.8v.2M8 13h8M8 16h5',
 } as const;
 

@@ -8,6 +8,7 @@ import { Problem } from '../parts/Problem';
 import { useTask } from '../parts/useTask';
 import { formatBytes } from './formatBytes';
 import { usePortal } from './Portal';
+import { calledOf } from './called';
 
 export function LogDialog({ session, onClose }: { session: Session; onClose: () => void }) {
   const { t } = useSpeech();
@@ -32,7 +33,7 @@ export function LogDialog({ session, onClose }: { session: Session; onClose: () 
   }, [log]);
 
   return (
-    <Dialog title={t.logDialog.title(session.image_name)} wide lightDismiss onClose={onClose}>
+    <Dialog title={t.logDialog.title(calledOf(session))} wide lightDismiss onClose={onClose}>
       <div className="log-tools">
         {logs && logs.length > 0 && (
           <label>

@@ -8,8 +8,10 @@ import { Problem } from '../parts/Problem';
 import { LogDialog } from './LogDialog';
 import { usePortal } from './Portal';
 import { requestAgain } from './allocation';
+import { DeleteDialog } from './DeleteDialog';
 import { hasEnded } from './status';
 import { StopDialog } from './StopDialog';
+import { Which } from './Which';
 
 interface Props {
   session: Session;
@@ -20,7 +22,7 @@ interface Props {
 
 export function SessionActions({ session, inViewer = false, onStartedAgain }: Props) {
   const { t } = useSpeech();
-  const [open, setOpen] = useState<'stop' | 'log' | null>(null);
+  const [open, setOpen] = useState<'stop' | 'log' | 'delete' | null>(null);
   const { launch, busy, error } = useLaunch();
   const { door } = usePortal();
   const close = (): void => setOpen(null);
@@ -42,6 +44,7 @@ export function SessionActions({ session, inViewer = false, onStartedAgain }: Pr
           >
             <Icon name="again" size={17} />
             {busy ? t.session.startingAgain : t.session.startAgain}
+            <Which session={session} />
           </button>
         )}
         {!ended && session.status !== 'stopping' && (
@@ -54,6 +57,7 @@ export function SessionActions({ session, inViewer = false, onStartedAgain }: Pr
           >
             <Icon name="stop" size={17} />
             {t.session.stop}
+            <Which session={session} />
           </button>
         )}
         {door.logs && (
@@ -66,11 +70,26 @@ export function SessionActions({ session, inViewer = false, onStartedAgain }: Pr
           >
             <Icon name="log" size={17} />
             {t.session.log}
+            <Which session={session} />
+          </button>
+        )}
+        {ended && !inViewer && (
+          <button
+            type="button"
+            className="button"
+            data-testid="delete"
+            aria-haspopup="dialog"
+            onClick={() => setOpen('delete')}
+          >
+            <Icon name="trash" size={17} />
+            {t.desktops.delete}
+            <Which session={session} />
           </button>
         )}
       </div>
       {open === 'stop' && <StopDialog session={session} onClose={close} />}
       {open === 'log' && <LogDialog session={session} onClose={close} />}
+      {open === 'delete' && <DeleteDialog sessions={[session]} onClose={close} />}
     </>
   );
 }
@@ -92,6 +111,7 @@ function ConnectLink({ session }: { session: Session }) {
     >
       <Icon name="open" size={17} />
       {running ? t.session.connect : t.session.show}
+      <Which session={session} />
       <span className="visually-hidden"> ({t.session.connectHint})</span>
     </a>
   );

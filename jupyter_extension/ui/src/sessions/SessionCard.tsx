@@ -1,21 +1,27 @@
+import { useState } from 'react';
+
 import type { Session } from '../api/types';
 import { useSpeech } from '../i18n/Language';
 import { valuesOf } from '../launch/form';
 import { summaryOf } from '../launch/summary';
 import { NativeSection } from '../native/NativeSection';
+import { Icon } from '../parts/Icon';
 import { Moon } from '../parts/Moon';
 import { TellMe } from '../ready/TellMe';
 import { formatMoment } from '../time/format';
 import { QueueFacts } from './QueueFacts';
 import { allocatedTo } from './allocation';
+import { calledOf, whichOf } from './called';
+import { RenameDialog } from './RenameDialog';
 import { cardId, revealCard } from './revealCard';
 import { SessionActions } from './SessionActions';
-import { EndedFacts, Notes, RunningFacts, Stale } from './SessionFacts';
+import { EndedLine, Notes, RunningFacts, Stale } from './SessionFacts';
 import { hasEnded } from './status';
 import { StepList } from './StepList';
 
 export function SessionCard({ session, now }: { session: Session; now: number }) {
   const { t, language } = useSpeech();
+  const [renames, setRenames] = useState(false);
   const { session_id, status, request } = session;
   const titleId = `${cardId(session_id)}-title`;
   return (
@@ -30,8 +36,25 @@ export function SessionCard({ session, now }: { session: Session; now: number })
       <header className="card-head">
         <Moon session={session} />
         <div className="card-title">
-          <h3 id={titleId}>{session.image_name}</h3>
+          <h3 id={titleId}>{calledOf(session)}</h3>
+          {session.name !== undefined && (
+            <button
+              type="button"
+              className="icon-button card-rename"
+              data-testid="rename"
+              aria-haspopup="dialog"
+              title={t.desktops.rename}
+              onClick={() => setRenames(true)}
+            >
+              <Icon name="pencil" size={16} />
+              <span className="visually-hidden">
+                {t.desktops.rename}
+                {whichOf(t, session)}
+              </span>
+            </button>
+          )}
           <p className="quiet">
+            {session.name && `${session.image_name} · `}
             {t.session.launchedAt} {formatMoment(session.created_at, language, now)}
             {session.slurm_job_id && ` · ${t.session.job} ${session.slurm_job_id}`}
             {session.door && ` · ${t.session.from(t.doors[session.door] ?? session.door)}`}
@@ -39,12 +62,13 @@ export function SessionCard({ session, now }: { session: Session; now: number })
         </div>
         <span className={`status status-${status}`}>{t.status[status]}</span>
       </header>
+      {renames && <RenameDialog session={session} onClose={() => setRenames(false)} />}
       <Stale session={session} now={now} />
       {status === 'pending' && <QueueFacts session={session} now={now} />}
       <TellMe session={session} now={now} />
       {status === 'starting' && <StepList steps={session.steps} />}
       {status === 'running' && <RunningFacts session={session} now={now} />}
-      {hasEnded(status) && <EndedFacts session={session} now={now} />}
+      {hasEnded(status) && <EndedLine session={session} now={now} />}
       <Notes notes={session.notes} />
       <p className="asked" data-testid="resources">
         <span className="visually-hidden">{t.session.resources}: </span>

@@ -73,6 +73,28 @@ export function EndedFacts({ session, now }: Props) {
   );
 }
 
+/** The same in two lines: a card of what is over is a short one. */
+export function EndedLine({ session, now }: Props) {
+  const { t, language } = useSpeech();
+  const { ended_at, node, session_id } = session;
+  return (
+    <>
+      <p className="end-reason">{endReason(t, session)}</p>
+      <p className="asked">
+        {ended_at && (
+          <>
+            {t.session.endedAt}{' '}
+            <time dateTime={ended_at}>{formatMoment(ended_at, language, now)}</time> (
+            {formatRelative(ended_at, language, now)}) ·{' '}
+          </>
+        )}
+        {node && `${node} · `}
+        <span className="mono">{session_id}</span>
+      </p>
+    </>
+  );
+}
+
 export function Stale({ session, now }: Props) {
   const { t, language } = useSpeech();
   return session.stale_since ? (

@@ -6,6 +6,7 @@ import { Dialog } from '../parts/Dialog';
 import { Problem } from '../parts/Problem';
 import { useTask } from '../parts/useTask';
 import { usePortal } from './Portal';
+import { calledOf } from './called';
 
 export function StopDialog({ session, onClose }: { session: Session; onClose: () => void }) {
   const { t } = useSpeech();
@@ -27,7 +28,7 @@ export function StopDialog({ session, onClose }: { session: Session; onClose: ()
   return (
     <Dialog title={queued ? t.stopDialog.titlePending : t.stopDialog.title} onClose={onClose}>
       <p>
-        <strong>{session.image_name}</strong>
+        <strong>{calledOf(session)}</strong>
         {session.node && <span className="quiet"> · {session.node}</span>}
       </p>
       <p>

@@ -21,5 +21,8 @@ export function allocatedTo(t: Dictionary, { allocation, way, door, request }: S
 }
 
 /** The same once more: in a job of its own where it had one, else where the server begins with. */
-export const requestAgain = ({ request, way }: Session): LaunchRequest =>
-  way === 'job' ? { ...request, where: 'job' } : request;
+export const requestAgain = ({ request, way, name }: Session): LaunchRequest => ({
+  ...request,
+  ...(name && { name }),
+  ...(way === 'job' && { where: 'job' }),
+});

@@ -58,6 +58,11 @@ export class SessionFeed {
     }
   }
 
+  /** Their records are deleted: no older list brings them back. */
+  forget(sessionIds: readonly string[]): void {
+    sessionIds.forEach((sessionId) => this.dispatch({ type: 'removed', sessionId }));
+  }
+
   reconnect = (): void => {
     this.failures = 0;
     this.closeEvents();

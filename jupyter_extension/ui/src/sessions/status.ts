@@ -1,7 +1,6 @@
 import type { Session, Status } from '../api/types';
 
 const ENDED: ReadonlySet<Status> = new Set(['completed', 'failed', 'cancelled', 'timeout']);
-const STAYS_IN_VIEW_MS = 10 * 60_000;
 
 export const hasEnded = (status: Status): boolean => ENDED.has(status);
 
@@ -10,20 +9,19 @@ export const encoderOf = ({ encoder, steps }: Session): string =>
   encoder ?? steps.find(({ id, state }) => id === 'picture' && state === 'done')?.detail ?? '';
 
 export interface Shelves {
-  /** Live sessions and those that ended just now, newest first. */
-  current: Session[];
-  /** Ended longer ago, newest first. */
-  earlier: Session[];
+  /** Those that wait or run, newest first. */
+  live: Session[];
+  /** The one that ended last is first. */
+  ended: Session[];
 }
 
-export function shelve(sessions: readonly Session[], now: number): Shelves {
-  const newestFirst = [...sessions].sort(
-    (a, b) => Date.parse(b.created_at) - Date.parse(a.created_at),
-  );
-  const isCurrent = ({ status, ended_at, created_at }: Session): boolean =>
-    !hasEnded(status) || now - Date.parse(ended_at ?? created_at) < STAYS_IN_VIEW_MS;
+export function shelve(sessions: readonly Session[]): Shelves {
+  const newestFirst = (moment: (session: Session) => string) => (a: Session, b: Session) =>
+    Date.parse(moment(b)) - Date.parse(moment(a));
+  const live = sessions.filter(({ status }) => !hasEnded(status));
+  const ended = sessions.filter(({ status }) => hasEnded(status));
   return {
-    current: newestFirst.filter(isCurrent),
-    earlier: newestFirst.filter((session) => !isCurrent(session)),
+    live: live.sort(newestFirst(({ created_at }) => created_at)),
+    ended: ended.sort(newestFirst(({ ended_at, created_at }) => ended_at ?? created_at)),
   };
 }

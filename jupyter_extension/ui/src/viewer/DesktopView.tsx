@@ -13,6 +13,7 @@ import { Toolbar } from './Toolbar';
 import { TransferNotice } from './tools/TransferNotice';
 import { useConnection } from './useConnection';
 import { useSelkies } from './useSelkies';
+import { calledOf } from '../sessions/called';
 
 interface Props {
   session: Session;
@@ -31,7 +32,7 @@ export function DesktopView({ session, streamUrl, now }: Props) {
   const [called, setCalled] = useState(0);
   const toTools = useCallback(() => setCalled((times) => times + 1), []);
   const toDesktop = useCallback(() => frame.current?.focus(), []);
-  const name = t.viewer.frame(session.image_name);
+  const name = t.viewer.frame(calledOf(session));
   const loaded = useCallback((inner: Window) => host?.attach(inner, name), [host, name]);
   useEffect(() => host?.startAgain(), [host, connection.frame]);
   const useHere = useCallback(() => {
@@ -54,7 +55,7 @@ export function DesktopView({ session, streamUrl, now }: Props) {
   const drivable = state?.drivable ? host : null;
   return (
     <main className="desktop">
-      <h1 className="visually-hidden">{session.image_name}</h1>
+      <h1 className="visually-hidden">{calledOf(session)}</h1>
       <Toolbar
         session={session}
         streamUrl={streamUrl}

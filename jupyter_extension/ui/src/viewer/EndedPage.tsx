@@ -8,6 +8,7 @@ import { EndedFacts, Notes } from '../sessions/SessionFacts';
 import { StepList } from '../sessions/StepList';
 import { FullPage } from './FullPage';
 import { MineLink } from './MineLink';
+import { calledOf } from '../sessions/called';
 
 export function EndedPage({ session, now }: { session: Session; now: number }) {
   const { t } = useSpeech();
@@ -22,7 +23,7 @@ export function EndedPage({ session, now }: { session: Session; now: number }) {
       </div>
       <h1>{t.viewer.ended}</h1>
       <p className="full-status">
-        {session.image_name} ·{' '}
+        {calledOf(session)} ·{' '}
         <span className={`status status-${session.status}`}>{t.status[session.status]}</span>
       </p>
       <LinkNotice />

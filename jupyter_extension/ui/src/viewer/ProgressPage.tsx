@@ -9,6 +9,7 @@ import { Notes, Stale } from '../sessions/SessionFacts';
 import { StepList } from '../sessions/StepList';
 import { FullPage } from './FullPage';
 import { MineLink } from './MineLink';
+import { calledOf } from '../sessions/called';
 
 /** A desktop on its way: its place in the queue, then the steps of its start. */
 export function ProgressPage({ session, now }: { session: Session; now: number }) {
@@ -19,7 +20,7 @@ export function ProgressPage({ session, now }: { session: Session; now: number }
       <div className="full-moon">
         <Moon session={session} size={92} />
       </div>
-      <h1>{session.image_name}</h1>
+      <h1>{calledOf(session)}</h1>
       <p className="full-status">{stopping ? t.viewer.stopping : t.status[session.status]}</p>
       <LinkNotice />
       <Stale session={session} now={now} />

@@ -13,6 +13,7 @@ import { Tool } from './Tool';
 import { ToolDialog, type ToolName } from './tools/ToolDialog';
 import { useFold } from './useFold';
 import { useFullScreen } from './useFullScreen';
+import { calledOf } from '../sessions/called';
 
 interface Props {
   session: Session;
@@ -92,7 +93,7 @@ export function Toolbar(props: Props) {
           <div className="tools" id="desktop-tools" {...ofTools}>
             <div className="tools-row">
               <span className="tools-facts">
-                <strong>{session.image_name}</strong>
+                <strong>{calledOf(session)}</strong>
                 {session.node && <span className="tools-node">{session.node}</span>}
                 {session.ends_at && (
                   <span title={t.session.timeLeft}>

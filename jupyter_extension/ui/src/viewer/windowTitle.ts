@@ -1,6 +1,7 @@
 import type { Session } from '../api/types';
 import type { Dictionary } from '../i18n/languages/en';
 import { litPath, moonFraction } from '../parts/moonPhase';
+import { calledOf } from '../sessions/called';
 import { hasEnded } from '../sessions/status';
 
 /** What the browser's tab shows. */
@@ -64,13 +65,14 @@ export const unknownLook = (t: Dictionary): WindowLook => ({
 
 export function sessionLook(t: Dictionary, session: Session): WindowLook {
   const fraction = moonFraction(session);
-  const { status, image_name } = session;
+  const { status } = session;
+  const name = calledOf(session);
   if (hasEnded(status)) {
     const colour = status === 'failed' ? LIT.failed : LIT.waiting;
-    return { title: `■ ${t.windowTitle.ended}: ${image_name}`, icon: moonIcon(fraction, colour) };
+    return { title: `■ ${t.windowTitle.ended}: ${name}`, icon: moonIcon(fraction, colour) };
   }
   if (status === 'running') {
-    return { title: `▶ ${image_name}`, icon: moonIcon(fraction, LIT.running) };
+    return { title: `▶ ${name}`, icon: moonIcon(fraction, LIT.running) };
   }
   return { title: waitingFor(t, session), icon: moonIcon(fraction, LIT.waiting) };
 }

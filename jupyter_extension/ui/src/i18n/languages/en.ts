@@ -1,5 +1,6 @@
 import type { DurationParts } from '../../time/format';
 import type { Fate } from '../../viewer/fate';
+import { desktops } from './en/desktops';
 import { ready } from './en/ready';
 import { tools } from './en/tools';
 
@@ -159,7 +160,6 @@ export const en = {
     title: 'Your desktops',
     none: 'You have no desktop yet.',
     noneHint: 'Choose one and press Launch. It opens here, in your browser.',
-    earlier: (n: number) => `Earlier sessions (${n})`,
     couldNotLoad: 'Your desktops could not be listed.',
   },
 
@@ -370,6 +370,8 @@ export const en = {
 
   ready,
   tools,
+
+  desktops,
 
   /** Of the server's own sentences, which are English. */
   reasons: {} as Reasons,

@@ -1,5 +1,6 @@
 import type { Fate } from '../../viewer/fate';
 import type { Dictionary } from './en';
+import { desktops } from './ko/desktops';
 import { node } from './ko/node';
 import { reasons } from './ko/reasons';
 import { ready } from './ko/ready';
@@ -141,7 +142,6 @@ export const ko: Dictionary = {
     title: '내 데스크톱',
     none: '아직 데스크톱이 없습니다.',
     noneHint: '하나를 고르고 실행을 누르세요. 이 브라우저에서 바로 열립니다.',
-    earlier: (n) => `이전 세션 (${n})`,
     couldNotLoad: '데스크톱 목록을 불러올 수 없습니다.',
   },
 
@@ -352,6 +352,8 @@ export const ko: Dictionary = {
 
   ready,
   tools,
+
+  desktops,
 
   reasons: { ...reasons, ...node },
 

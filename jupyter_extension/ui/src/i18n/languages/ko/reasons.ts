@@ -74,6 +74,7 @@ export const reasons: Reasons = {
   PREEMPTED: '우선순위가 더 높은 작업에 자리를 내주었습니다.',
   OUT_OF_MEMORY: '요청한 것보다 많은 메모리를 사용했습니다. 더 많이 요청하세요.',
   limit_reached: '동시에 쓸 수 있는 데스크톱 수에 도달했습니다. 하나를 중지한 뒤 다시 실행하세요.',
+  session_lives: '아직 끝나지 않은 데스크톱입니다. 완전히 종료된 뒤에 삭제하세요.',
   records_unwritable:
     '세션을 기록할 디스크 공간이 없어 아무것도 제출되지 않았습니다. 공간을 비운 뒤 다시 실행하세요.',
   image_unavailable: '이 데스크톱은 지금 사용할 수 없습니다. 다른 것을 고르세요.',
@@ -93,7 +94,7 @@ export const reasons: Reasons = {
     '홈 디렉터리가 응답하지 않아 제시간에 처리하지 못했습니다. 요청한 일이 나중에 처리될 수 있으니 잠시 후 다시 확인하세요.',
   too_many_requests: '요청이 너무 많아 잠시 제한되었습니다. 잠시 후 다시 시도하세요.',
   scheduler_unavailable:
-    '배치 시스템이 응답하지 않아 아무것도 제출되지 않았습니다. 잠시 후 다시 시도하세요.',
+    '배치 시스템이 응답하지 않아 요청한 일을 하지 못했습니다. 잠시 후 다시 시도하세요.',
   ImageMissing: '여기에 설치되어 있지 않습니다.',
   ImageForbidden: '사용 권한이 없습니다. 관리자에게 요청하세요.',
   ImageUntrusted:

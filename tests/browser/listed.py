@@ -1,0 +1,30 @@
+"""What a person does with the desktops in the list of the page."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page, expect
+
+from .desktop import session_card
+
+
+def rename(page: Page, session_id: str, name: str) -> None:
+    """By the card's pencil; its buttons then tell which desktop is theirs."""
+    card = session_card(page, session_id)
+    card.locator("[data-testid=rename]").click()
+    page.locator("dialog [data-testid=name]").fill(name)
+    page.keyboard.press("Enter")
+    expect(card.get_by_role("heading", name=name)).to_be_visible()
+    expect(page.locator("dialog")).to_have_count(0)
+    for button in ("Stop", "Log"):
+        expect(card.get_by_role("button", name=f"{button} {name}, job ")).to_have_count(1)
+    expect(card.get_by_role("link", name=f"Connect {name}, job ")).to_have_count(1)
+
+
+def delete(page: Page, session_id: str) -> None:
+    """What is on record of it, from the shelf of ended ones."""
+    ended = page.get_by_role("region", name="Ended")
+    ended.locator(f"[data-session-id={session_id}] [data-testid=delete]").click()
+    with page.expect_response(lambda answer: answer.url.endswith(f"{session_id}/record")) as said:
+        page.locator("[data-testid=delete-confirm]").click()
+    assert said.value.json() == {"deleted": [session_id]}
+    expect(session_card(page, session_id)).to_have_count(0)
