@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Any
 
 from jupyter_server.auth.decorator import authorized
@@ -11,6 +12,7 @@ from moonlight_spawner import __version__
 from moonlight_spawner.model.errors import FieldError, InvalidRequest, shorten
 from moonlight_spawner.model.session import Session
 from moonlight_spawner.sessions.inside import JobHere
+from moonlight_spawner.site.images import may_put
 from moonlight_spawner.site.request import keyboards, limits
 from tornado.web import authenticated
 
@@ -75,6 +77,7 @@ class SiteHandler(MoonlightAPIHandler):
                 },
                 "limits": limits(site),
                 "keyboards": keyboards(site),
+                "names": True,
                 "where": _where(self.manager, job),
                 "here": self._as_json(job) if job else None,
             }
@@ -94,9 +97,16 @@ class ImagesHandler(MoonlightAPIHandler):
         # A manager of many users' sessions asks what each can read.
         of = getattr(self.manager, "images_of", None)
         images = await of(self.user) if of else self.manager.images.all()
-        if not getattr(self.current_user, "admin", False):
+        if not self._may_mend(of is not None):
             images = [image.model_copy(update={"unavailable_detail": None}) for image in images]
         self.finish({"images": [image.model_dump() for image in images]})
+
+    def _may_mend(self, of_many: bool) -> bool:
+        """Whether it concerns who asks where an image's file has to lie: an admin of the portal; and who
+        may put it there himself, on a machine of his own."""
+        if of_many:
+            return bool(getattr(self.current_user, "admin", False))
+        return may_put(Path(self.manager.site.images_dir))
 
 
 class SessionsHandler(MoonlightAPIHandler):

@@ -75,6 +75,7 @@ def schemas(site: MoonlightSite, where: Sequence[str]) -> dict[str, Any]:
                 "defaults": ref("LaunchRequest"),
                 "limits": {"type": "object", "additionalProperties": _RANGE},
                 "keyboards": {"type": "array", "items": TEXT},
+                "names": {"type": "boolean"},
                 "where": {"type": "array", "items": {"enum": ["here", "job"]}},
                 "here": {"oneOf": [ref("JobHere"), {"type": "null"}]},
             }

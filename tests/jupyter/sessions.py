@@ -135,7 +135,7 @@ class Records:
             session_id=session_id,
             user=user,
             image_id="host-desktop",
-            image_name="Desktop of the node",
+            image_name="Linux desktop (XFCE)",
             host="selkies",
             scheduler="local",
             request=request,

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from jupyter_server.serverapp import ServerApp
+from moonlight_jupyter import api as moonlight_api
 from moonlight_spawner import __version__
 from moonlight_spawner.model.session import Session
 from openapi_spec_validator import validate
@@ -21,7 +23,17 @@ from .sessions import Records, current_user
 API_MD = Path(__file__).parents[2] / "docs" / "api.md"
 
 SESSION = {
-    *("session_id", "user", "image_id", "image_name", "status", "reason", "reason_code", "host"),
+    *(
+        "session_id",
+        "user",
+        "image_id",
+        "image_name",
+        "name",
+        "status",
+        "reason",
+        "reason_code",
+        "host",
+    ),
     *("request", "scheduler", "slurm_job_id", "queue", "steps", "node", "display_num"),
     *("sunshine_port", "web_url", "stream_url", "notes", "created_at", "started_at", "ends_at"),
     *("ended_at", "stale_since", "stale_reason", "stale_code"),
@@ -92,9 +104,19 @@ class TestEachCall:
         assert images["host-desktop"]["default"] is True
         assert images["desktop"]["available"] is False
         assert images["desktop"]["unavailable_code"] == "ImageMissing"
-        # Where images lie on the nodes is for those who can put one there.
         assert "not installed" in images["desktop"]["unavailable_reason"]
-        assert images["desktop"]["unavailable_detail"] is None and ".sif" not in str(answer.json)
+
+    async def test_where_images_lie_is_for_those_who_can_put_one_there(
+        self, api: Call, jp_serverapp: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Who that is, is held by tests/unit/test_image_catalogue.py; the portal's admins besides."""
+        images_dir = jp_serverapp.web_app.settings["moonlight_manager"].site.images_dir
+        for told in (True, False):
+            monkeypatch.setattr(moonlight_api, "may_put", {Path(images_dir): told}.__getitem__)
+            answer = await api("GET", "/images")
+            (desktop,) = (i for i in answer.json["images"] if i["id"] == "desktop")
+            assert (desktop["unavailable_detail"] is not None) is told
+            assert (".sif" in str(answer.json)) is told
 
     async def test_no_sessions(self, api: Call) -> None:
         answer = await api("GET", "/sessions")
@@ -201,7 +223,7 @@ class TestTheWrittenDescription:
         text = API_MD.read_text("utf-8")
         # What only a portal has is held by tests/portal/test_surface.py.
         text = re.sub(r"\nIn a portal besides:.*?\n## ", "\n## ", text, flags=re.DOTALL)
-        table = set(re.findall(r"\| `(GET|PUT|POST|DELETE) (\S+)`", text))
+        table = set(re.findall(r"\| `(GET|PUT|POST|PATCH|DELETE) (\S+)`", text))
         named = {(method, path.replace("<id>", "<session_id>")) for method, path in table}
         routes = {(m, re.sub(r"\{(\w+)\}", r"<\1>", path)) for m, path in described.routes}
         assert routes == named | {("GET", "/api/moonlight/openapi.json")}

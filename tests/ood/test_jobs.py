@@ -101,7 +101,7 @@ def test_a_job_is_running_when_its_desktop_opens_and_ends_in_order(
     session = cli.get(job.session())
     assert (session["door"], session["way"], session["status"]) == ("ood", "owning", "running")
     assert session["slurm_job_id"] == str(job.job_id)
-    assert "Desktop of the node" in Tags(card.parts["info"]).words
+    assert "Linux desktop (XFCE)" in Tags(card.parts["info"]).words
     token = cli.directory(job.session()).joinpath("token").read_text()
     assert card.connect["password"] == token
     assert stat.S_IMODE(job.staged.stat().st_mode) == 0o700

@@ -161,7 +161,7 @@ def test_each_sees_theirs_alone_by_every_path(
         assert session_id in [session["session_id"] for session in everybodys]
         for method, path in paths_of(desktop)[3:]:
             joined = f"{path}{'&' if '?' in path else '?'}user={place.alice}"
-            assert client.request(method, joined).status_code == refused_as(joined), joined
+            assert client.request(method, joined).status_code == refused_as(method, joined), joined
     # The stream and its signalling, by the handshake that opens them.
     for path in (f"{desktop['stream_url']}api/websockets", "/moonlight/signaling?session="):
         path += "" if path.endswith("websockets") else session_id

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from moonlight_spawner.model.errors import NotFound, SchedulerUnavailable, SessionLives
 from moonlight_spawner.model.session import End, State
+from moonlight_spawner.sessions import forgetting
 
 from .desk import RUNS, Desk, running
 
@@ -44,8 +45,11 @@ def test_one_that_lives_is_not_deleted(desk: Desk) -> None:
     assert session_id in desk.sessions() and not desk.cancelled.exists()
 
 
-def test_one_whose_job_runs_all_the_same_is_ended_and_kept(desk: Desk) -> None:
+def test_one_whose_job_runs_all_the_same_is_ended_and_kept(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A job that was put back into the queue: without a record nobody could end it."""
+    monkeypatch.setattr(forgetting, "_WAIT_SECONDS", 0.0)
     back, gone = desk.add(end=END), desk.add(end=END)
     desk.has_job(back)
     with pytest.raises(SessionLives, match="still has its job 7"):
@@ -53,6 +57,17 @@ def test_one_whose_job_runs_all_the_same_is_ended_and_kept(desk: Desk) -> None:
     assert forget(desk) == [gone]
     assert set(desk.sessions()) == {back}
     assert set(desk.cancelled.read_text().split()) == {"7"}
+
+
+def test_one_that_has_just_ended_is_deleted_when_its_job_has_too(desk: Desk) -> None:
+    """Slurm hears of it a moment later; while it only cleans up, nothing is left to be ended."""
+    just = desk.add(end=END)
+    heard = desk.bin / "heard"
+    running = f"if [ -e {heard} ]; then echo '{RUNS.replace('RUNNING', 'COMPLETING')}'; "
+    running += f"else touch {heard}; echo '{RUNS}'; fi"
+    desk.program("squeue", f"case $* in *%j*) echo '7 {just}';; *jobs=*) {running};; esac")
+    assert forget(desk, just) == [just]
+    assert desk.cancelled.read_text().split() == ["7"]
 
 
 @pytest.mark.parametrize(

@@ -224,6 +224,13 @@ from moonlight_spawner.site.options import MoonlightSite
 site = MoonlightSite(scheduler="local", images_dir=args[0])
 result = [i.model_dump() for i in Catalogue(site).all()]
 """
+    may_put = "from pathlib import Path; from moonlight_spawner.site.images import may_put; "
+    may_put += "result = [may_put(Path(one)) for one in args]"
+    open_to_all = shared_directory / "open"
+    open_to_all.mkdir()
+    open_to_all.chmod(0o1777)
+    asked = [images, images / "new", closed, closed / "new", open_to_all, open_to_all / "a" / "b"]
+    assert as_nobody(may_put, *map(str, asked)) == [False] * 4 + [True] * 2
     found = {image["id"]: image for image in as_nobody(source, str(images))}
     assert "may not read" in found["desktop"]["unavailable_detail"]
     assert found["desktop"]["unavailable_code"] == "ImageForbidden"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Collection, Coroutine, Iterable
 from typing import Any, TypeVar
 
 from ..model.errors import SchedulerUnavailable, SessionLives
+from ..model.job import JobState
 from ..model.records import Facts
 from ..model.session import Session
 from ..scheduler import Snapshot
@@ -17,6 +19,8 @@ from .launch import Launcher
 
 T = TypeVar("T")
 
+# A desktop has ended a moment before its last processes, and Slurm a moment later.
+_WAIT_SECONDS, _LOOK_AGAIN_SECONDS = 4.0, 0.25
 _UNCERTAIN = "Nothing was deleted, because the batch system cannot say whether all has ended"
 LOGS = ("agent", "xserver", "desktop", "stream", "sound", "image")
 
@@ -41,8 +45,13 @@ class Forgetting:
             raise SessionLives(
                 f"{session_id} has not ended ({session.status.value}): stop it first, then delete it."
             )
-        if why := (await self._why_not(user, [session_id])).get(session_id):
-            raise SessionLives(f"{session_id} cannot be deleted yet: {why} Try again in a moment.")
+        looks_until = time.monotonic() + _WAIT_SECONDS
+        while why := (await self._why_not(user, [session_id])).get(session_id):
+            if time.monotonic() > looks_until:
+                raise SessionLives(
+                    f"{session_id} cannot be deleted yet: {why} Try again in a moment."
+                )
+            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
         self.remove(user, session_id)
         return [session_id]
 
@@ -84,7 +93,10 @@ class Forgetting:
             raise SchedulerUnavailable(f"{_UNCERTAIN}: {snapshot.stale_reason or 'it is not sure'}")
         for session_id, job_id in found.items():
             info = snapshot.jobs.get(job_id)
-            if info is None or info.state.ended or session_id in busy:
+            # One that is being cleaned up has ended for good.
+            if info is None or info.state.ended or info.state is JobState.ENDING:
+                continue
+            if session_id in busy:
                 continue
             await self._in_time(scheduler.cancel(job_id))
             what = f"the batch system still has its job {job_id} ({info.state.value})"

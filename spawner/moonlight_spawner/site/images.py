@@ -92,10 +92,10 @@ class Catalogue:
             images.append(
                 Image(
                     id=HOST_DESKTOP,
-                    name="Desktop of the node",
-                    description="The Linux desktop that is installed on the node itself.",
-                    names={"ko": "노드의 데스크톱"},
-                    descriptions={"ko": "노드 자체에 설치된 리눅스 데스크톱입니다."},
+                    name="Linux desktop (XFCE)",
+                    description="A light desktop with the programs of the machine that it runs on.",
+                    names={"ko": "리눅스 데스크톱(XFCE)"},
+                    descriptions={"ko": "실행되는 컴퓨터의 프로그램을 쓰는 가벼운 데스크톱입니다."},
                     icon="desktop",
                 )
             )
@@ -168,6 +168,12 @@ def data_file(*parts: str) -> Path:
         if path.exists():
             return path
     raise FileNotFoundError(f"{'/'.join(parts)} is in none of {', '.join(map(str, roots))}")
+
+
+def may_put(directory: Path) -> bool:
+    """Whether this process's user may put an image there, also into a directory that he has to make."""
+    there = next((d for d in (directory, *directory.parents) if d.exists()), None)
+    return there is not None and os.access(there, os.W_OK | os.X_OK)
 
 
 def _declared() -> list[dict[str, Any]]:

@@ -158,6 +158,8 @@ export interface Site {
   limits: Limits;
   /** Keyboard layouts by their X11 names: "us", "de(nodeadkeys)". */
   keyboards?: string[];
+  /** Whether a desktop can be given a name. */
+  names?: boolean;
   /** Where a desktop can run; the job that the server itself runs in, if it runs in one. */
   where?: Where[];
   here?: (Allocation & { job_id: string }) | null;

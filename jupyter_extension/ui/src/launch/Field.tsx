@@ -4,7 +4,7 @@ import type { ReactNode } from 'react';
 export function Field(props: {
   field: string;
   label: string;
-  hint: string;
+  hint?: string;
   message?: string;
   children: ReactNode;
 }) {
@@ -13,9 +13,11 @@ export function Field(props: {
     <div className={message ? 'field field-wrong' : 'field'}>
       <label htmlFor={`field-${field}`}>{label}</label>
       {children}
-      <span className="field-hint" id={`field-${field}-hint`}>
-        {hint}
-      </span>
+      {hint && (
+        <span className="field-hint" id={`field-${field}-hint`}>
+          {hint}
+        </span>
+      )}
       {message && (
         <span
           className="field-error"

@@ -9,6 +9,9 @@ interface Props {
   onChoose: (id: string) => void;
 }
 
+/** More of them are told by their names: the next step is not to be scrolled for. */
+const MOST_WITH_WORDS = 3;
+
 /** The images that can be chosen; those that cannot are told of in a line below. */
 export function ImageCards({ images, chosen, onChoose }: Props) {
   const { t } = useSpeech();
@@ -17,8 +20,10 @@ export function ImageCards({ images, chosen, onChoose }: Props) {
     <div>
       {usable.length > 0 ? (
         <fieldset className="images">
-          <legend>{t.launch.images}</legend>
-          <div className="image-grid">
+          <legend className={usable.length > 1 ? undefined : 'visually-hidden'}>
+            {t.launch.images}
+          </legend>
+          <div className={usable.length > MOST_WITH_WORDS ? 'image-grid image-many' : 'image-grid'}>
             {usable.map((image) => (
               <ImageCard
                 key={image.id}

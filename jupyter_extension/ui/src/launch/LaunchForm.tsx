@@ -1,46 +1,35 @@
-import { useMemo, useRef, useState, type FormEvent } from 'react';
+import { useRef, useState, type FormEvent } from 'react';
 
 import type { Image, Site } from '../api/types';
 import { useSpeech } from '../i18n/Language';
 import { retrying } from '../i18n/wording';
 import { Problem } from '../parts/Problem';
-import { useFeed, usePortal } from '../sessions/Portal';
+import { MOST_NAME_SIGNS } from '../sessions/called';
+import { useFeed } from '../sessions/Portal';
 import { sessionsOf } from '../sessions/reducer';
-import { hasEnded } from '../sessions/status';
-import { chooseImage } from './chooseImage';
-import {
-  check,
-  firstWhere,
-  requestOf,
-  sizeOfWindow,
-  startingValues,
-  type FormValues,
-} from './form';
 import { revealCard } from '../sessions/revealCard';
+import { hasEnded } from '../sessions/status';
+import { describedBy, Field } from './Field';
+import { check, firstWhere, requestOf, sizeOfWindow } from './form';
 import { ImageCards } from './ImageCards';
 import { messagesFromServer, messagesOf } from './messages';
 import { OptionFields, type FieldMessages } from './OptionFields';
-import { Remembered } from './remembered';
+import { PresetBar, PresetTools } from './PresetBar';
+import { PresetDialog } from './PresetDialog';
 import { sizeWords, summaryOf } from './summary';
+import { useChoices } from './useChoices';
 import { useLaunch } from './useLaunch';
 import { WhereChoice } from './WhereChoice';
 
 export function LaunchForm({ site, images }: { site: Site; images: readonly Image[] }) {
   const { t, language } = useSpeech();
-  const { settings } = usePortal();
-  const remembered = useMemo(() => new Remembered(settings.user), [settings.user]);
-  const valuesFor = (id: string): FormValues => {
-    const chosen = images.find((one) => one.id === id) ?? null;
-    return startingValues(remembered.optionsOf(id), site, chosen);
-  };
-
-  const [image, setImage] = useState(() =>
-    chooseImage(images, remembered.lastImage(), site.defaults.image),
-  );
-  const [values, setValues] = useState(() => valuesFor(image?.id ?? site.defaults.image));
+  const choices = useChoices(site, images);
+  const { image, values, presets, preset } = choices;
+  const [name, setName] = useState('');
   const [wrong, setWrong] = useState<FieldMessages>({});
   const [where, setWhere] = useState(() => firstWhere(site));
   const [unfolded, setUnfolded] = useState(false);
+  const [asks, setAsks] = useState<'save' | 'rename' | null>(null);
   const form = useRef<HTMLFormElement>(null);
   const { launch, busy, error, retry, clear } = useLaunch();
 
@@ -55,6 +44,10 @@ export function LaunchForm({ site, images }: { site: Site; images: readonly Imag
       form.current?.querySelector<HTMLElement>(`#field-${first}`)?.focus(),
     );
   };
+  const settle = (): void => {
+    setWrong({});
+    clear();
+  };
 
   const submit = (event?: FormEvent): void => {
     event?.preventDefault();
@@ -68,65 +61,109 @@ export function LaunchForm({ site, images }: { site: Site; images: readonly Imag
       return;
     }
     setWrong({});
-    launch(requestOf(image.id, values, where, sizeOfWindow(site.limits)), (session) => {
-      remembered.keep(image.id, values);
+    const request = requestOf(image.id, values, where, sizeOfWindow(site.limits));
+    launch(name.trim() ? { ...request, name: name.trim() } : request, (session) => {
+      choices.remember();
+      setName('');
       revealCard(session.session_id);
     });
   };
 
   return (
-    <form className="panel launch" ref={form} onSubmit={submit} noValidate aria-busy={busy}>
-      <h2>{t.launch.title}</h2>
-      <WhereChoice site={site} chosen={where} onChoose={setWhere} />
-      {images.length === 0 && <p className="quiet">{t.launch.noImages}</p>}
-      {images.length > 0 && (
-        <ImageCards
-          images={images}
-          chosen={image?.id ?? null}
-          onChoose={(id) => {
-            setImage(images.find((candidate) => candidate.id === id) ?? null);
-            setValues(valuesFor(id));
-            setWrong({});
-            clear();
+    <>
+      <form className="panel launch" ref={form} onSubmit={submit} noValidate aria-busy={busy}>
+        <h2>{t.launch.title}</h2>
+        <PresetBar
+          presets={presets}
+          chosen={preset}
+          onChoose={(chosen) => {
+            choices.choosePreset(chosen);
+            settle();
           }}
         />
-      )}
-      <details
-        className="options"
-        open={unfolded || fromServer !== null}
-        onToggle={(event) => setUnfolded(event.currentTarget.open)}
-      >
-        <summary>
-          <span>{t.launch.options}</span>
-          <span className="options-summary">
-            {where === 'here'
-              ? t.launch.screen(sizeWords(t, values), values.fps)
-              : summaryOf(t, language, values)}
-          </span>
-        </summary>
-        <OptionFields
-          values={values}
-          limits={site.limits}
-          keyboards={site.keyboards ?? []}
-          messages={messages}
-          where={where}
-          onChange={(changes) => setValues((before) => ({ ...before, ...changes }))}
-        />
-        {site.partition && where !== 'here' && (
-          <p className="quiet">{t.launch.queueName(site.partition, site.qos ?? '')}</p>
+        {choices.fellBack.length > 0 && (
+          <p className="hint" role="status" data-testid="fell-back">
+            {t.choices.fellBack(choices.fellBack)}
+          </p>
         )}
-      </details>
-      <LimitHint max={site.limits.sessions.max} />
-      {error && !fromServer && <Problem error={error} retry={() => submit()} />}
-      <button
-        type="submit"
-        className="button button-primary button-launch"
-        data-testid="launch"
-        disabled={busy || !image}
-      >
-        {busy ? (retry ? retrying(t, retry) : t.launch.launching) : t.launch.launch}
-      </button>
-    </form>
+        <WhereChoice site={site} chosen={where} onChoose={setWhere} />
+        {images.length === 0 && <p className="quiet">{t.launch.noImages}</p>}
+        {images.length > 0 && (
+          <ImageCards
+            images={images}
+            chosen={image?.id ?? null}
+            onChoose={(id) => {
+              choices.chooseImage(id);
+              settle();
+            }}
+          />
+        )}
+        {site.names && (
+          <Field field="name" label={t.desktops.nameOptional} message={messages.name}>
+            <input
+              id="field-name"
+              name="name"
+              type="text"
+              autoComplete="off"
+              maxLength={MOST_NAME_SIGNS}
+              value={name}
+              aria-invalid={messages.name ? true : undefined}
+              aria-describedby={messages.name && describedBy('name', messages.name)}
+              onChange={(event) => setName(event.target.value)}
+            />
+          </Field>
+        )}
+        <details
+          className="options"
+          open={unfolded || fromServer !== null}
+          onToggle={(event) => setUnfolded(event.currentTarget.open)}
+        >
+          <summary>
+            <span>{t.launch.options}</span>
+            <span className="options-summary">
+              {where === 'here'
+                ? t.launch.screen(sizeWords(t, values), values.fps)
+                : summaryOf(t, language, values)}
+            </span>
+          </summary>
+          <OptionFields
+            values={values}
+            limits={site.limits}
+            keyboards={site.keyboards ?? []}
+            messages={messages}
+            where={where}
+            onChange={choices.change}
+          />
+          {site.partition && where !== 'here' && (
+            <p className="quiet">{t.launch.queueName(site.partition, site.qos ?? '')}</p>
+          )}
+          <PresetTools
+            chosen={preset}
+            onSave={() => setAsks('save')}
+            onRename={() => setAsks('rename')}
+            onDelete={choices.deletePreset}
+          />
+        </details>
+        <LimitHint max={site.limits.sessions.max} />
+        {error && !fromServer && <Problem error={error} retry={() => submit()} />}
+        <button
+          type="submit"
+          className="button button-primary button-launch"
+          data-testid="launch"
+          disabled={busy || !image}
+        >
+          {busy ? (retry ? retrying(t, retry) : t.launch.launching) : t.launch.launch}
+        </button>
+      </form>
+      {asks && (
+        <PresetDialog
+          presets={presets}
+          renames={asks === 'rename' ? preset : ''}
+          onName={asks === 'rename' ? choices.renamePreset : choices.savePreset}
+          onClose={() => setAsks(null)}
+        />
+      )}
+    </>
   );
 }
 

@@ -8,6 +8,7 @@ import {
   FOLLOWS,
   followsWindow,
   isAskedFor,
+  isChoice,
   isWhole,
   joinSize,
   NUMBER_FIELDS,
@@ -19,7 +20,9 @@ import type { FormField, FormValues, NumberField } from './form';
 import { KeyboardInput } from './KeyboardInput';
 
 /** What to say beside a field, by the API's field name. */
-export type FieldMessages = Partial<Record<NumberField | 'resolution' | 'keyboard', string>>;
+export type FieldMessages = Partial<
+  Record<NumberField | 'resolution' | 'keyboard' | 'name', string>
+>;
 
 interface Props {
   values: FormValues;
@@ -42,7 +45,8 @@ export function OptionFields({ values, limits, keyboards, messages, where, onCha
         return (
           value !== undefined &&
           isAskedFor(field, where) &&
-          range && (
+          range &&
+          isChoice(range) && (
             <NumberInput
               key={field}
               field={field}
@@ -60,7 +64,7 @@ export function OptionFields({ values, limits, keyboards, messages, where, onCha
         message={messages.resolution}
         onChange={onChange}
       />
-      {values.keyboard !== undefined && (
+      {values.keyboard !== undefined && keyboards.length > 1 && (
         <KeyboardInput
           value={values.keyboard}
           keyboards={keyboards}

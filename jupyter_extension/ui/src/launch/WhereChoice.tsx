@@ -19,19 +19,22 @@ export function WhereChoice({ site, chosen, onChoose }: Props) {
     return null;
   }
   const left = here.ends_at && t.duration(durationParts(secondsUntil(here.ends_at, now)));
+  const asked = where.length > 1;
   const facts = `${hasOf(t, here)}, ${left ? t.launch.timeLeft(left) : t.launch.timeUnknown}`;
   return (
     <fieldset className="where" data-testid="where">
       <legend>{t.launch.where}</legend>
       {where.map((one) => (
         <label key={one} className="where-choice">
-          <input
-            type="radio"
-            name="where"
-            value={one}
-            checked={chosen === one}
-            onChange={() => onChoose(one)}
-          />
+          {asked && (
+            <input
+              type="radio"
+              name="where"
+              value={one}
+              checked={chosen === one}
+              onChange={() => onChoose(one)}
+            />
+          )}
           <span>
             <strong>{one === 'here' ? t.launch.here : t.launch.job}</strong>
             {one === 'here' && <span className="where-facts"> {facts}</span>}

@@ -122,6 +122,9 @@ const OF_THE_JOB: ReadonlySet<FormField> = new Set(['hours', 'cpus', 'memory_gb'
 export const isAskedFor = (field: FormField, where?: Where): boolean =>
   where !== 'here' || !OF_THE_JOB.has(field);
 
+/** What can only be one thing is not asked. */
+export const isChoice = ({ min, max }: Range): boolean => min < max;
+
 /** Where the form begins; nothing where there is no choice, or the server knows none. */
 export const firstWhere = ({ where = [], defaults }: Site): Where | undefined =>
   where.length > 0 ? (defaults.where ?? where[0]) : undefined;

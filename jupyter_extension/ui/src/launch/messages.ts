@@ -6,6 +6,7 @@ import type { FieldMessages } from './OptionFields';
 const SHOWN_AS: Partial<Record<string, keyof FieldMessages>> = {
   ...Object.fromEntries(NUMBER_FIELDS.map((field) => [field, field])),
   keyboard: 'keyboard',
+  name: 'name',
   resolution: 'resolution',
   width: 'resolution',
   height: 'resolution',

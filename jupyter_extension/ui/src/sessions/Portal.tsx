@@ -53,7 +53,7 @@ export function usePortal(): Portal {
 export function useFeed(): FeedState {
   const { feed } = usePortal();
   const { language } = useSpeech();
-  const state = useSyncExternalStore(feed.subscribe, feed.getState);
+  const state = useSyncExternalStore(feed.subscribe, feed.getState, feed.getState);
   return useMemo(() => inLanguage(language, state), [language, state]);
 }
 

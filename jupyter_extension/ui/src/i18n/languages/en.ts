@@ -1,5 +1,6 @@
 import type { DurationParts } from '../../time/format';
 import type { Fate } from '../../viewer/fate';
+import { choices } from './en/choices';
 import { desktops } from './en/desktops';
 import { ready } from './en/ready';
 import { tools } from './en/tools';
@@ -372,6 +373,8 @@ export const en = {
   tools,
 
   desktops,
+
+  choices,
 
   /** Of the server's own sentences, which are English. */
   reasons: {} as Reasons,

@@ -1,5 +1,6 @@
 import type { Fate } from '../../viewer/fate';
 import type { Dictionary } from './en';
+import { choices } from './ko/choices';
 import { desktops } from './ko/desktops';
 import { node } from './ko/node';
 import { reasons } from './ko/reasons';
@@ -354,6 +355,8 @@ export const ko: Dictionary = {
   tools,
 
   desktops,
+
+  choices,
 
   reasons: { ...reasons, ...node },
 
