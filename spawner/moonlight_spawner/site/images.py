@@ -172,8 +172,8 @@ def data_file(*parts: str) -> Path:
 
 def may_put(directory: Path) -> bool:
     """Whether this process's user may put an image there, also into a directory that he has to make."""
-    there = next((d for d in (directory, *directory.parents) if d.exists()), None)
-    return there is not None and os.access(there, os.W_OK | os.X_OK)
+    there = next(d for d in (directory, *directory.parents) if os.path.lexists(d) or d == d.parent)
+    return os.access(there, os.W_OK | os.X_OK)
 
 
 def _declared() -> list[dict[str, Any]]:

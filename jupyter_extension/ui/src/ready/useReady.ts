@@ -2,6 +2,7 @@ import { useEffect, useRef, useState } from 'react';
 
 import type { Session } from '../api/types';
 import { useSpeech } from '../i18n/Language';
+import { calledOf } from '../sessions/called';
 import { useFeed, usePortal } from '../sessions/Portal';
 import { sessionsOf } from '../sessions/reducer';
 import { sessionLook } from '../viewer/windowTitle';
@@ -59,7 +60,7 @@ export function useReady(only?: string): readonly Session[] {
       }
       for (const session of untold) {
         notify({
-          title: t.ready.told(session.image_name),
+          title: t.ready.told(calledOf(session)),
           body: session.node ? t.ready.where(session.node) : '',
           tag: session.session_id,
           icon: sessionLook(t, session).icon,

@@ -36,7 +36,7 @@ export function homeLook(
 }
 
 export const readyLook = (t: Dictionary, ready: readonly Session[]): WindowLook => ({
-  title: t.ready.title(ready.map(({ image_name }) => image_name).join(', ')),
+  title: t.ready.title(ready.map(calledOf).join(', ')),
   icon: moonIcon(1, LIT.running),
 });
 
