@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from playwright.sync_api import Page, expect
 
+from tests.support import axe
+
 from .desktop import session_card
 
 
@@ -11,6 +13,7 @@ def rename(page: Page, session_id: str, name: str) -> None:
     """By the card's pencil; its buttons then tell which desktop is theirs."""
     card = session_card(page, session_id)
     card.locator("[data-testid=rename]").click()
+    axe.check(page, "rename")
     page.locator("dialog [data-testid=name]").fill(name)
     page.keyboard.press("Enter")
     expect(card.get_by_role("heading", name=name)).to_be_visible()
@@ -24,6 +27,7 @@ def delete(page: Page, session_id: str) -> None:
     """What is on record of it, from the shelf of ended ones."""
     ended = page.get_by_role("region", name="Ended")
     ended.locator(f"[data-session-id={session_id}] [data-testid=delete]").click()
+    axe.check(page, "delete")
     with page.expect_response(lambda answer: answer.url.endswith(f"{session_id}/record")) as said:
         page.locator("[data-testid=delete-confirm]").click()
     assert said.value.json() == {"deleted": [session_id]}

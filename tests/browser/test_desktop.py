@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import BrowserContext
 
-from tests.browser import in_firefox, jupyter, keyboard, listed, looks, viewer
+from tests.browser import form, in_firefox, jupyter, keyboard, listed, looks, viewer
 from tests.browser.desktop import (
     connect,
     launch,
@@ -28,6 +28,8 @@ def test_from_the_launcher_card_to_text_typed_into_a_file_on_the_node(
     launcher = context.pages[0]
     page.locator("[data-testid=launch]").wait_for()
     keep(page, "2-page")
+    form.look_at_it(page)
+    form.keep_a_preset(page)
     session_id = launch(page)
     keep(page, "3-running")
     session = lab.api(f"sessions/{session_id}")
