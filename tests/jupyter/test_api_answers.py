@@ -23,17 +23,8 @@ from .sessions import Records, current_user
 API_MD = Path(__file__).parents[2] / "docs" / "api.md"
 
 SESSION = {
-    *(
-        "session_id",
-        "user",
-        "image_id",
-        "image_name",
-        "name",
-        "status",
-        "reason",
-        "reason_code",
-        "host",
-    ),
+    *("session_id", "user", "image_id", "image_name", "image_names", "name"),
+    *("status", "reason", "reason_code", "reason_params", "host"),
     *("request", "scheduler", "slurm_job_id", "queue", "steps", "node", "display_num"),
     *("sunshine_port", "web_url", "stream_url", "notes", "created_at", "started_at", "ends_at"),
     *("ended_at", "stale_since", "stale_reason", "stale_code"),
