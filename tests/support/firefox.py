@@ -181,7 +181,10 @@ class Tab:
 def firefox() -> Iterator[Firefox]:
     """Debian's Firefox ESR, or the Firefox that is there."""
     program = shutil.which("firefox-esr") or shutil.which("firefox")
-    assert program, "Firefox is missing. Run tools/packages test."
+    assert program, (
+        "Firefox is missing. On Debian run tools/packages test; Ubuntu's is a snap, which cannot "
+        "run here: install Mozilla's own package firefox-esr."
+    )
     home = Path(tempfile.mkdtemp(prefix="firefox-"))
     (home / "user.js").write_text(_PREFERENCES)
     argv = [program, "--headless", "--no-remote", "--profile", str(home)]
