@@ -7,6 +7,7 @@ import { ConsentStore } from '../src/ready/consent';
 import { notify } from '../src/ready/notify';
 import { homeLook, readyLook } from '../src/viewer/windowTitle';
 import { TellMe } from '../src/ready/TellMe';
+import { SeenElsewhere } from '../src/ready/seen';
 import { consentStore } from '../src/ready/useConsent';
 import { render } from './render';
 import { session } from './sample';
@@ -179,4 +180,13 @@ describe('the offer', () => {
   it('is a promise where it was taken', () => {
     expect(shows('yes', '09:00:05')).toContain('tells you when it is ready');
   });
+});
+
+it('a tab is told by another one what its user has seen there', async () => {
+  const [looked, hidden] = [new SeenElsewhere(), new SeenElsewhere()];
+  looked.tell('ml-a-1');
+  await vi.waitFor(() => expect(hidden.has('ml-a-1')).toBe(true));
+  expect(hidden.has('ml-a-2') || looked.has('ml-a-1')).toBe(false);
+  looked.close();
+  hidden.close();
 });

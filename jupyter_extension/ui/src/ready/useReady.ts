@@ -8,10 +8,10 @@ import { sessionsOf } from '../sessions/reducer';
 import { sessionLook } from '../viewer/windowTitle';
 import { becameReady, statusesOf, type Statuses } from './becameReady';
 import { notify } from './notify';
+import { SeenElsewhere } from './seen';
 import { consentStore } from './useConsent';
 
-/** In it, a tab that is looked at tells those that are not which desktops its user has seen. */
-const CHANNEL = 'moonlight:ready';
+/** For another tab, which is looked at, to say that it has been seen there. */
 const HEAR_MS = 1_000;
 const LOOK_MS = 1_000;
 
@@ -28,14 +28,12 @@ export function useReady(only?: string): readonly Session[] {
   const { door } = usePortal();
   const feed = useFeed();
   const known = useRef<Statuses | null>(null);
-  const seen = useRef(new Set<string>());
-  const channel = useRef<BroadcastChannel | null>(null);
+  const seen = useRef<SeenElsewhere | null>(null);
   const [unseen, setUnseen] = useState<readonly Session[]>([]);
 
   useEffect(() => {
-    channel.current = new BroadcastChannel(CHANNEL);
-    channel.current.onmessage = ({ data }) => seen.current.add(String(data));
-    return () => channel.current?.close();
+    seen.current = new SeenElsewhere();
+    return () => seen.current?.close();
   }, []);
 
   useEffect(() => {
@@ -49,12 +47,12 @@ export function useReady(only?: string): readonly Session[] {
       return;
     }
     if (isLookedAt()) {
-      ready.forEach(({ session_id }) => channel.current?.postMessage(session_id));
+      ready.forEach(({ session_id }) => seen.current?.tell(session_id));
       return;
     }
     setUnseen((before) => [...before, ...ready]);
     setTimeout(() => {
-      const untold = ready.filter(({ session_id }) => !seen.current.has(session_id));
+      const untold = ready.filter(({ session_id }) => !seen.current?.has(session_id));
       if (consentStore().getState() !== 'yes' || isLookedAt()) {
         return;
       }
