@@ -50,6 +50,7 @@ def open_it_from_jupyterlab(context: BrowserContext, lab_page: Page, session: An
 
 def stop_it_from_a_korean_notebook(context: BrowserContext, lab: Lab, session: Any) -> None:
     """Notebook 7 has it in its New menu and its list of what runs, which stops it when told twice."""
+    session = {**session, "image_name": session["image_names"]["ko"]}
     _set(lab, {"locale": "ko_KR"})
     try:
         page = context.new_page()

@@ -2,6 +2,8 @@
 export interface Desktop {
   session_id: string;
   image_name: string;
+  /** In other languages, by their tags. */
+  image_names?: Record<string, string>;
   /** Older servers know no names. */
   name?: string | null;
   status: 'pending' | 'starting' | 'running' | 'stopping';
@@ -13,7 +15,8 @@ export interface Desktop {
 
 /** What a user calls a desktop; with its place and time where several are called the same. */
 export function titleOf(desktop: Desktop, all: readonly Desktop[], language: string): string {
-  const plain = ({ name, image_name }: Desktop): string => name || image_name;
+  const plain = ({ name, image_name, image_names }: Desktop): string =>
+    name || image_names?.[language] || image_name;
   if (all.filter((other) => plain(other) === plain(desktop)).length < 2) {
     return plain(desktop);
   }

@@ -22,6 +22,9 @@ describe('a desktop in JupyterLab', () => {
   it('is called by its name, else by that of its image', () => {
     expect(titleOf(plain, [plain, named], 'en')).toBe('XFCE desktop');
     expect(titleOf(named, [plain, named], 'en')).toBe('Molecules');
+    const korean = desktop({ image_names: { ko: 'XFCE 데스크톱' } });
+    expect(titleOf(korean, [korean], 'ko')).toBe('XFCE 데스크톱');
+    expect(titleOf(korean, [korean], 'en')).toBe('XFCE desktop');
   });
 
   it('is told from another one of the same name by where and since when it is', () => {
