@@ -95,12 +95,14 @@ class Supervisor:
         if status == 0:
             reason = "You have ended the application."
             return End(state=State.COMPLETED, code="ApplicationEnded", reason=reason)
-        return End(
-            state=State.FAILED,
-            code="ApplicationFailed",
-            reason=f"The application {name} ended ({_how(status)}). It said: "
-            f"{self._desktop.child.last_words() or 'nothing'}",
+        said = Said.by(
+            "ApplicationFailed",
+            "The application {name} ended ({how}). It said: {words}",
+            name=name,
+            how=_how(status),
+            words=self._desktop.child.last_words() or "nothing",
         )
+        return End.saying(State.FAILED, said)
 
     async def _sound_again(self) -> None:
         """Once more, or on without it: nobody loses work for a missing sound."""

@@ -53,6 +53,7 @@ export const node: Reasons = {
     '노드의 X 서버가 종료되어 데스크톱의 모든 창이 닫혔습니다. 마지막으로 남긴 말: {words}',
   DesktopEnded:
     '데스크톱이 시작 직후에 {times}번 종료되었습니다({how}). 마지막으로 남긴 말: {words}',
+  ApplicationFailed: '프로그램이 종료되었습니다: {name} ({how}). 마지막으로 남긴 말: {words}',
   RestartFailed: '데스크톱이 종료되었고({how}) {node} 노드에서 다시 시작하지 못했습니다: {why}.',
   XServerFailed: 'X 서버를 시작하지 못했습니다. 자세한 내용: {message}',
   DisplayTaken: 'X 서버를 시작하지 못했습니다. 자세한 내용: {message}',
