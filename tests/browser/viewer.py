@@ -9,7 +9,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.support import axe
 from tests.support.chromium import changed, keep
-from tests.support.waiting import PATIENCE, wait_until
+from tests.support.waiting import PATIENCE, wait_for, wait_until
 
 from .desktop import wait_for_desktop
 
@@ -111,7 +111,7 @@ def carry_files(page: Page, home: Path) -> None:
     expect(page.locator(".fetchable")).to_have_attribute("aria-busy", "false")
     page.evaluate(_HOLD_LISTS)
     _send(page, "자료 1.txt")
-    page.wait_for_function("window.listsHeld")
+    wait_for(lambda: page.evaluate("window.listsHeld"), interval=0.05)  # the page allows no eval
     _send(page, "second.txt")  # while the list with the first one is on its way
     page.evaluate("window.releaseLists()")
     expect(page.get_by_test_id("entries").get_by_role("link", name="second.txt")).to_be_visible()
