@@ -129,14 +129,17 @@ class DeskSession:
         return mentioning(self.id)
 
     def find(self, *names: str) -> int:
-        """The one process of the session whose program has one of these names."""
-        found = [
-            pid
-            for pid, command in self.processes().items()
-            if any(Path(word).name in names for word in command.split()[:4])
-        ]
-        assert found, (names, self.processes())
-        return min(found)
+        """The one process of the session whose program has one of these names; it may just be coming."""
+
+        def found() -> list[int]:
+            return [
+                pid
+                for pid, command in self.processes().items()
+                if any(Path(word).name in names for word in command.split()[:4])
+            ]
+
+        assert wait_until(found), (names, self.processes())
+        return min(found())
 
     def desktop_environment(self) -> dict[str, str]:
         """What the programs of the desktop have in their environment."""
