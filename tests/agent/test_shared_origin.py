@@ -20,6 +20,8 @@ from .conftest import Launch
 from .sessions import AgentSession, settings
 from .test_sunshine_encoders import site
 
+# The picture is known by the colours of its background.
+pytestmark = pytest.mark.usefixtures("whole_desktop")
 _DESKTOP_COLOURS = 200
 
 # All that a page may try by itself. Each gives what it got, or why it got nothing.
