@@ -9,7 +9,7 @@ from moonlight_spawner.store.redis import RedisStore
 
 from tests.portal.failover import Followed, followed
 from tests.support.redis import RedisServer
-from tests.support.waiting import wait_for
+from tests.support.waiting import STILL, wait_for
 
 from .conftest import MakeStore
 from .sessions import ALICE, ID, OTHER, put
@@ -33,7 +33,7 @@ def store_of(redis: Followed, make_store: MakeStore) -> RedisStore:
         url="redis://desks/0",
         sentinels=sentinels,
         sentinel_password=word,
-        seconds=1.0,
+        seconds=STILL,
     )
 
 

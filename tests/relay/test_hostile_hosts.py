@@ -24,6 +24,8 @@ from .wires import FakeHost, answers
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 HINTS = b"HTTP/1.1 103 Early Hints\r\n\r\n"
 CHUNKS = 20_000
+# More than a user may owe for the reading of his answers, which is paid for in waiting.
+_TOO_LONG = 1.5
 
 
 @pytest.fixture
@@ -144,7 +146,7 @@ def test_what_a_gateway_answers_is_read_at_the_cost_of_its_user(host: FakeHost) 
         assert manager._sides._of("alice").paid_at > began
         assert manager._sides._of("bob").paid_at == 0
         with manager._sides.reading("alice"):
-            time.sleep(1.5)
+            time.sleep(_TOO_LONG)
         with pytest.raises(UserSideBusy, match="alice's side and sessions have answered took"):
             await handler.ask("ml-alice-aaaaaaaaaa", "GET", "/clipboard")
         await manager.close()
