@@ -36,6 +36,7 @@ class MariaDB:
             # The machine's own MariaDB may have any options; none of them are ours.
             "--no-defaults",
             f"--datadir={self.data}",
+            self._own_tmpdir(),
             f"--socket={self.folder}/socket",
             f"--pid-file={self.folder}/pid",
             "--bind-address=127.0.0.1",
@@ -52,6 +53,10 @@ class MariaDB:
             "--performance-schema=OFF",
             "--innodb-lock-wait-timeout=900",  # slurmdbd complains about less
         ]
+
+    def _own_tmpdir(self) -> str:
+        """A MariaDB that starts removes every temporary table from its TMPDIR, those of others too."""
+        return f"--tmpdir={self.folder}"
 
     def _init_file(self) -> Path:
         path = self.folder / "init.sql"
@@ -74,6 +79,7 @@ class MariaDB:
                 find_program("mariadb-install-db"),
                 "--no-defaults",
                 f"--datadir={self.data}",
+                self._own_tmpdir(),
                 "--skip-test-db",
                 "--skip-name-resolve",
                 "--auth-root-authentication-method=socket",
