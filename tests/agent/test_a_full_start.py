@@ -100,7 +100,12 @@ def test_it_needs_no_uvloop(running: AgentSession, launch: Launch) -> None:
 def test_the_owner_gets_page_health_and_picture(running: AgentSession) -> None:
     page = running.ask("/", running.token, "Accept: text/html\r\n")
     assert page.status == 200 and b"<html" in page.body.lower()
-    assert json.loads(running.ask("/healthz", running.token).body) == {"status": "ok"}
+    assert json.loads(running.ask("/healthz", running.token).body) == {
+        "status": "ok",
+        "restarts": 0,
+        "pausing": False,
+        "waiting": 0,
+    }
     assert len(running.first_frame()) > 100
 
 

@@ -162,6 +162,18 @@ def test_a_block_that_nobody_will_bind_is_claimed_whatever_its_ports_are_used_fo
         claim.release()
 
 
+def test_what_a_session_of_before_has_closed_takes_no_block() -> None:
+    ranges = Ranges(blocks=1)
+    first, last = ranges.port, ranges.port + PORT_BLOCK - 1
+    for offset in (-5, 0, 1, 15, 21):  # as Sunshine and moonlight-web listen: with SO_REUSEADDR
+        address = ("127.0.0.1", first + BASE_OFFSET + offset)
+        with socket.create_server(address) as server, socket.create_connection(address) as client:
+            taken, _ = server.accept()
+            taken.close()  # the first to close keeps its port for a minute: TIME_WAIT
+            client.recv(1)
+    claim_ports(first, last).release()
+
+
 def test_a_closed_connection_is_told_from_a_session() -> None:
     ranges = Ranges(blocks=2)
     first, last = ranges.port, ranges.port + 2 * PORT_BLOCK - 1

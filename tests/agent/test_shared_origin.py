@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from tests.browser.host_ends import comes_back
 from tests.browser.viewer import FRAME
 from tests.cluster.users import TestUser
 from tests.support.chromium import chromium, colours, person
@@ -130,6 +131,9 @@ def test_the_owner_works_and_a_page_of_another_user_gets_nothing(
     typed(page, user)
     page.reload()  # the address alone opens it again
     wait_for_desktop(page)
+    said = comes_back(page, session.find("selkies"), lambda: shows_a_desktop(page))
+    assert said == ["interrupted host", "restored"]
+    assert page.frame_locator(FRAME).locator("#overlayInput").count() == 1, "without its own panel"
 
     hostile = victim.new_page()
     hostile.goto(f"{front.url}/hostile")
@@ -216,11 +220,24 @@ def test_sunshines_page_streams_behind_the_same_door(
         inner = page.frame_locator(FRAME)
         inner.locator("#state", has_text="connected").wait_for()
         frames = inner.locator("#frames")
-        wait_for(lambda: int(frames.inner_text()) > 5, interval=0.1)
+
+        def streams() -> bool:
+            return frames.count() == 1 and int(frames.inner_text()) > 5
+
+        wait_for(streams, interval=0.1)
+        for program in ("sunshine_standin", "web-server", "streamer"):
+            [*_, pid] = [p for p, words in session.processes().items() if program in words]
+            said = comes_back(page, pid, streams)
+            ended = ["interrupted host"] if program != "streamer" else []
+            assert said == [*ended, "restored"], (program, session.log())
 
 
 def wait_for_desktop(page: Page) -> None:
-    wait_for(lambda: colours(page.screenshot()) > _DESKTOP_COLOURS, interval=0.5)
+    wait_for(lambda: shows_a_desktop(page), interval=0.5)
+
+
+def shows_a_desktop(page: Page) -> bool:
+    return colours(page.screenshot()) > _DESKTOP_COLOURS
 
 
 def typed(page: Page, user: TestUser) -> None:

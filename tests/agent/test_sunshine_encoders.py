@@ -162,7 +162,7 @@ def test_the_page_hears_of_no_paste(launch: Launch, user: TestUser) -> None:
     """Sunshine would type it as Ctrl+Shift+U, digits and Return for each character."""
     session = launch(env=site(user))
     session.wait_running()
-    assert b'"paste", e => e.stopImmediatePropagation()' in (
+    assert b"'paste', (event) => event.stopImmediatePropagation()" in (
         session.ask("/config.js", session.token).body
     )
 

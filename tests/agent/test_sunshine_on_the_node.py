@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -18,6 +19,7 @@ from moonlight_spawner.agent.hosts.sunshine import words
 
 from tests.cluster.processes import Process
 from tests.cluster.users import TestUser
+from tests.support.gateway import SessionGateway
 from tests.support.reachable import no_gpu
 from tests.support.waiting import PATIENCE, wait_until
 
@@ -25,6 +27,7 @@ from .conftest import Launch
 from .sessions import AgentSession
 from .test_sunshine_encoders import site
 
+APP = 958645192
 # What an AppImage's runtime and its AppRun do: no exec, and a mount by a set-user-ID program
 # unless it is told to unpack itself.
 APPIMAGE = """\
@@ -151,6 +154,31 @@ def test_a_sunshine_whose_stream_ports_are_taken_meanwhile_moves(
         after = session.status.sunshine_port
     assert after and after != before
     assert session.ask("/stream.html", session.token).status == 200
+    # Who was told the old ports is told the new ones.
+    status = session.status
+    assert any(f"Its ports begin at {after} now, no longer at {before}" in n for n in status.notes)
+    assert f"ports from {after}" in status.steps[0].detail
+
+
+def test_streams_start_one_after_the_other(launch: Launch, user: TestUser) -> None:
+    """Two at once end Sunshine (as tests/standins/sunshine_standin/streams.py does), so each waits for the
+    picture of the one before; one that comes to none holds nobody once it has gone."""
+    session = launch(env=site(user))
+    session.wait_running()
+    gateway = SessionGateway.of(session.directory)
+
+    def waiting() -> int:
+        return int(gateway.json("/healthz")[1]["waiting"])
+
+    with ThreadPoolExecutor() as pool:
+        stuck = gateway.asks("/signaling")
+        others = [pool.submit(gateway.video, "/signaling", APP, 3) for _ in range(3)]
+        assert wait_until(lambda: waiting() == 3)
+        assert not any(other.done() for other in others)
+        stuck.close()
+        assert [other.result(PATIENCE) for other in others] == [3, 3, 3]
+    health = gateway.json("/healthz")[1]
+    assert health == {"status": "ok", "restarts": 0, "pausing": False, "waiting": 0}
 
 
 def test_a_restart_that_cannot_write_its_files_is_tried_again_later(

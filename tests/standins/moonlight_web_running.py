@@ -164,7 +164,9 @@ def running(
     (folder / "web").mkdir()
     web = Web(folder / "web", major, base, cert)
     device = {"name": "browser", "cert": web.identity.cert, "uuid": "A", "enabled": "true"}
-    state = {"root": {"uniqueid": "D3EEA97D", "named_devices": [device]}}
+    state = {
+        "root": {"uniqueid": "D3EEA97D-5B1C-4F0E-9C56-0A3B7F1E2D44", "named_devices": [device]}
+    }
     web.data["roles"]["1"]["permissions"].update(permissions or {})
     with sunshine(host_folder, base=base, state=state, environment=environment) as host:
         web.start()

@@ -33,9 +33,9 @@ def test_codecs_and_ice_servers_are_taken(tmp_path: Path, major: int, codec: str
     web.start()
     try:
         web.ready()
-        given = json.loads(web.fetch("GET", "/api/permissions", HEADER)[1])
+        given = json.loads(web.fetch("GET", "/api/role", HEADER)[1])["role"]["permissions"]
         assert given["allow_codec_h265"] is given["allow_codec_av1"] is True
-        given = json.loads(web.fetch("GET", "/api/default_settings", HEADER)[1])
+        given = json.loads(web.fetch("GET", "/api/role", HEADER)[1])["role"]["default_settings"]
         assert given["videoCodec"] == codec
         environment = {"PATH": os.environ["PATH"], "STANDIN_MOONLIGHT_WEB": str(major)}
         shown = subprocess.run(
@@ -109,7 +109,7 @@ _WRONG_DATA: dict[str, Change] = {
     ("words", "change", "status"),
     [
         *((words, change, 101) for words, change in _WRONG_CONFIG.items()),
-        *((words, change, 1) for words, change in _WRONG_DATA.items()),
+        *((words, change, 0) for words, change in _WRONG_DATA.items()),
     ],
 )
 def test_a_wrong_file_ends_it(tmp_path: Path, words: str, change: Change, status: int) -> None:

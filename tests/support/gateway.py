@@ -6,6 +6,7 @@ import asyncio
 import http.client
 import json
 import queue
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -68,6 +69,16 @@ class SessionGateway:
     def video(self, path: str, app: int, frames: int) -> int:
         """Stream as moonlight-web's page (v2) does; gives the number of video messages."""
         return asyncio.run(asyncio.wait_for(self._stream(path, app, frames), PATIENCE))
+
+    def asks(self, path: str) -> ssl.SSLSocket:
+        """A connection on which a stream is asked for, of which nothing more is said."""
+        connection = socket.create_connection(("127.0.0.1", self._port), timeout=PATIENCE)
+        secure = self._tls.wrap_socket(connection)
+        head = f"GET {path} HTTP/1.1\r\nHost: here\r\nAuthorization: Bearer {self.token}\r\n"
+        head += "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        secure.sendall(f"{head}Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode())
+        assert b" 101 " in secure.recv(4096).split(b"\r\n")[0]
+        return secure
 
     def sounds(self, path: str, app: int) -> Iterator[int]:
         """The loudest sample of each packet of sound, while the caller listens."""

@@ -112,6 +112,7 @@ def test_where_images_stream_nothing_of_it_is_needed(doctor: Doctor) -> None:
     for host in ("auto", "sunshine"):
         found = doctor.node(streaming_host=host)
         assert all(found[name]["good"] for name in NODE[3:6]), found
+        assert all("images bring theirs" in found[name]["text"] for name in NODE[4:6])
     found = doctor.node(streaming_host="selkies")
     assert not found["selkies"]["good"], "it runs on the node, beside the image"
     found = doctor.node(streaming_host="sunshine", host_desktop="always")
@@ -144,7 +145,11 @@ def test_a_node_that_unpacks_images_for_each_program(doctor: Doctor) -> None:
 
 def test_sunshine_is_missed_only_where_it_is_to_be(doctor: Doctor) -> None:
     found = doctor.node()
-    assert found["Sunshine"]["good"] and found["Sunshine's web client"]["good"]
+    for name in ("Sunshine", "Sunshine's web client"):
+        assert found[name]["good"] and "not needed" not in found[name]["text"]
+        assert "who asks for Sunshine by name gets none here" in found[name]["text"]
+    found = doctor.node(streaming_host="selkies")
+    assert "selkies streams here" in found["Sunshine"]["text"]
     found = doctor.node(streaming_host="sunshine")
     assert not found["Sunshine"]["good"] and not found["Sunshine's web client"]["good"]
     assert "sunshine not found" in found["Sunshine"]["text"]

@@ -84,4 +84,24 @@ describe('the connection to the desktop', () => {
       frame: 1,
     });
   });
+
+  it('looks often while what streams is started again, and less while it ends again and again', () => {
+    const ended = after({ type: 'answered' }, { type: 'failed', at: 1, cause: 'host' });
+    const pausing = step(ended, { type: 'failed', at: 2, cause: 'pausing' });
+    expect(pollDelay(ended)).toBeLessThan(1_000);
+    expect(pollDelay(pausing)).toBeGreaterThan(1_000);
+    expect(step(ended, { type: 'answered' })).toMatchObject({ phase: 'restored', frame: 1 });
+  });
+
+  it('loads the picture anew, and says so, when its stream is gone though all is well', () => {
+    const state = after({ type: 'answered' }, { type: 'renewed' }, { type: 'renewed' });
+    expect(state).toMatchObject({ phase: 'restored', frame: 2 });
+  });
+
+  it('knows that it waits for another window', () => {
+    const waits = after({ type: 'answered' }, { type: 'turn', waits: true });
+    expect(waits).toMatchObject({ phase: 'good', waits: true, frame: 0 });
+    expect(step(waits, { type: 'turn', waits: true })).toBe(waits);
+    expect(step(waits, { type: 'turn', waits: false })).toMatchObject({ waits: false });
+  });
 });

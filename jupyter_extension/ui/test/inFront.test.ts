@@ -46,10 +46,22 @@ describe('what answers in the place of our server', () => {
     ['our server, of the gateway', json(502, { error: { code: 'node_away' } }), 'node'],
     ['our server, of an end', json(410, { error: { code: 'ended' } }), 'node'],
     ['a proxy that knows no such way', page(404), 'unknown'],
-    ['the gateway', json(200, { status: 'ok' }), null],
-    ['the gateway, after a login renewed', moved(json(200, { status: 'ok' }), HUB), null],
+    ['the gateway, of a host that has ended', json(200, { status: 'starting' }), 'host'],
+    [
+      'the gateway, of one that ends again and again',
+      json(200, { status: 'starting', pausing: true, restarts: 4 }),
+      'pausing',
+    ],
   ])('%s', async (_, answer, cause) => {
     expect(await judge(answer)).toBe(cause);
+  });
+
+  it.each([
+    ['the gateway', json(200, { status: 'ok' }), { restarts: null, waiting: 0 }],
+    ['the same, after a login renewed', moved(json(200, { status: 'ok' }), HUB), { waiting: 0 }],
+    ['one of today', json(200, { status: 'ok', restarts: 3, waiting: 1 }), { restarts: 3, waiting: 1 }],
+  ])('%s', async (_, answer, health) => {
+    expect(await judge(answer)).toMatchObject({ away: false, ...health });
   });
 
   it('is asked once more, without following, where a redirect leads to another host', async () => {

@@ -107,7 +107,7 @@ class Entrance:
             await self._gateway.stop()
 
     def _target(self) -> Target | None:
-        if not all(child.running for child in self._host.children):
+        if self._host.away or not all(child.running for child in self._host.children):
             self._look()
             return None
         return self._host.target()
@@ -117,6 +117,16 @@ class Entrance:
     @property
     def absence(self) -> str:
         return self._host.absence
+
+    @property
+    def one_start_at_a_time(self) -> bool:
+        return self._host.one_start_at_a_time
+
+    def begun(self, kind: int, data: bytes) -> bool:
+        return self._host.begun(kind, data)
+
+    def health(self) -> dict[str, Any]:
+        return {"restarts": self._host.restarts, "pausing": self._host.pausing}
 
     def refusal(self, method: str, path: str, websocket: bool) -> str:
         return self._host.refusal(method, path, websocket)

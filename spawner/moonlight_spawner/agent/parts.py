@@ -380,6 +380,8 @@ class Parts:
         ports = claims.claim_ports(self._spec.port_min, self._spec.port_max, number, bound)
         if self._ports:
             self._ports.release()
+            where = f"display :{self._status.status.display_num}, ports from {ports.number}"
+            self._status.detail("claim", where)
         self._ports = ports
         self._status.status.sunshine_port = ports.number
         self._status.write()

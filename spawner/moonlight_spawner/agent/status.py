@@ -73,6 +73,10 @@ class StatusFile:
         log.info("%s: %s %s", step_id, state.value, detail)
         self.write()
 
+    def detail(self, step_id: str, detail: str) -> None:
+        """What a step that is done has come to since; written with what comes next."""
+        next(s for s in self.status.steps if s.id == step_id).detail = detail
+
     def note(self, text: str, instead_of: str = "") -> None:
         """A remark for the user that stays with the session, in place of one that is old."""
         self.status.notes = [note for note in self.status.notes if note != instead_of]

@@ -70,9 +70,10 @@ class Supervisor:
         if not self._x.child.running:
             said = Said.by(
                 "XServerEnded",
-                "The X server on the node ended, and with it every window of the desktop. "
+                "The X server on the node ended ({how}), and with it every window of the desktop. "
                 "It said: {words}",
-                words=self._x.child.last_words(2) or "nothing",
+                how=_how(ended.get("xserver", 0)),
+                words=self._x.last_words(2) or "nothing",
             )
             return End.saying(State.FAILED, said)
         # A desktop whose D-Bus is gone ends too, in part or in whole, and in any order.
@@ -168,6 +169,7 @@ class Supervisor:
         retries = self._streams
         while True:
             ended = await _first({str(i): child for i, child in enumerate(self._host.children)})
+            self._host.away = True
             if not self._x.child.running:
                 return
             status = next(iter(ended.values()))
@@ -180,6 +182,7 @@ class Supervisor:
     async def _stream_again(self, how: str, why: str) -> str:
         """Start it when it is time; why it did not start, empty if it runs."""
         retries = self._streams
+        self._host.pausing = retries.often
         if retries.often:
             self._say_of_stream(
                 Said.by(
@@ -195,20 +198,16 @@ class Supervisor:
         await retries.wait()
         log.warning("the stream ended (%s) and is started again", how)
         retries.start()
+        ports = self._status.status.sunshine_port
         try:
             await self._host.restart()
         except Exception as e:  # whatever it is, the desktop stays
             log.exception("the stream cannot be started again")
             said = _words(e) if isinstance(e, OSError) else str(e)
             return f"it could not be started again on node {os.uname().nodename}: {said}"
-        self._say_of_stream(
-            Said.by(
-                "StreamAgain",
-                "At {at} UTC the stream ended ({how}) and was started again.",
-                at=f"{now():%H:%M}",
-                how=how,
-            )
-        )
+        self._host.away = self._host.pausing = False
+        self._host.restarts += 1
+        self._say_of_stream(_again(how, ports, self._status.status.sunshine_port))
         return ""
 
     def _say_of_stream(self, text: Said) -> None:
@@ -241,6 +240,15 @@ async def _first(children: dict[str, Child]) -> dict[str, int]:
     finally:
         for wait in waits:
             wait.cancel()
+
+
+def _again(how: str, before: int | None, ports: int | None) -> Said:
+    at = f"{now():%H:%M}"
+    text = "At {at} UTC the stream ended ({how}) and was started again."
+    if before == ports:
+        return Said.by("StreamAgain", text, at=at, how=how)
+    moved = " Its ports begin at {ports} now, no longer at {before}."
+    return Said.by("StreamMoved", text + moved, at=at, how=how, ports=ports, before=before)
 
 
 def _how(status: int) -> str:

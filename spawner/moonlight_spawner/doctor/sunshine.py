@@ -28,7 +28,7 @@ async def sunshine(site: MoonlightSite) -> Finding:
     if program is None:
         if _needed(site):
             return Finding(name, False, f"{_first(site.sunshine_command)} not found", _INSTALL)
-        return Finding(name, True, "not installed, and not needed on the node itself")
+        return Finding(name, True, f"not installed on the node itself: {_instead(site)}")
     with tempfile.TemporaryDirectory(prefix="moonlight-doctor-") as directory:
         # It writes a configuration wherever it looks for one, and an AppImage unpacks itself.
         places = [f"CONFIGURATION_DIRECTORY={directory}", f"TMPDIR={directory}"]
@@ -50,7 +50,7 @@ async def web_client(site: MoonlightSite) -> Finding:
     """Whether moonlight-web-stream is there with its pages, where Sunshine is."""
     name = "Sunshine's web client"
     if not _needed(site) and _found(site) is None:
-        return Finding(name, True, "not needed without Sunshine on the node itself")
+        return Finding(name, True, f"not looked for on the node itself: {_instead(site)}")
     program = _which(site.moonlight_web_command)
     if program is None:
         fix = "Install moonlight-web-stream (docs/sunshine.md), or name it in "
@@ -62,6 +62,18 @@ async def web_client(site: MoonlightSite) -> Finding:
     fix = "Name the directory of its release in the setting `moonlight_web_directory`."
     text = f"its pages (static/stream.html) are not in {' or '.join(map(str, places))}"
     return Finding(name, False, text, fix)
+
+
+def _instead(site: MoonlightSite) -> str:
+    """Who streams where the node has no Sunshine."""
+    if not node_desktop(site):
+        return "images bring theirs"
+    if site.streaming_host == "selkies":
+        return "selkies streams here"
+    return (
+        "`auto` streams its desktop by selkies and takes Sunshine in images only; who asks for "
+        "Sunshine by name gets none here"
+    )
 
 
 def _needed(site: MoonlightSite) -> bool:

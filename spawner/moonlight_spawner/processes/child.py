@@ -233,12 +233,14 @@ class Child:
                 return False
             await asyncio.sleep(0.02)
 
-    def last_words(self, lines: int = 3) -> str:
-        """The end of its log, for an error message."""
+    def last_words(self, lines: int = 3, without: re.Pattern[str] | None = None) -> str:
+        """The end of its log, for an error message; ``without`` is what says nothing there."""
         try:
             text = self.log.read_text("utf-8", "replace")[-4000:]
         except OSError:
             return ""
+        if without:
+            text = without.sub("", text)
         words = " / ".join(quotable(text)[-lines:])
         why = origins(f"{self.argv[0]} {text}", job_environment())
         return f"{words} ({why})" if why else words

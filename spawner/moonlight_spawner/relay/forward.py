@@ -9,7 +9,7 @@ import h11
 from . import gate
 from . import headers as h
 from .incoming import Incoming, Request
-from .pipe import join
+from .pipe import Heard, join
 from .upstream import Exchange, Target, UpstreamError
 
 Response = h11.Response | h11.InformationalResponse
@@ -67,8 +67,11 @@ async def relay_page(incoming: Incoming, request: Request, target: Target, token
         exchange.close()
 
 
-async def relay_stream(incoming: Incoming, request: Request, target: Target) -> bool:
-    """Join browser and host until one of them ends; True: the connection is used up.
+async def relay_stream(
+    incoming: Incoming, request: Request, target: Target, heard: Heard | None = None
+) -> bool:
+    """Join browser and host until one of them ends; True: the connection is used up. ``heard`` gets what
+    the host says (:class:`.pipe.Pipe`).
 
     Raises
     ------
@@ -86,7 +89,7 @@ async def relay_stream(incoming: Incoming, request: Request, target: Target) -> 
         browser, sent = await incoming.switch(
             gate.for_browser(request.headers, h.websocket_response(response.headers))
         )
-        await join(browser, upstream, to_second=sent, to_first=early)
+        await join(browser, upstream, to_second=sent, to_first=early, heard=heard)
         return True
     finally:
         exchange.close()

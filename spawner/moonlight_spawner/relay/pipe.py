@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 
 from .wire import WRITE_LIMIT, close_in_time, set_nodelay
+
+#: Gets the bytes of one end as they pass; False: it has heard enough.
+Heard = Callable[[bytes], bool]
 
 # As much as a loop reads at once; of what is not needed, nothing becomes resident.
 _BUFFER_BYTES = 256 * 1024
@@ -26,6 +30,7 @@ class _Side(asyncio.BufferedProtocol):
         self.bytes = 0  # that were read here, and are the other's
         self.lost = False
         self.full = False
+        self.heard: Heard | None = None
         self._patience: asyncio.TimerHandle | None = None
 
     def get_buffer(self, sizehint: int) -> memoryview:
@@ -33,6 +38,8 @@ class _Side(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         self.bytes += nbytes
+        if self.heard and not self.heard(bytes(self.pipe.buffer[:nbytes])):
+            self.heard = None
         writer = self.other.transport
         writer.write(self.pipe.buffer[:nbytes])
         if writer.get_write_buffer_size():  # the rest of it is the transport's now
@@ -76,6 +83,8 @@ class Pipe:
         Connected transports whose reading is paused.
     to_second, to_first
         Bytes that were read from one end before the relay began and belong to the other.
+    heard
+        Gets what comes from the second end, until it wants no more.
     """
 
     def __init__(
@@ -84,12 +93,14 @@ class Pipe:
         second: asyncio.Transport,
         to_second: bytes = b"",
         to_first: bytes = b"",
+        heard: Heard | None = None,
     ):
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.buffer = memoryview(bytearray(_BUFFER_BYTES))
         self._sides = a, b = _Side(first), _Side(second)
         a.other, b.other = b, a
         a.pipe = b.pipe = self
+        b.heard = heard if heard and heard(to_first) else None
         for side, early in ((a, to_first), (b, to_second)):
             if side.transport.is_closing():  # uvloop lets nothing be done to one that has closed
                 continue
@@ -133,9 +144,10 @@ async def join(
     second: asyncio.Transport,
     to_second: bytes = b"",
     to_first: bytes = b"",
+    heard: Heard | None = None,
 ) -> int:
     """Relay until both ends are closed; gives the number of bytes that passed."""
-    pipe = Pipe(first, second, to_second, to_first)
+    pipe = Pipe(first, second, to_second, to_first, heard)
     await over(pipe)
     return pipe.bytes
 

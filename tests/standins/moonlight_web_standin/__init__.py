@@ -7,8 +7,10 @@ come from ``./static`` of the working directory, the configuration from ``./serv
 
 It is stricter than the real one, which skips keys that it does not know: here any unknown key,
 wrong type or missing key of ``config.json`` ends the process with 101 (the real one panics with
-101 too), of ``data.json`` with 1 (the real one logs the error and ends with 0), and so do a role
-or an owner that is not there and a key that is not the certificate's.
+101 too). As with the real one, a bad ``data.json`` and a taken port end it with 0; here so do a role
+or an owner that is not there and a key that is not the certificate's, with which the real one runs on.
+While a WebSocket is open, TERM is obeyed after 30 s only. It believes whoever answers for the host, but
+only one whose ``uniqueid`` is a UUID.
 
 Knobs, environment variables:
 

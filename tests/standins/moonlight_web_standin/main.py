@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import ssl
 import sys
 from pathlib import Path
@@ -17,6 +18,8 @@ from .data import Data
 from .schema import Wrong
 from .server import WebServer
 
+#: How long TERM is not obeyed while a WebSocket is open.
+_TERM_SECONDS = 30.0
 _LEVELS = {"OFF": 100, "ERROR": 40, "WARN": 30, "INFO": 20, "DEBUG": 10, "TRACE": 5}
 
 
@@ -42,8 +45,8 @@ def main(argv: list[str]) -> None:
     try:
         data = Data(Path(config["data_storage"]["path"]), which)
     except Wrong as e:
-        print(f"ERROR {e}", file=sys.stderr)
-        sys.exit(1)
+        print(f"ERROR data did not match any variant of untagged enum Json: {e}", file=sys.stderr)
+        sys.exit(0)
     server = config["web_server"]
     context = None
     if server["certificate"]:
@@ -60,9 +63,8 @@ def main(argv: list[str]) -> None:
             port=port,
             ssl_context=context,
             print=None,
-            shutdown_timeout=0.5,
-            handler_cancellation=True,
+            shutdown_timeout=_TERM_SECONDS,
         )
     except OSError as e:
-        print(f"ERROR {e}", file=sys.stderr)
-        sys.exit(1)
+        print(f"ERROR {os.strerror(e.errno or 0)} (os error {e.errno})", file=sys.stderr)
+        sys.exit(0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import secrets
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -42,8 +43,7 @@ class WebServer:
             ("GET", "/api/hosts"): self._hosts,
             ("GET", "/api/host"): self._host,
             ("GET", "/api/apps"): self._apps,
-            ("GET", "/api/permissions"): self._permissions,
-            ("GET", "/api/default_settings"): self._settings,
+            ("GET", "/api/role"): self._role,
             ("GET", "/api/user"): self._user,
             ("PATCH", "/api/user"): self._changed,
             ("PATCH", "/api/role"): self._changed,
@@ -80,6 +80,8 @@ class WebServer:
                 raise web.HTTPBadRequest(text="bearer malformed")
             raise web.HTTPUnauthorized(text="the session token was not found")
         if "mlSession" in request.cookies:
+            if not re.fullmatch("[0-9a-f]{64}", request.cookies["mlSession"]):
+                raise web.HTTPBadRequest(text="session token malformed")
             raise web.HTTPUnauthorized(text="the session token was not found")
         source = self.config["web_server"] if self.major == 2 else self.data.tree
         default = source.get("default_user_id")
@@ -133,11 +135,9 @@ class WebServer:
         self.user(request)
         return web.Response()
 
-    async def _permissions(self, request: web.Request) -> web.Response:
-        return web.json_response(self.data.role_of(self.user(request))["permissions"])
-
-    async def _settings(self, request: web.Request) -> web.Response:
-        return web.json_response(self.data.role_of(self.user(request))["default_settings"])
+    async def _role(self, request: web.Request) -> web.Response:
+        """Permissions and settings; they have no addresses of their own."""
+        return web.json_response({"role": self.data.role_of(self.user(request))})
 
     async def _user(self, request: web.Request) -> web.Response:
         return web.json_response({"name": self.user(request)["name"]})
@@ -163,10 +163,12 @@ class WebServer:
         await response.prepare(request)
         await _line(response, {"hosts": [self.described(user, n, None) for n in mine]})
         for number in mine:
-            await _line(response, await self._asked(user, number))
+            if asked := await self._asked(user, number):
+                await _line(response, asked)
         return response
 
-    async def _asked(self, user: User, number: int) -> dict[str, Any]:
+    async def _asked(self, user: User, number: int) -> dict[str, Any] | None:
+        """As the host says that it is; None of one that is away."""
         host = self.data.hosts[number]
         described = self.described(user, number, None)
         secure = host["pair_info"] is not None
@@ -178,7 +180,7 @@ class WebServer:
         try:
             info = await asyncio.to_thread(client.serverinfo, secure)
         except (OSError, GameStreamError, ValueError):
-            return described
+            return None
         described["name"] = info["hostname"]
         described["paired"] = "Paired" if info["PairStatus"] == "1" else "NotPaired"
         described["server_state"] = "Busy" if info["state"].endswith("BUSY") else "Free"
@@ -199,7 +201,7 @@ class WebServer:
             except (OSError, GameStreamError) as e:
                 raise web.HTTPInternalServerError(text=str(e)) from e
         return {
-            **await self._asked(user, number),
+            **(await self._asked(user, number) or self.described(user, number, None)),
             "address": host["address"],
             "http_port": host["http_port"],
             "https_port": int(info.get("HttpsPort", 0)),

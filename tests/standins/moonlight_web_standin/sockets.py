@@ -21,7 +21,9 @@ _LINE = 1 << 22
 
 
 def _socket() -> web.WebSocketResponse:
-    return web.WebSocketResponse(autoping=False, heartbeat=None, max_msg_size=1 << 22)
+    return web.WebSocketResponse(
+        autoping=False, compress=False, heartbeat=None, max_msg_size=1 << 22
+    )
 
 
 async def _fail(socket: web.WebSocketResponse, message: str) -> web.WebSocketResponse:

@@ -12,7 +12,7 @@ import { askFresh, isMissing, withClient, withoutClient } from './pairing';
 import { PairForm } from './PairForm';
 
 /** How to use a session with a native Moonlight client; nothing is asked before it is opened. */
-export function NativeSection({ sessionId }: { sessionId: string }) {
+export function NativeSection({ sessionId, port }: { sessionId: string; port: number | null }) {
   const { t } = useSpeech();
   const { client } = usePortal();
   const { run, busy, error } = useTask();
@@ -36,6 +36,15 @@ export function NativeSection({ sessionId }: { sessionId: string }) {
         setMissing(true);
       }
     });
+
+  // The host may have been started again on other ports, while this is open.
+  const shown = native?.port;
+  useEffect(() => {
+    if (shown !== undefined && port !== null && shown !== port) {
+      load();
+    }
+    // Asked once for each new port, whatever is answered.
+  }, [port]);
 
   const change = (next: (now: Native) => Native): void => {
     changes.current += 1;

@@ -76,7 +76,7 @@ export function SessionCard({ session, now }: { session: Session; now: number })
       </p>
       <SessionActions session={session} onStartedAgain={(next) => revealCard(next.session_id)} />
       {status === 'running' && session.host === 'sunshine' && (
-        <NativeSection sessionId={session_id} />
+        <NativeSection sessionId={session_id} port={session.sunshine_port} />
       )}
     </article>
   );

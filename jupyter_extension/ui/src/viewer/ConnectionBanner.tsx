@@ -27,6 +27,14 @@ export function ConnectionBanner({
       </div>
     );
   }
+  if (connection.waits) {
+    return (
+      <div className="banner" data-testid="connection-banner" data-phase="waits">
+        <span className="spinner" aria-hidden="true" />
+        <span role="status">{t.viewer.anotherStarts}</span>
+      </div>
+    );
+  }
   return phase === 'restored' ? (
     <div className="banner banner-good" data-testid="connection-banner" data-phase={phase}>
       <span role="status">{t.viewer.restored}</span>
@@ -50,8 +58,10 @@ function Interrupted({
   const waits = comesBack(connection);
   const sentence = offline
     ? t.viewer.offline(fate)
-    : cause === null || cause === 'network' || cause === 'node'
-      ? t.viewer.interrupted(cause === 'node' ? 'on' : fate)
+    : cause === 'host' || cause === 'pausing'
+      ? t.viewer.hostEnded[cause]
+      : cause === null || cause === 'network' || cause === 'node'
+        ? t.viewer.interrupted(cause === 'node' ? 'on' : fate)
       : t.viewer.inFront[cause](fate, settings.hubStart !== null);
   return (
     <div

@@ -25,10 +25,10 @@ interface Props {
 export function DesktopView({ session, streamUrl, now }: Props) {
   const { t } = useSpeech();
   const { link } = useFeed();
-  const { connection, reload } = useConnection(streamUrl, link);
   const { host, state } = useSelkies(session);
   const handle = useRef<HTMLButtonElement>(null);
   const frame = useRef<HTMLIFrameElement>(null);
+  const { connection, reload } = useConnection(streamUrl, link, frame);
   const [called, setCalled] = useState(0);
   const toTools = useCallback(() => setCalled((times) => times + 1), []);
   const toDesktop = useCallback(() => frame.current?.focus(), []);

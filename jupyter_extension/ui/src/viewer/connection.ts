@@ -1,10 +1,11 @@
 import type { InFront } from '../api/inFront';
 
 /**
- * Why no picture comes: `node` our server says that the gateway does not answer, `network` nobody
- * answers at all, else what a proxy says in the place of our server.
+ * Why no picture comes: `host` what streams it has ended on the node and is being started again,
+ * `pausing` the same, again and again, `node` our server says that the gateway does not answer, `network`
+ * nobody answers at all, else what a proxy says in the place of our server.
  */
-export type Cause = 'node' | 'network' | InFront;
+export type Cause = 'host' | 'pausing' | 'node' | 'network' | InFront;
 
 /**
  * What the page knows about the way to the desktop.
@@ -18,6 +19,8 @@ export interface Connection {
   since: number | null;
   cause: Cause | null;
   offline: boolean;
+  /** The picture waits until another window's has started. */
+  waits: boolean;
   /** Rises whenever the picture has to be loaded anew. */
   frame: number;
 }
@@ -28,6 +31,9 @@ export type ConnectionEvent =
   | { type: 'offline'; at: number }
   | { type: 'online' }
   | { type: 'told' }
+  // All is well, but what is shown is a picture of before: its stream is gone.
+  | { type: 'renewed' }
+  | { type: 'turn'; waits: boolean }
   | { type: 'reload' };
 
 export const newConnection: Connection = {
@@ -35,6 +41,7 @@ export const newConnection: Connection = {
   since: null,
   cause: null,
   offline: false,
+  waits: false,
   frame: 0,
 };
 
@@ -56,6 +63,10 @@ export function step(state: Connection, event: ConnectionEvent): Connection {
       return { ...interrupted(state, event.at, 'network'), offline: true };
     case 'online':
       return { ...state, offline: false };
+    case 'renewed':
+      return { ...newConnection, phase: 'restored', frame: state.frame + 1 };
+    case 'turn':
+      return state.waits === event.waits ? state : { ...state, waits: event.waits };
     case 'told':
       return state.phase === 'restored' ? { ...state, phase: 'good' } : state;
     case 'reload':
@@ -71,12 +82,27 @@ function interrupted(state: Connection, at: number, cause: Cause): Connection {
 }
 
 /** Whether it comes back by itself; else somebody has to do something, and it is looked for all the same. */
-export const comesBack = ({ cause }: Connection): boolean =>
-  cause === 'node' || cause === 'network' || cause === 'away' || cause === 'pending';
+export const comesBack = ({ cause }: Connection): boolean => cause !== null && SELF.has(cause);
+
+const SELF: ReadonlySet<Cause> = new Set([
+  'host',
+  'pausing',
+  'node',
+  'network',
+  'away',
+  'pending',
+]);
 
 const STEADY_POLL_MS = 5_000;
 const EAGER_POLL_MS = 1_500;
+/** What streams is back within two seconds, and the picture is to be there at once. */
+const HOST_POLL_MS = 500;
 
 /** How long to wait before the next look; eager while something is wrong. */
-export const pollDelay = (connection: Connection): number =>
-  connection.phase === 'interrupted' && comesBack(connection) ? EAGER_POLL_MS : STEADY_POLL_MS;
+export function pollDelay(connection: Connection): number {
+  const { phase, cause, waits } = connection;
+  if (phase !== 'interrupted' || !comesBack(connection)) {
+    return waits ? EAGER_POLL_MS : STEADY_POLL_MS;
+  }
+  return cause === 'host' ? HOST_POLL_MS : EAGER_POLL_MS;
+}

@@ -1,17 +1,30 @@
-import { useEffect, useMemo, useSyncExternalStore } from 'react';
+import { useEffect, useMemo, useSyncExternalStore, type RefObject } from 'react';
 
 import type { Link } from '../sessions/reducer';
 import type { Connection } from './connection';
+import { streamStateOf } from './health';
+import { isFrom } from './host/selkies';
 import { ConnectionWatch } from './watch';
 
 export function useConnection(
   streamUrl: string,
   link: Link,
+  frame: RefObject<HTMLIFrameElement | null>,
 ): { connection: Connection; reload: () => void } {
   const watch = useMemo(() => new ConnectionWatch(streamUrl), [streamUrl]);
   useEffect(() => watch.start(), [watch]);
   // The portal's events break at the same moment as the picture; they may notice it first.
   useEffect(() => watch.lookNow(), [watch, link]);
+  useEffect(() => {
+    const hear = (event: MessageEvent): void => {
+      const said = streamStateOf(event.data);
+      if (said && isFrom(event, frame.current?.contentWindow, window.location.origin)) {
+        watch.hear(said);
+      }
+    };
+    window.addEventListener('message', hear);
+    return () => window.removeEventListener('message', hear);
+  }, [watch, frame]);
   const connection = useSyncExternalStore(watch.subscribe, watch.getState);
   return { connection, reload: watch.reload };
 }

@@ -1,5 +1,6 @@
 import { errorFromAnswer } from '../api/errors';
 import { fetchSeen, saidInFront } from '../api/inFront';
+import { healthOf, type Health, type StreamState } from './health';
 import { opensWebSocket } from './opensWebSocket';
 import {
   newConnection,
@@ -14,6 +15,12 @@ const ANSWER_WITHIN_MS = 4_000;
 const TELL_FOR_MS = 3_000;
 /** How long it is believed that WebSockets get through. */
 const WEBSOCKET_GOOD_FOR_MS = 30_000;
+/** A stream that is asked for and not connected by then may wait for another one's start. */
+const TURN_WITHIN_MS = 700;
+/** After a stream has ended, so long its host's end may still have to be noticed. */
+const NOTICED_WITHIN_MS = 500;
+/** A stream that ended sooner would end again: its page says why. */
+const LASTED_MS = 3_000;
 
 /** Watches the way to a running desktop's gateway and never gives up until it is stopped. */
 export class ConnectionWatch {
@@ -25,6 +32,10 @@ export class ConnectionWatch {
   private turn = 0;
   /** When a WebSocket was opened last. */
   private openedAt = 0;
+  private restarts: number | null = null;
+  /** What the host's page says of its stream, and since when. */
+  private stream: { state: StreamState; since: number } | null = null;
+  private turnTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly streamUrl: string) {}
 
@@ -46,6 +57,7 @@ export class ConnectionWatch {
       window.removeEventListener('offline', this.wentOffline);
       clearTimeout(this.timer);
       clearTimeout(this.telling);
+      clearTimeout(this.turnTimer);
       this.turn += 1;
     };
   }
@@ -60,27 +72,62 @@ export class ConnectionWatch {
     }
   };
 
+  /** The host's page says something of its stream. */
+  hear = (state: StreamState): void => {
+    const before = this.stream;
+    const since = Date.now();
+    clearTimeout(this.turnTimer);
+    if (state === 'starting') {
+      this.turnTimer = setTimeout(this.lookNow, TURN_WITHIN_MS);
+    } else {
+      this.dispatch({ type: 'turn', waits: false });
+    }
+    if (state === 'closed' && !(before?.state === 'open' && since - before.since > LASTED_MS)) {
+      this.stream = null;
+    } else {
+      this.stream = { state, since };
+    }
+    if (state === 'closed' || state === 'disturbed') {
+      this.lookNow();
+    }
+  };
+
   private async look(): Promise<void> {
     const turn = ++this.turn;
     const at = Date.now();
     const found = await this.find();
-    if (turn === this.turn) {
-      const seen = found === 'answered' || found === 'blocked';
-      this.dispatch(seen ? { type: found } : { type: 'failed', at, cause: found });
-      clearTimeout(this.timer);
-      this.timer = setTimeout(this.lookNow, pollDelay(this.state));
+    if (turn !== this.turn) {
+      return;
     }
+    if (typeof found === 'string') {
+      this.dispatch(found === 'blocked' ? { type: found } : { type: 'failed', at, cause: found });
+    } else {
+      this.answered(found);
+    }
+    clearTimeout(this.timer);
+    const noticing = this.stream?.state === 'closed' && this.state.phase !== 'interrupted';
+    this.timer = setTimeout(
+      this.lookNow,
+      noticing ? NOTICED_WITHIN_MS : pollDelay(this.state),
+    );
   }
 
-  private async find(): Promise<'answered' | 'blocked' | Cause> {
+  private answered({ restarts, waiting }: Health): void {
+    const since = this.stream?.state === 'closed' ? this.stream.since : Infinity;
+    const renewed =
+      Date.now() - since >= NOTICED_WITHIN_MS ||
+      (this.restarts !== null && restarts !== null && restarts !== this.restarts);
+    this.restarts = restarts;
+    this.dispatch({ type: renewed ? 'renewed' : 'answered' });
+    this.dispatch({ type: 'turn', waits: waiting > 0 && this.stream?.state === 'starting' });
+  }
+
+  private async find(): Promise<Health | 'blocked' | Cause> {
     // Asked twice: the server may have ended between the one request and the other.
     for (let tries = 0; tries < 2; tries += 1) {
-      const cause = await lookFor(this.streamUrl);
-      if (cause) {
-        return cause;
-      }
-      if (await this.takesWebSockets()) {
-        return 'answered';
+      const found = await lookFor(this.streamUrl);
+      if (typeof found === 'string' || (await this.takesWebSockets())) {
+        return found;
       }
     }
     return 'blocked';
@@ -110,7 +157,10 @@ export class ConnectionWatch {
     if (next === this.state) {
       return;
     }
-    if (next.phase === 'restored' && this.state.phase !== 'restored') {
+    if (next.frame !== this.state.frame) {
+      this.stream = null;
+    }
+    if (next.phase === 'restored' && next.frame !== this.state.frame) {
       clearTimeout(this.telling);
       this.telling = setTimeout(() => this.dispatch({ type: 'told' }), TELL_FOR_MS);
     }
@@ -119,8 +169,8 @@ export class ConnectionWatch {
   }
 }
 
-/** What keeps the gateway from being reached, null if it answers. */
-async function lookFor(streamUrl: string): Promise<Cause | null> {
+/** What keeps the gateway from being reached or what keeps it from having a picture, else what it says. */
+async function lookFor(streamUrl: string): Promise<Cause | Health> {
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(), ANSWER_WITHIN_MS);
   try {
@@ -139,12 +189,13 @@ async function lookFor(streamUrl: string): Promise<Cause | null> {
   }
 }
 
-/** What an answer in the gateway's place means, null if it is the gateway's own. */
-export async function judge(answer: Response): Promise<Cause | null> {
+/** What the gateway's answer means, or one in its place. */
+export async function judge(answer: Response): Promise<Cause | Health> {
   const isJson = (answer.headers.get('Content-Type') ?? '').includes('json');
   const body: unknown = isJson ? await answer.json().catch(() => null) : null;
   if (answer.ok && isJson) {
-    return null;
+    const health = healthOf(body);
+    return health.away ? (health.pausing ? 'pausing' : 'host') : health;
   }
   const { kind, code } = errorFromAnswer(answer, body);
   if (kind === 'expired') {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import secrets
 import struct
 from collections.abc import Mapping, Sequence
@@ -29,6 +30,11 @@ _LOOK_SECONDS = 0.02  # between two looks whether it answers
 _LAST_LINES = 5
 
 
+# What its keyboard compiler says at every start, of layouts that are all right.
+_OF_NO_WEIGHT = re.compile(
+    r"^(The XKEYBOARD keymap compiler .*|> .*|Errors from xkbcomp are not fatal.*)$\n?",
+    re.MULTILINE,
+)
 # What an X server says where a name of its display is somebody else's (xserver, os/connection.c and
 # os/utils.c).
 _TAKEN = ("listening sockets", "already active for display", "server lock file")
@@ -119,7 +125,7 @@ class XServer:
         deadline = loop.time() + _START_SECONDS
         while loop.time() < deadline:
             if not self.child.running:
-                words = self.child.last_words(_LAST_LINES)
+                words = self.last_words(_LAST_LINES)
                 taken = any(said in words for said in _TAKEN)
                 failure = DisplayTaken if taken else XServerFailed
                 raise failure(f"The X server ended at once: {words}")
@@ -127,6 +133,10 @@ class XServer:
                 return
             await asyncio.sleep(_LOOK_SECONDS)
         raise XServerFailed(f"The X server does not answer after {_START_SECONDS:g} s.")
+
+    def last_words(self, lines: int) -> str:
+        """The end of its log, without what it says each time."""
+        return self.child.last_words(lines, without=_OF_NO_WEIGHT)
 
     async def resize(self, width: int, height: int) -> bool:
         """Give the screen this size in pixels; False if the server would not."""

@@ -17,6 +17,7 @@ from ...relay.forward import relay_exchange, relay_page, relay_stream
 from ...relay.incoming import Incoming, Request
 from ...relay.replies import NO_STORE, reply_page
 from ...relay.upstream import Target, UpstreamError
+from .turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +34,16 @@ class Local(Protocol):
 
     def refusal(self, method: str, path: str, websocket: bool) -> str:
         """For a browser: name of the page that says why this is not passed on, empty if it is."""
+
+    @property
+    def one_start_at_a_time(self) -> bool:
+        """Whether streams have to start one after the other."""
+
+    def begun(self, kind: int, data: bytes) -> bool:
+        """Whether a message on a stream says that its start is over."""
+
+    def health(self) -> dict[str, Any]:
+        """What is to be known of the host, besides whether it is there."""
 
     def answer(self, path: str) -> tuple[int, h.Headers, bytes] | None:
         """For a browser: a whole answer, None to ask the client."""
@@ -61,6 +72,7 @@ class Passage:
         self._signaling_path = signaling_path
         self._host = host
         self._token = token
+        self._turns = Turns()
 
     async def take(self, incoming: Incoming, request: Request, bearer: bool) -> bool:
         """Answer one request; True if the connection has become a stream and is over."""
@@ -94,15 +106,16 @@ class Passage:
         return "" if gate.is_frame(request) else None
 
     def _health(self) -> bytes:
-        return json.dumps({"status": "ok" if self._target() else "starting"}).encode()
+        known: dict[str, Any] = {"status": "ok" if self._target() else "starting"}
+        if self._host:
+            known |= {**self._host.health(), "waiting": self._turns.waiting}
+        return json.dumps(known).encode()
 
     async def _relay(self, incoming: Incoming, request: Request, bearer: bool) -> bool:
-        target = self._target()
         try:
-            if target is None:
-                raise UpstreamError("the streaming host is starting again")
             if h.is_websocket(request.headers):
-                return await relay_stream(incoming, request, target)
+                return await self._stream(incoming, request)
+            target = self._there()
             token = None if bearer else self._token_for(request)
             if token is not None:
                 await relay_page(incoming, request, target, token)
@@ -118,3 +131,22 @@ class Passage:
                 return incoming.unread()
             return True
         return incoming.unread()
+
+    async def _stream(self, incoming: Incoming, request: Request) -> bool:
+        """Join browser and host, where needed when it is this stream's turn to start."""
+        host = self._host
+        if host is None or not host.one_start_at_a_time:
+            return await relay_stream(incoming, request, self._there())
+        turn = await self._turns.take(host.begun)
+        try:
+            if incoming.wire.transport.is_closing():  # tired of waiting
+                return True
+            return await relay_stream(incoming, request, self._there(), turn.hear)
+        finally:
+            turn.end()
+
+    def _there(self) -> Target:
+        target = self._target()
+        if target is None:
+            raise UpstreamError("the streaming host is starting again")
+        return target

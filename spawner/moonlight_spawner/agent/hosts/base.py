@@ -83,6 +83,14 @@ class Host(ABC):
     name: str
     #: Whether it binds ports of the session's block, which then have to be free.
     binds_ports = False
+    #: Whether it must not be asked for two streams at once.
+    one_start_at_a_time = False
+    #: It has ended and does not stream yet again.
+    away = False
+    #: It ends so often that it is started again after pauses only.
+    pausing = False
+    #: How often it, or a part of it, has been started again. Whoever sees a picture of before has a dead one.
+    restarts = 0
 
     def __init__(self, context: HostContext):
         self.context = context
@@ -141,6 +149,11 @@ class Host(ABC):
     def files(self) -> str:
         """Which ways its page carries files: the setting, where it can carry any."""
         return "off"
+
+    def begun(self, kind: int, data: bytes) -> bool:
+        """Whether a message on the stream's WebSocket says that its start is over: video has come, or
+        none will. ``kind`` is the opcode (RFC 6455, 5.2), ``data`` how the message begins."""
+        return True
 
     def refusal(self, method: str, path: str, websocket: bool) -> str:
         """Why a request of the web client is not passed on, as a page's name; empty if it is.

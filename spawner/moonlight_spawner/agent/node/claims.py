@@ -165,8 +165,12 @@ def _ports_free(base: int) -> bool:
 
 
 def _free(wanted: Iterable[tuple[int, int]]) -> bool:
+    """Tried as they will be bound: by TCP with SO_REUSEADDR, to which the connections that a server of
+    before has closed are nothing (tcp(7)); by UDP without, where it would let two of them share one."""
     for kind, port in wanted:
         probe = socket.socket(socket.AF_INET, kind)
+        if kind == socket.SOCK_STREAM:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("0.0.0.0", port))
         except OSError:

@@ -2,12 +2,13 @@ import { prefix } from "./prefix.js"
 
 // Opens the stream of ?hostId=&appId= and counts frames and sounds, in v2 or v3. It claims to
 // decode all codecs, or those of &codecs= (bits as in supported_codecs), of which it asks for the
-// role's videoCodec.
+// role's videoCodec. A socket that closes is nothing to it, as to the real page: the last state stays.
 const query = new URLSearchParams(location.search)
 const ids = { host_id: Number(query.get("hostId")), app_id: Number(query.get("appId")) }
 const base = await prefix()
 const bits = { h264: 0x0001, h265: 0x0100, av1: 0x1000, auto: 0x1101 }
-const { videoCodec } = (await (await fetch(`${base}/api/default_settings`)).json()) ?? {}
+const { role } = await (await fetch(`${base}/api/role`)).json()
+const { videoCodec } = role.default_settings ?? {}
 const supported_codecs = Number(query.get("codecs") ?? bits.auto) & bits[videoCodec ?? "h264"]
 const size = { width: 1280, height: 720, fps: 30, hdr: false, supported_codecs }
 const v3 = !(await (await fetch("config.js")).text()).startsWith("export")
@@ -27,7 +28,6 @@ socket.onopen = () => {
     say({ Init: { ...ids, video_frame_queue_size: 3, audio_sample_queue_size: 20 } })
   }
 }
-socket.onclose = () => show("closed")
 socket.onmessage = ({ data }) => {
   if (typeof data === "string") {
     const message = JSON.parse(data)

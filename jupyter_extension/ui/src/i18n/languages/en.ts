@@ -362,6 +362,12 @@ export const en = {
       'requests are answered. A proxy between your browser and the portal has to pass the headers ' +
       'Upgrade and Connection: please tell the administrators. The desktop keeps running.',
     restored: 'Connected again',
+    hostEnded: {
+      host: 'What brings the picture has ended on the node and is being started again. Your desktop runs on, with all that is open on it.',
+      pausing:
+        'What brings the picture has ended several times in a row. As long as you look it is tried again every few seconds. Your desktop runs on; why it ended is among its notes.',
+    },
+    anotherStarts: 'Another window is just getting its picture; this one is next.',
     endsIn: (left: string) => `This desktop ends in ${left}. Save your work.`,
     dismiss: 'Dismiss',
     ended: 'This desktop has ended',

@@ -37,6 +37,7 @@ class SunshineHost(Host):
 
     name = "sunshine"
     binds_ports = True
+    one_start_at_a_time = True
 
     def __init__(self, context: HostContext):
         super().__init__(context)
@@ -119,6 +120,9 @@ class SunshineHost(Host):
     @property
     def absence(self) -> str:
         return "native_only" if self._native_only else "host_away"
+
+    def begun(self, kind: int, data: bytes) -> bool:
+        return self._web is None or self._web.begun(kind, data)
 
     def refusal(self, method: str, path: str, websocket: bool) -> str:
         return self._web.refusal(method, path, websocket) if self._web else ""

@@ -22,9 +22,6 @@ from ...node.claims import WEBRTC_OFFSETS
 from ..base import Answer, HostContext, HostFailed
 from .files import DESKTOP_APP_ID, KeyPair
 
-# What is pasted into its page Sunshine types as Ctrl+Shift+U, digits and Return: a terminal runs
-# that. The session's own clipboard dialog does better, so its page never hears of a paste.
-_NO_PASTE = 'addEventListener("paste", e => e.stopImmediatePropagation(), true)\n'
 USER_HEADER = "x-moonlight-session-user"
 _START_SECONDS = 60.0
 _CALL_SECONDS = 3.0
@@ -32,6 +29,10 @@ _READING = ("GET", "HEAD")
 # All that its page has to change for a stream: end one, and negotiate WebRTC (v3).
 _WEBRTC = re.compile(r"/api/host/stream/webrtc(?:/[A-Za-z0-9-]+)?")
 _CHANGES = {"/api/host/cancel": ("POST",)}
+# On the WebSocket of a stream: which channel has video, and what is said where none will come.
+_TEXT, _BINARY = 1, 2
+_VIDEO_2, _VIDEO_3 = b"\x02", b"\x01"
+_FAILED = (b"fatalDescription", b"ConnectionTerminated")
 # Where our images have the release.
 IMAGE_RELEASE = "/opt/moonlight-web"
 
@@ -127,6 +128,13 @@ class WebClient:
         if self.child:
             await self.child.stop(1.0)
 
+    def begun(self, kind: int, data: bytes) -> bool:
+        """Whether the stream's start is over: a picture has come, or will come by WebRTC, or none will."""
+        if kind == _BINARY:
+            return data[:1] == (_VIDEO_2 if self._module_config else _VIDEO_3)
+        over = _FAILED if not self._options.webrtc else (*_FAILED, b'{"ConnectionComplete"')
+        return kind == _TEXT and any(word in data for word in over)
+
     def refusal(self, method: str, path: str, websocket: bool) -> str:
         """Nothing but what streams: its API would let a page delete, change or pair the host.
 
@@ -154,7 +162,8 @@ class WebClient:
             value = f'{{"path_prefix": new URL(".", {here}).pathname.replace(/\\/$/, "")}}'
             head = "export default" if self._module_config else "window.__CONFIG_JS__ ="
             headers = [(b"content-type", b"text/javascript"), (b"cache-control", b"no-store")]
-            return 200, headers, f"{head} {value}\n{_NO_PASTE}".encode()
+            ours = (Path(__file__).parent / "page.js").read_text()
+            return 200, headers, f"{head} {value}\n{ours}".encode()
         return None
 
     def _link_release(self, program: str) -> None:
