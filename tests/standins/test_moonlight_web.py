@@ -176,9 +176,13 @@ def test_whoever_answers_is_believed_to_be_the_host(tmp_path: Path) -> None:
 
 def test_a_taken_port_ends_it_with_0(tmp_path: Path) -> None:
     with running(tmp_path, 2) as (web, _):
-        second = web.start()
-        assert second.wait(PATIENCE) == 0
-        assert "Address already in use (os error 98)" in web.output
+        first = web.process
+        try:
+            assert web.start().wait(PATIENCE) == 0
+            assert "Address already in use (os error 98)" in web.output
+        finally:
+            first.kill()
+            first.wait()
 
 
 def test_term_is_not_obeyed_while_a_stream_is_open(tmp_path: Path) -> None:

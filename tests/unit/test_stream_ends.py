@@ -1,4 +1,4 @@
-"""A stream that ends again and again costs no session: it is started again, after pauses, and that is said."""
+"""A stream that ends again and again costs no session: it starts again, after pauses, and that is said."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ describe('the watch over a desktop', () => {
   it('brings back a stream that ended alone, but not one that ends each time', async () => {
     const watch = await watching();
     watch.hear('open');
-    await seconds(10);
+    await seconds(1);
     watch.hear('closed');
     await seconds(2);
     expect(watch.getState()).toMatchObject({ frame: 1 });
@@ -94,6 +94,11 @@ describe('the watch over a desktop', () => {
     watch.hear('closed');
     await seconds(20);
     expect(watch.getState()).toMatchObject({ phase: 'good', frame: 1 });
+    watch.hear('open');
+    await seconds(20);
+    watch.hear('closed');
+    await seconds(2);
+    expect(watch.getState()).toMatchObject({ frame: 2 });
   });
 
   it('leaves a page alone that brings its stream back by itself', async () => {

@@ -19,7 +19,7 @@ const WEBSOCKET_GOOD_FOR_MS = 30_000;
 const TURN_WITHIN_MS = 700;
 /** After a stream has ended, so long its host's end may still have to be noticed. */
 const NOTICED_WITHIN_MS = 500;
-/** A stream that ended sooner would end again: its page says why. */
+/** A stream that ends sooner, and again when it was opened anew, would do so without end: its page says why. */
 const LASTED_MS = 3_000;
 
 /** Watches the way to a running desktop's gateway and never gives up until it is stopped. */
@@ -35,6 +35,8 @@ export class ConnectionWatch {
   private restarts: number | null = null;
   /** What the host's page says of its stream, and since when. */
   private stream: { state: StreamState; since: number } | null = null;
+  /** Whether also a stream that was short is opened anew. */
+  private forgives = true;
   private turnTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly streamUrl: string) {}
@@ -82,11 +84,8 @@ export class ConnectionWatch {
     } else {
       this.dispatch({ type: 'turn', waits: false });
     }
-    if (state === 'closed' && !(before?.state === 'open' && since - before.since > LASTED_MS)) {
-      this.stream = null;
-    } else {
-      this.stream = { state, since };
-    }
+    const lasted = before?.state === 'open' && since - before.since > LASTED_MS;
+    this.stream = state === 'closed' && !lasted && !this.forgives ? null : { state, since };
     if (state === 'closed' || state === 'disturbed') {
       this.lookNow();
     }
@@ -114,9 +113,14 @@ export class ConnectionWatch {
 
   private answered({ restarts, waiting }: Health): void {
     const since = this.stream?.state === 'closed' ? this.stream.since : Infinity;
+    const alone = Date.now() - since >= NOTICED_WITHIN_MS;
     const renewed =
-      Date.now() - since >= NOTICED_WITHIN_MS ||
-      (this.restarts !== null && restarts !== null && restarts !== this.restarts);
+      alone || (this.restarts !== null && restarts !== null && restarts !== this.restarts);
+    if (alone) {
+      this.forgives = false;
+    } else if (this.stream?.state === 'open' && Date.now() - this.stream.since > LASTED_MS) {
+      this.forgives = true;
+    }
     this.restarts = restarts;
     this.dispatch({ type: renewed ? 'renewed' : 'answered' });
     this.dispatch({ type: 'turn', waits: waiting > 0 && this.stream?.state === 'starting' });
