@@ -131,7 +131,9 @@ def test_the_owner_works_and_a_page_of_another_user_gets_nothing(
     typed(page, user)
     page.reload()  # the address alone opens it again
     wait_for_desktop(page)
-    said = comes_back(page, session.find("selkies"), lambda: shows_a_desktop(page))
+    said = comes_back(
+        page, session.find("selkies", "selkies_start.py"), lambda: shows_a_desktop(page)
+    )
     assert said == ["interrupted host", "restored"]
     assert page.frame_locator(FRAME).locator("#overlayInput").count() == 1, "without its own panel"
 

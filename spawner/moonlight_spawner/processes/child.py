@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import ctypes
 import os
+import re
 import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path

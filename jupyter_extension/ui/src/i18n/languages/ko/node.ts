@@ -17,6 +17,8 @@ export const node: Reasons = {
     '{path}에 쓸 수 없어({why}) 데스크톱이 그곳에 저장하는 내용은 세션이 끝나면 사라집니다. 본인 것이어야 한다면 관리자에게 다음을 요청하세요: chown -R {user} {path}',
   DesktopAgain: 'UTC {at}에 데스크톱이 종료되어({how}) 다시 시작되었습니다.',
   StreamAgain: 'UTC {at}에 화면 전송이 종료되어({how}) 다시 시작되었습니다.',
+  StreamMoved:
+    'UTC {at}에 화면 전송이 종료되어({how}) 다시 시작되었습니다. 포트는 이제 {before}번이 아니라 {ports}번부터입니다.',
   StreamEnds:
     '화면 전송이 시작 직후에 {times}번 종료되었습니다. 마지막은 UTC {at}입니다: {why}. 데스크톱은 그대로 유지되며 데스크톱을 열면 화면 전송이 다시 시작됩니다.',
 
@@ -50,7 +52,7 @@ export const node: Reasons = {
   RemainsEnded: '배치 시스템에 남아 있던 작업을 종료했습니다: {job} ({state}).',
 
   XServerEnded:
-    '노드의 X 서버가 종료되어 데스크톱의 모든 창이 닫혔습니다. 마지막으로 남긴 말: {words}',
+    '노드의 X 서버가 종료되어({how}) 데스크톱의 모든 창이 닫혔습니다. 마지막으로 남긴 말: {words}',
   DesktopEnded:
     '데스크톱이 시작 직후에 {times}번 종료되었습니다({how}). 마지막으로 남긴 말: {words}',
   ApplicationFailed: '프로그램이 종료되었습니다: {name} ({how}). 마지막으로 남긴 말: {words}',
