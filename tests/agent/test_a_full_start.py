@@ -72,7 +72,7 @@ print(*asyncio.run(call(target, "GET", "/healthz", target.headers)))
 def test_its_owner_reaches_the_gateway_by_a_socket_from_this_machine(running: AgentSession) -> None:
     argv = [sys.executable, "-c", COMES_BY_THE_SOCKET, str(running.directory)]
     done = run_as(running.user, argv, cwd=reachable(), check=True)
-    assert done.stdout.strip() == """200 b'{"status": "ok"}'"""
+    assert done.stdout.startswith("""200 b'{"status": "ok",""")
     assert running.status.gateway
     info = Path(running.status.gateway.socket).stat()
     assert (info.st_uid, stat.S_IMODE(info.st_mode)) == (running.user.uid, 0o600)

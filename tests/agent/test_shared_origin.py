@@ -134,7 +134,8 @@ def test_the_owner_works_and_a_page_of_another_user_gets_nothing(
     said = comes_back(
         page, session.find("selkies", "selkies_start.py"), lambda: shows_a_desktop(page)
     )
-    assert said == ["interrupted host", "restored"]
+    # A host that is back before the page has noticed is told of by its restarts alone.
+    assert said in (["interrupted host", "restored"], ["restored"])
     assert page.frame_locator(FRAME).locator("#overlayInput").count() == 1, "without its own panel"
 
     hostile = victim.new_page()

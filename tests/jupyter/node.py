@@ -29,8 +29,16 @@ T = TypeVar("T")
 class Control:
     """The part of a streaming host that only the portal may ask; remembers what it was asked."""
 
+    one_start_at_a_time = False
+
     def __init__(self) -> None:
         self.asked: list[str] = []
+
+    def begun(self, kind: int, data: bytes) -> bool:
+        return True
+
+    def health(self) -> dict[str, Any]:
+        return {}
 
     def answer(self, path: str) -> None:
         return None
