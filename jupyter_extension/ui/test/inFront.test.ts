@@ -59,7 +59,11 @@ describe('what answers in the place of our server', () => {
   it.each([
     ['the gateway', json(200, { status: 'ok' }), { restarts: null, waiting: 0 }],
     ['the same, after a login renewed', moved(json(200, { status: 'ok' }), HUB), { waiting: 0 }],
-    ['one of today', json(200, { status: 'ok', restarts: 3, waiting: 1 }), { restarts: 3, waiting: 1 }],
+    [
+      'one of today',
+      json(200, { status: 'ok', restarts: 3, waiting: 1 }),
+      { restarts: 3, waiting: 1 },
+    ],
   ])('%s', async (_, answer, health) => {
     expect(await judge(answer)).toMatchObject({ away: false, ...health });
   });

@@ -62,7 +62,7 @@ function Interrupted({
       ? t.viewer.hostEnded[cause]
       : cause === null || cause === 'network' || cause === 'node'
         ? t.viewer.interrupted(cause === 'node' ? 'on' : fate)
-      : t.viewer.inFront[cause](fate, settings.hubStart !== null);
+        : t.viewer.inFront[cause](fate, settings.hubStart !== null);
   return (
     <div
       className="banner banner-warning"

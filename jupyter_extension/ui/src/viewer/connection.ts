@@ -84,14 +84,7 @@ function interrupted(state: Connection, at: number, cause: Cause): Connection {
 /** Whether it comes back by itself; else somebody has to do something, and it is looked for all the same. */
 export const comesBack = ({ cause }: Connection): boolean => cause !== null && SELF.has(cause);
 
-const SELF: ReadonlySet<Cause> = new Set([
-  'host',
-  'pausing',
-  'node',
-  'network',
-  'away',
-  'pending',
-]);
+const SELF: ReadonlySet<Cause> = new Set(['host', 'pausing', 'node', 'network', 'away', 'pending']);
 
 const STEADY_POLL_MS = 5_000;
 const EAGER_POLL_MS = 1_500;

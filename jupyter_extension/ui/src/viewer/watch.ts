@@ -105,18 +105,13 @@ export class ConnectionWatch {
     }
     clearTimeout(this.timer);
     const noticing = this.isNoticing() && this.state.phase !== 'interrupted';
-    this.timer = setTimeout(
-      this.lookNow,
-      noticing ? NOTICED_WITHIN_MS : pollDelay(this.state),
-    );
+    this.timer = setTimeout(this.lookNow, noticing ? NOTICED_WITHIN_MS : pollDelay(this.state));
   }
 
   /** What the host's page says may be known here before it is known on the node. */
   private isNoticing(): boolean {
     const { state, since } = this.stream ?? { state: 'open', since: 0 };
-    return (
-      state === 'closed' || (state === 'disturbed' && Date.now() - since < NOTICED_WITHIN_MS)
-    );
+    return state === 'closed' || (state === 'disturbed' && Date.now() - since < NOTICED_WITHIN_MS);
   }
 
   private answered({ restarts, waiting }: Health): void {
