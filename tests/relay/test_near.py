@@ -261,6 +261,7 @@ def test_a_path_that_is_too_long_is_said(place: Path) -> None:
 
 class _Host:
     signaling_path, files, children = "/", "off", ()
+    away, pausing, restarts = False, False, 0
     one_start_at_a_time, away, pausing, restarts = False, False, False, 0
 
     def target(self) -> None:

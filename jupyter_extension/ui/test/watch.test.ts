@@ -80,6 +80,11 @@ describe('the watch over a desktop', () => {
     expect(watch.getState()).toMatchObject({ phase: 'restored', frame: 1 });
     await seconds(20);
     expect(watch.getState()).toMatchObject({ phase: 'good', frame: 1 });
+    // And the end of one that was short, right after it, is not held against it.
+    watch.hear('open');
+    watch.hear('closed');
+    await seconds(2);
+    expect(watch.getState()).toMatchObject({ frame: 2 });
   });
 
   it('brings back a stream that ended alone, but not one that ends each time', async () => {

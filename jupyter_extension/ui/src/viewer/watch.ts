@@ -115,17 +115,18 @@ export class ConnectionWatch {
   }
 
   private answered({ restarts, waiting }: Health): void {
+    const restarted =
+      this.state.phase === 'interrupted' ||
+      (this.restarts !== null && restarts !== null && restarts !== this.restarts);
     const since = this.stream?.state === 'closed' ? this.stream.since : Infinity;
-    const alone = Date.now() - since >= NOTICED_WITHIN_MS;
-    const renewed =
-      alone || (this.restarts !== null && restarts !== null && restarts !== this.restarts);
+    const alone = !restarted && Date.now() - since >= NOTICED_WITHIN_MS;
     if (alone) {
       this.forgives = false;
     } else if (this.stream?.state === 'open' && Date.now() - this.stream.since > LASTED_MS) {
       this.forgives = true;
     }
     this.restarts = restarts;
-    this.dispatch({ type: renewed ? 'renewed' : 'answered' });
+    this.dispatch({ type: restarted || alone ? 'renewed' : 'answered' });
     this.dispatch({ type: 'turn', waits: waiting > 0 && this.stream?.state === 'starting' });
   }
 
