@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.users import TestUser, run_as
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE, wait_until
 
 from .conftest import Launch
 from .sessions import AgentSession, settings
@@ -35,16 +35,24 @@ def tone(user: TestUser) -> Iterator[Path]:
     path.unlink()
 
 
+# Of parec, unless it is told otherwise: 44,100 Hz, two channels, two bytes.
+_BYTES_A_SECOND = 176_400
+
+
 def loudest(session: AgentSession, seconds: str = "1") -> int:
     """The loudest sample that a streaming host hears for a moment."""
-    listen = ["timeout", seconds, "parec", "--device=output.monitor", "--format=s16le"]
-    done = subprocess.run(
+    # A sink that nobody has listened to wakes every two seconds, so what is heard counts, not the time.
+    listen = ["timeout", str(PATIENCE), "parec", "--device=output.monitor", "--format=s16le"]
+    with subprocess.Popen(
         ["setpriv", f"--reuid={session.user.uid}", "--clear-groups", *listen],
         env=session.desktop_environment(),
-        capture_output=True,
-    )
-    data = done.stdout[: len(done.stdout) // 2 * 2]
-    assert data, done.stderr
+        stdout=subprocess.PIPE,
+    ) as recorder:
+        assert recorder.stdout
+        data = recorder.stdout.read(int(float(seconds) * _BYTES_A_SECOND))
+        recorder.terminate()
+    assert data
+    data = data[: len(data) // 2 * 2]
     return max(abs(s) for (s,) in struct.iter_unpack("<h", data))
 
 

@@ -163,7 +163,7 @@ def _remove(entry: pwd.struct_passwd) -> None:
 
 def _remove_path(path: Path) -> None:
     with contextlib.suppress(FileNotFoundError):
-        if path.is_dir() and not path.is_symlink():
+        if not path.is_symlink() and path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink()

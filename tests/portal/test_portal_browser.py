@@ -108,7 +108,7 @@ def test_the_demo_is_a_portal_and_leaves_nothing(browser: Browser, demo: Demo) -
     alice = pwd.getpwnam(demo.users[0])
     typed = Path(alice.pw_dir, "typed.txt")
     places = {Path(word).parent for word in re.findall(r"/var/tmp/\S+", demo.said)}
-    assert len(places) == 2 and all(map(Path.exists, places))
+    assert len(places) == 3 and all(map(Path.exists, places))
     log = re.search(r"What it logs:  (\S+)", demo.said)
     assert log
     with person(browser, "en-US", ignore_https_errors=True) as context:

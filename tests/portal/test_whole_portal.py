@@ -74,7 +74,7 @@ def test_the_steps_of_a_start_appear_one_by_one(whole: Whole, browser: Browser, 
     user, language, label = (
         (place.alice, "en-US", "Start the stream")
         if told
-        else (place.bob, "ko-KR", "스트리밍 시작")
+        else (place.bob, "ko-KR", "화면 전송 시작")
     )
     place.issuer.page = login_page({str(user): place.token(user)})
     with person(browser, language, ignore_https_errors=True) as context:

@@ -158,8 +158,7 @@ def test_without_pulseaudio_there_is_a_picture(tmp_path: Path, server: str, firs
         wait_for(lambda: host.lines(_UNABLE))
         said = [line.split("]: ", 1)[1] for line in host.log.read_text().splitlines()]
         end = said.index(_UNABLE)
-        assert said[end - 1] == "Warning: There will be no audio"
-        assert first in said[:end]
+        assert {first, "Warning: There will be no audio"} <= {*said[:end]}
         assert bool(host.lines("Couldn't connect to pulseaudio")) == first.startswith("Error")
         seen = stream.frames
         wait_for(lambda: stream.frames > seen + 10)

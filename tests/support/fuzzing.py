@@ -75,10 +75,17 @@ include-path = "/api/moonlight/events"
 [operations.checks.response_schema_conformance]
 enabled = false
 
+{left_out}
 [[operations]]
 include-path-regex = "{thoroughly}"
 [operations.phases.coverage]
 enabled = true
+"""
+
+
+_LEFT_OUT = """[[operations]]
+include-name-regex = {}
+enabled = false
 """
 
 
@@ -89,12 +96,13 @@ def fuzz(
     parameters: Mapping[str, Any],
     examples: int,
     thoroughly: str = "",
+    left_out: str = "",
 ) -> str:
     """What it tells of the server behind the document at ``described``; it fails if something is wrong.
 
     ``parameters`` are values for some parameters, by name; ``examples`` is their number for each call.
     All that the document's words can mean is gone through besides, of the calls whose paths match
-    ``thoroughly`` (a regular expression; empty: of all).
+    ``thoroughly`` (a regular expression; empty: of all). Calls whose names match ``left_out`` are not made.
     """
     settings = directory / "schemathesis.toml"
     settings.touch(0o600)
@@ -110,6 +118,7 @@ def fuzz(
             examples=examples,
             all=json.dumps(not thoroughly),
             thoroughly=thoroughly,
+            left_out=_LEFT_OUT.format(json.dumps(left_out)) if left_out else "",
         )
     )
     program = str(Path(sys.prefix, "bin/schemathesis"))
