@@ -49,6 +49,16 @@ def is_page(request: Request) -> bool:
     return request.method == "GET" and _fetch(request) == ("navigate", "document")
 
 
+def _meant(path: str) -> str:
+    """The path as a server may understand it, in whatever spelling."""
+    return posixpath.normpath(unquote(path)).lstrip("/").lower()
+
+
+def first_of(path: str) -> str:
+    """The first part of a path, in whatever spelling."""
+    return _meant(path).partition("/")[0]
+
+
 def is_frame(request: Request) -> bool:
     """Whether it comes to stand in a frame of a page of this origin, whoever's that is: so it is sent
     no token, and asks the page around it for one."""
@@ -64,7 +74,7 @@ def refuses(request: Request, in_frames: bool = False) -> bool:
     """Whether the cookie alone does not open this. ``in_frames``: it is the host's client, whose page
     may stand in a frame."""
     mode, target = _fetch(request)
-    first, _, rest = posixpath.normpath(unquote(request.path)).lstrip("/").lower().partition("/")
+    first, _, rest = _meant(request.path).partition("/")
     if request.method not in ("GET", "HEAD") or h.is_websocket(request.headers):
         return True
     if first == "api":

@@ -146,6 +146,7 @@ class SessionReader:
                 state=session.status,
                 reason=session.reason,
                 code=session.reason_code,
+                params=session.reason_params,
                 ended_at=session.ended_at or now(),
             )
             self._keep(record, facts, "end", reason)
@@ -156,7 +157,8 @@ class SessionReader:
     def _with_last_words(self, session: Session) -> Session:
         """One whose agent never spoke: its log did, or there is none."""
         if words := self._hands.last_words(session):
-            session = session.model_copy(update={"reason": words[0], "reason_code": words[1]})
+            told = {"reason": words[0], "reason_code": words[1], "reason_params": {}}
+            session = session.model_copy(update=told)
         return session
 
     def _last_seen(self, record: Record, facts: Facts, info: JobInfo | None) -> Seen | None:
