@@ -68,7 +68,7 @@ def test_an_array_with_an_owning_session_and_a_guest_where_slurm_has_no_commands
     has = guest["allocation"]
     assert (has["node"], has["cpus"], has["memory_gb"], has["gpus"]) == (guest["node"], 3, 1.46, 1)
     # Slurm 22.05 does not tell its end in the job's environment; the agent asks for it all the same.
-    assert guest["ends_at"] or any(note["code"] == "EndUnknown" for note in guest["notes"])
+    assert guest["ends_at"] or any(one["code"] == "EndUnknown" for one in guest["note_codes"])
 
     # Seen also where the cluster cannot be asked, without a doubt about it.
     elsewhere = alice.get(guest["session_id"], env={"MOONLIGHT_HPC_SCHEDULER": "local"})

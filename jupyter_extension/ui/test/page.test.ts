@@ -74,6 +74,8 @@ describe('the page', () => {
     const note = { code: 'Silent', params: { why: 'no card' }, message: 'It is silent: no card.' };
     expect(sentence(en, note)).toBe(note.message);
     expect(sentence(ko, note)).toMatch(/소리가 나지 않습니다: no card/);
+    const half = { code: 'Silent', params: {}, message: 'It is silent.' };
+    expect(sentence(ko, half)).toBe('It is silent.');
     const quoted = { code: 'HostFailed', params: {}, message: 'selkies ended at once: {why}' };
     expect(sentence(ko, quoted)).toMatch(/[가-힣].*selkies ended at once: \{why\}$/);
     const step = {

@@ -22,7 +22,7 @@ from .session import (
     Gateway,
     Model,
     Moment,
-    Notes,
+    Noted,
     Resources,
     Session,
     State,
@@ -141,7 +141,7 @@ class Seen(Model):
     at: Moment = Field(default_factory=now)
 
 
-class AgentStatus(Model):
+class AgentStatus(Noted):
     """What the agent on the node says: it alone writes this, as ``status.json``."""
 
     phase: str = "starting"  # starting, running, stopping, ended
@@ -156,7 +156,6 @@ class AgentStatus(Model):
     screen: str | None = None
     clipboard: str = "off"
     files: str = "off"
-    notes: Notes = Field(default_factory=list)
     started_at: Moment = Field(default_factory=now)
     beat: Moment = Field(default_factory=now)
     # Grows with every word: times are to the second.

@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import Field, GetCoreSchemaHandler, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from .texts import Words, printable
 
 #: What a sentence speaks of, by name. In records that a service reads for many users.
 Params = Annotated[dict[str, Words], Field(max_length=16)]
-_PARAMS = TypeAdapter(Params)
 
 
 class Said(str):
@@ -26,8 +25,8 @@ class Said(str):
     >>> said, said.code, said.params
     ('The desktop is silent: no sound card.', 'Silent', {'why': 'no sound card'})
 
-    In JSON it is ``{"code", "params", "message"}``; a plain string, as older versions wrote it, is
-    a sentence without a code.
+    In JSON it is the text alone, which versions without codes read as well; who keeps its code writes that
+    beside it (:class:`Coded`).
     """
 
     code: str
@@ -51,30 +50,28 @@ class Said(str):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        fields = {
-            "message": core_schema.typed_dict_field(core_schema.str_schema()),
-            "code": core_schema.typed_dict_field(core_schema.str_schema(), required=False),
-            "params": core_schema.typed_dict_field(_PARAMS.core_schema, required=False),
-        }
-        written = core_schema.typed_dict_schema(fields, extra_behavior="ignore")
-        either = core_schema.union_schema([core_schema.str_schema(), written], mode="left_to_right")
         return core_schema.no_info_wrap_validator_function(
             _read,
-            either,
+            core_schema.str_schema(),
             serialization=core_schema.plain_serializer_function_ser_schema(
-                _write, when_used="json"
+                printable, return_schema=core_schema.str_schema(), when_used="json"
             ),
         )
 
 
+class Coded(BaseModel):
+    """What a page words a sentence by: its code, and what it speaks of."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    code: str = ""
+    params: Params = Field(default_factory=dict)
+
+    @classmethod
+    def of(cls, text: str) -> Coded:
+        said = Said.of(text)
+        return cls(code=said.code, params={k: printable(v) for k, v in said.params.items()})
+
+
 def _read(value: Any, check: core_schema.ValidatorFunctionWrapHandler) -> Said:
-    if isinstance(value, Said):
-        return value
-    known = check(value)
-    return Said.of(known) if isinstance(known, str) else Said(**known)
-
-
-def _write(text: str) -> dict[str, Any]:
-    said = Said.of(text)
-    params = {name: printable(value) for name, value in said.params.items()}
-    return {"code": said.code, "params": params, "message": printable(said)}
+    return value if isinstance(value, Said) else Said(check(value))

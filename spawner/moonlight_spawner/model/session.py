@@ -13,10 +13,18 @@ from datetime import datetime, timezone
 from enum import Enum
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    FailFast,
+    Field,
+    field_serializer,
+    model_validator,
+)
 
 from .names import SessionName
-from .sentences import Params, Said
+from .sentences import Coded, Params, Said
 from .texts import Words
 
 SESSION_ID = re.compile(r"ml-[a-z0-9_][a-z0-9._-]{0,31}-[a-z2-7]{10}")
@@ -138,6 +146,27 @@ class Step(Model):
 #: them, and no more of them is read than the first thing that is wrong.
 Steps = Annotated[list[Step], Field(max_length=64), FailFast()]
 Notes = Annotated[list[Said], Field(max_length=256), FailFast()]
+NoteCodes = Annotated[list[Coded], Field(max_length=256), FailFast()]
+
+
+class Noted(Model):
+    """What has notes. They are sentences, as versions know them that have no codes; ``note_codes`` has the
+    code of each, in their order, and is there in JSON alone: inside, a note has its own."""
+
+    notes: Notes = Field(default_factory=list)
+    note_codes: NoteCodes = Field(default_factory=list, repr=False)
+
+    @model_validator(mode="after")
+    def _with_codes(self) -> Noted:
+        if self.note_codes and len(self.note_codes) == len(self.notes):
+            both = zip(self.notes, self.note_codes, strict=True)
+            self.notes = [Said(text, one.code, one.params) for text, one in both]
+        self.note_codes = []
+        return self
+
+    @field_serializer("note_codes", when_used="json")
+    def _codes(self, _: list[Coded]) -> list[Coded]:
+        return [Coded.of(note) for note in self.notes]
 
 
 class Queue(Model):
@@ -231,7 +260,7 @@ class End(Model):
         return cls(state=state, reason=str(reason), code=reason.code, params=reason.params)
 
 
-class Session(Model):
+class Session(Noted):
     """A session as every door sees it.
 
     ``reason`` is a sentence for the user and ``reason_code`` a stable word for programs, ``reason_params``
@@ -275,7 +304,6 @@ class Session(Model):
     screen: str | None = None
     clipboard: str = "off"
     files: str = "off"
-    notes: Notes = Field(default_factory=list)
     created_at: Moment
     started_at: Moment | None = None
     ends_at: Moment | None = None

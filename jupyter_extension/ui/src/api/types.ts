@@ -96,7 +96,9 @@ export interface Session {
   sunshine_port: number | null;
   web_url: string | null;
   stream_url: string | null;
-  notes: Said[];
+  notes: string[];
+  /** Of each note, in their order; older servers have none. */
+  note_codes?: { code: string; params: Params }[];
   created_at: string;
   started_at: string | null;
   ends_at: string | null;

@@ -3,12 +3,14 @@ import type { Image, Params, Said, Session, Step } from '../api/types';
 import type { Retry } from '../launch/useLaunch';
 import type { Dictionary } from './languages/en';
 
-/** A sentence of the server's in this language, if its code is known; else as it came. */
+/** A sentence of the server's in this language, if its code and all that it speaks of are known; else as
+ * it came. */
 export function sentence(t: Dictionary, { code, params, message }: Said): string {
   const known = t.reasons[code];
   const given: Record<string, string> = { ...params, message };
-  return known
-    ? known.replace(/\{(\w+)\}/g, (whole, name: string) => given[name] ?? whole)
+  const whole = [...(known?.matchAll(/\{(\w+)\}/g) ?? [])].every(([, name = '']) => name in given);
+  return known && whole
+    ? known.replace(/\{(\w+)\}/g, (_, name: string) => given[name] ?? '')
     : message;
 }
 
@@ -19,6 +21,11 @@ function byCode(
   params: Params = {},
 ): string {
   return sentence(t, { code: code ?? '', params, message: message || code || '' });
+}
+
+export function noteText(t: Dictionary, { notes, note_codes }: Session, at: number): string {
+  const { code = '', params = {} } = note_codes?.[at] ?? {};
+  return sentence(t, { code, params, message: notes[at] ?? '' });
 }
 
 export function queueReason(t: Dictionary, session: Session): string {

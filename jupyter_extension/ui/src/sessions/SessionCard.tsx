@@ -69,7 +69,7 @@ export function SessionCard({ session, now }: { session: Session; now: number })
       {status === 'starting' && <StepList steps={session.steps} />}
       {status === 'running' && <RunningFacts session={session} now={now} />}
       {hasEnded(status) && <EndedLine session={session} now={now} />}
-      <Notes notes={session.notes} />
+      <Notes session={session} />
       <p className="asked" data-testid="resources">
         <span className="visually-hidden">{t.session.resources}: </span>
         {session.allocation ? allocatedTo(t, session) : summaryOf(t, language, valuesOf(request))}

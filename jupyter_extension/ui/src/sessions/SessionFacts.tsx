@@ -1,6 +1,6 @@
-import type { Said, Session } from '../api/types';
+import type { Session } from '../api/types';
 import { useSpeech } from '../i18n/Language';
-import { endReason, sentence, staleReason } from '../i18n/wording';
+import { endReason, noteText, staleReason } from '../i18n/wording';
 import { formatMoment, formatRelative } from '../time/format';
 import { factsOf } from './facts';
 import { endsSoon, TimeLeft } from './TimeLeft';
@@ -104,12 +104,13 @@ export function Stale({ session, now }: Props) {
   ) : null;
 }
 
-export function Notes({ notes }: { notes: readonly Said[] }) {
+export function Notes({ session }: { session: Session }) {
   const { t } = useSpeech();
+  const { notes } = session;
   return notes.length > 0 ? (
     <ul className="notes" aria-label={t.session.notes}>
-      {notes.map((note) => (
-        <li key={note.message}>{sentence(t, note)}</li>
+      {notes.map((note, at) => (
+        <li key={note}>{noteText(t, session, at)}</li>
       ))}
     </ul>
   ) : null;

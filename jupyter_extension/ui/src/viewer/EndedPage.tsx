@@ -29,7 +29,7 @@ export function EndedPage({ session, now }: { session: Session; now: number }) {
       <LinkNotice />
       <EndedFacts session={session} now={now} />
       {startFailed && <StepList steps={session.steps} />}
-      <Notes notes={session.notes} />
+      <Notes session={session} />
       <SessionActions session={session} inViewer onStartedAgain={goTo} />
       {!door.launches && <p>{t.viewer.another}</p>}
       <MineLink />

@@ -27,7 +27,7 @@ export function ProgressPage({ session, now }: { session: Session; now: number }
       {session.status === 'pending' && <QueueFacts session={session} now={now} />}
       <TellMe session={session} now={now} />
       {session.status === 'starting' && <StepList steps={session.steps} />}
-      <Notes notes={session.notes} />
+      <Notes session={session} />
       {!stopping && <p className="quiet">{t.viewer.waiting}</p>}
       <SessionActions session={session} inViewer onStartedAgain={() => undefined} />
       <MineLink />
