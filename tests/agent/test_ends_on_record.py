@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -77,3 +78,14 @@ def test_an_end_on_record_ends_a_session_that_runs(launch: Launch, user: TestUse
     assert session.wait_exit() == 1, "the job of a session that failed fails"
     assert session.status.end == LOST
     session.assert_nothing_left()
+
+
+def test_a_desktop_whose_record_is_deleted_ends(launch: Launch) -> None:
+    """Nobody could stop it any more, as one that was taken for lost and deleted."""
+    session = launch()
+    session.wait_running()
+    away = session.directory.with_name(f".{session.directory.name}.gone")
+    session.directory.rename(away)
+    assert session.wait_exit() == 0
+    session.assert_nothing_left()
+    shutil.rmtree(away)

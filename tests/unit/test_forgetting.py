@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
-from moonlight_spawner.model.errors import NotFound, SchedulerUnavailable, SessionLives
+from moonlight_spawner.model.errors import (
+    NotFound,
+    RecordsUnwritable,
+    SchedulerUnavailable,
+    SessionLives,
+)
 from moonlight_spawner.model.session import End, State
 from moonlight_spawner.sessions import forgetting
 
@@ -36,6 +42,23 @@ def test_one_or_all_that_have_ended(desk: Desk) -> None:
     assert set(forget(desk)) == {second, third}
     assert set(desk.sessions()) == {lives}
     assert forget(desk) == []
+
+
+def test_what_cannot_be_deleted_is_not_said_to_be(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A home that is read-only, or answers with errors."""
+    session_id = desk.add(end=END)
+
+    def refuses(*_: object, **__: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(os, "rename", refuses)
+    monkeypatch.setattr(os, "unlink", refuses)
+    monkeypatch.setattr(os, "rmdir", refuses)
+    with pytest.raises(RecordsUnwritable, match="cannot be changed"):
+        forget(desk, session_id)
+    assert session_id in desk.sessions()
 
 
 def test_one_that_lives_is_not_deleted(desk: Desk) -> None:

@@ -15,7 +15,16 @@ import pytest
 from moonlight_spawner.model.errors import RecordsUnwritable
 from moonlight_spawner.model.files import private_directory, write_private
 from moonlight_spawner.model.records import AgentStatus, Facts, Job, Missed, Stop
-from moonlight_spawner.model.session import End, Gateway, Resources, Session, new_session_id, now
+from moonlight_spawner.model.sentences import Said
+from moonlight_spawner.model.session import (
+    End,
+    Gateway,
+    Resources,
+    Session,
+    State,
+    new_session_id,
+    now,
+)
 from moonlight_spawner.processes.mark import mark_of
 from moonlight_spawner.scheduler.base import name_of, same_place
 from moonlight_spawner.sessions.manager import SessionManager
@@ -53,6 +62,17 @@ def look(manager: SessionManager, session_id: str) -> Session:
 
 def put(manager: SessionManager, session_id: str, part: Any, record: Any) -> None:
     manager.store.put(manager.store.user, session_id, part, record)
+
+
+def test_an_end_keeps_what_its_sentence_speaks_of(manager: SessionManager) -> None:
+    """A page says it in its language at every later look, too."""
+    said = Said.by("XServerEnded", "X ended ({how}).", how="signal 9")
+    over = AgentStatus(phase="ended", end=End.saying(State.FAILED, said))
+    session_id = add(manager, over)
+    assert look(manager, session_id).reason_params == {"how": "signal 9"}
+    kept = manager.store.get(manager.store.user, session_id, "end", End)
+    assert kept and kept.params == {"how": "signal 9"}
+    assert look(manager, session_id).reason_params == {"how": "signal 9"}
 
 
 ELSEWHERE = [

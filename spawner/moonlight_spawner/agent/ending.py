@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -36,6 +37,15 @@ def end_on_record(directory: Path) -> End | None:
         except ValidationError:  # that it is there is the word itself
             return Stop().end()
     return None
+
+
+def record_is_gone(directory: Path) -> bool:
+    """Whether somebody has deleted the session's record. A home that is away is none: then the directory
+    above it cannot be listed, or is not there either."""
+    try:
+        return directory.name not in os.listdir(directory.parent)
+    except OSError:
+        return False
 
 
 def end_of_an_earlier_run(directory: Path) -> End | None:

@@ -18,7 +18,7 @@ from ..processes import loop
 from ..processes.offspring import end_descendants
 from .callback import News
 from .deadline import Deadline, job_began, time_limit
-from .ending import end_on_record, why_told
+from .ending import end_on_record, record_is_gone, why_told
 from .node.memory import remove_left
 from .node.places import remove_places
 from .parts import START_FAILURES, Parts
@@ -27,6 +27,7 @@ from .status import StatusFile, could_not_start, failure
 log = logging.getLogger(__name__)
 
 _STOP_POLL_SECONDS = 1.0
+_SURELY_GONE = 3  # looks in a row
 
 
 def run(directory: Path, runtime: Path) -> int:
@@ -115,10 +116,12 @@ class Agent:
 
     async def _watch_for_stop(self) -> None:
         """End on the user's word, or on an end on record, even when the batch system cannot carry
-        it here."""
+        it here; and where nothing is on record any more, because nobody could stop the desktop then."""
+        missed = 0
         while True:
             await asyncio.sleep(_STOP_POLL_SECONDS)
-            if end_on_record(self._directory):
+            missed = missed + 1 if record_is_gone(self._directory) else 0
+            if end_on_record(self._directory) or missed >= _SURELY_GONE:
                 self._stop.set()
 
     def _told(self) -> End:

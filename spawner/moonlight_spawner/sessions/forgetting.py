@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import Collection, Coroutine, Iterable
 from typing import Any, TypeVar
 
-from ..model.errors import SchedulerUnavailable, SessionLives
+from ..model.errors import (
+    MoonlightError,
+    RecordsUnwritable,
+    SchedulerUnavailable,
+    SessionLives,
+)
 from ..model.job import JobState
 from ..model.records import Facts
 from ..model.session import Session
@@ -16,6 +22,8 @@ from ..scheduler import Snapshot
 from ..site.options import MoonlightSite
 from ..store import FileStore
 from .launch import Launcher
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -38,7 +46,7 @@ class Forgetting:
         """
         Raises
         ------
-        SessionLives, SchedulerUnavailable
+        SessionLives, SchedulerUnavailable, RecordsUnwritable
         """
         session_id = session.session_id
         if session.live:
@@ -69,13 +77,30 @@ class Forgetting:
         return gone
 
     def remove(self, user: str, session_id: str) -> None:
-        """The record and its logs, whatever state it is in."""
-        directory = self._launcher.log_directory(session_id)
-        for name in LOGS:
-            (directory / f"{name}.log").unlink(missing_ok=True)
-        with contextlib.suppress(OSError):
-            directory.rmdir()
+        """The record and its logs, whatever state it is in.
+
+        Raises
+        ------
+        RecordsUnwritable
+        """
+        try:
+            directory = self._launcher.log_directory(session_id)
+            for name in LOGS:
+                (directory / f"{name}.log").unlink(missing_ok=True)
+        except (
+            OSError,
+            MoonlightError,
+        ) as e:  # the place of logs is away: the record need not wait
+            log.warning("the logs of %s stay: %s", session_id, e)
+        else:
+            with contextlib.suppress(OSError):
+                directory.rmdir()
         self._store.remove(user, session_id)
+        if session_id in self._store.ids(user):
+            raise RecordsUnwritable(
+                f"The record of {session_id} cannot be deleted: its directory "
+                f"{self._store.directory(session_id)} cannot be changed. Try again when it can."
+            )
 
     async def _why_not(self, user: str, ended: Collection[str]) -> dict[str, str]:
         """Those that are still somebody's work, and a sentence about each; what runs is ended."""

@@ -14,6 +14,7 @@ from ..model.errors import (
     MoonlightError,
     NotFound,
     NotInJob,
+    RecordsUnwritable,
     SchedulerUnavailable,
 )
 from ..model.files import read_shared, tail, write_private
@@ -217,7 +218,7 @@ class SessionManager:
         """What is another as soon as a session's agent has said something, and costs next to nothing."""
         try:
             status = (self.store.directory(session_id) / "status.json").stat()
-        except OSError:  # it has not spoken yet
+        except (OSError, MoonlightError):  # it has not spoken yet, or nobody may look there now
             return None
         return status.st_ino, status.st_mtime_ns, status.st_size
 
@@ -352,9 +353,15 @@ class SessionManager:
         """Forget sessions that ended longer ago than the site keeps them; gives their ids."""
         limit = now() - timedelta(days=self.site.retention_days)
         old = [s for s in await self.sessions(user) if s.ended_at and s.ended_at < limit]
+        gone = []
         for session in old:
-            self._forgetting.remove(user, session.session_id)
-        return [session.session_id for session in old]
+            try:
+                self._forgetting.remove(user, session.session_id)
+            except RecordsUnwritable as e:
+                log.error("%s", e)
+            else:
+                gone.append(session.session_id)
+        return gone
 
     async def settle(self) -> None:
         """Wait for what goes on behind answers, such as a submission that Slurm has not confirmed."""
