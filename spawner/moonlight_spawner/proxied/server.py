@@ -136,6 +136,9 @@ class ProxiedDoor:
         if visited and not self._session_id and not self._trouble:
             await self._start(new=_meant(request))
         if await self._current():
+            if not self._viewer.built:  # installed from sources without its pages
+                await incoming.answer(303, [(b"location", b"desktop/"), *NO_STORE])
+                return
             await self._viewer.page(incoming, request, self._settings())
             return
         trouble = self._trouble

@@ -67,7 +67,8 @@
       opened = performance.now();
     };
     socket.onmessage = ({ data }) => {
-      const { page, session } = JSON.parse(data);
+      // A gateway that runs since before an update says the page alone.
+      const { page, session } = data.startsWith('{') ? JSON.parse(data) : { page: data };
       const told = new CustomEvent('moonlight:ended', { detail: session, cancelable: true });
       if (!self.dispatchEvent(told)) return;
       const shown = new Blob([page], { type: 'text/html;charset=utf-8' });

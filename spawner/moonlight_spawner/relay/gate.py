@@ -25,8 +25,12 @@ _HEAD = re.compile(rb"<head(?:\s[^>]*)?>", re.IGNORECASE)
 MAX_PAGE_BYTES = 1 << 20
 
 
+# As it is now: a session outlives an update of its program.
+_SCRIPT = (Path(__file__).parent / "gate.js").read_bytes()
+
+
 def script() -> bytes:
-    return (Path(__file__).parent / "gate.js").read_bytes()
+    return _SCRIPT
 
 
 def token_of(request: Request) -> str:

@@ -38,6 +38,10 @@ class OneSession:
         self._ask = ask
         self._most = most
 
+    @property
+    def built(self) -> bool:
+        return self._viewer.built
+
     async def page(
         self, incoming: Incoming, request: Request, settings: Mapping[str, Any], token: str = ""
     ) -> None:

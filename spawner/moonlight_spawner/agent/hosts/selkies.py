@@ -29,6 +29,8 @@ from .joined import BINARY, TEXT, joined
 
 #: The page of its client without the panel: the viewer around it has those tools.
 PAGE = "/core.html"
+# As it is now: a session outlives an update of its program.
+_PAGE = (Path(__file__).parent / "selkies.html").read_bytes()
 _START_SECONDS = 90.0
 _LOOK_SECONDS = 0.02  # between two looks whether it listens
 _PICTURE_SECONDS = 90.0
@@ -116,8 +118,7 @@ class SelkiesHost(Host):
     def answer(self, path: str) -> Answer | None:
         if path.partition("?")[0] != PAGE:
             return None
-        page = (Path(__file__).parent / "selkies.html").read_bytes()
-        return 200, [(b"content-type", b"text/html;charset=utf-8"), *NO_STORE], page
+        return 200, [(b"content-type", b"text/html;charset=utf-8"), *NO_STORE], _PAGE
 
     def refusal(self, method: str, path: str, websocket: bool) -> str:
         closed: tuple[str, ...] = () if self.files in TO_DESKTOP else _UPLOADS

@@ -26,6 +26,8 @@ USER_HEADER = "x-moonlight-session-user"
 _START_SECONDS = 60.0
 _CALL_SECONDS = 3.0
 _READING = ("GET", "HEAD")
+# As it is now: a session outlives an update of its program.
+_OURS = (Path(__file__).parent / "page.js").read_text()
 # All that its page has to change for a stream: end one, and negotiate WebRTC (v3).
 _WEBRTC = re.compile(r"/api/host/stream/webrtc(?:/[A-Za-z0-9-]+)?")
 _CHANGES = {"/api/host/cancel": ("POST",)}
@@ -162,8 +164,7 @@ class WebClient:
             value = f'{{"path_prefix": new URL(".", {here}).pathname.replace(/\\/$/, "")}}'
             head = "export default" if self._module_config else "window.__CONFIG_JS__ ="
             headers = [(b"content-type", b"text/javascript"), (b"cache-control", b"no-store")]
-            ours = (Path(__file__).parent / "page.js").read_text()
-            return 200, headers, f"{head} {value}\n{ours}".encode()
+            return 200, headers, f"{head} {value}\n{_OURS}".encode()
         return None
 
     def _link_release(self, program: str) -> None:
