@@ -34,6 +34,15 @@ def test_a_distribution_is_known_to_both_who_look(text: str, name: str, tmp_path
     assert name_of(text, tmp_path) == name == asked_inside(tmp_path, text)
 
 
+def test_what_is_no_assignment_is_passed_over_and_no_sign_reaches_the_terminal(
+    tmp_path: Path,
+) -> None:
+    assert name_of(f"# Bob's own\n\nODD=\"\n{BOOKWORM}", tmp_path) == "debian-12"
+    with pytest.raises(NotOurs) as refused:
+        name_of('PRETTY_NAME="A\x1b[2J"', tmp_path)
+    assert "\x1b" not in str(refused.value)
+
+
 @pytest.mark.parametrize("text", UNKNOWN)
 def test_another_is_refused_by_both(text: str, tmp_path: Path) -> None:
     with pytest.raises(

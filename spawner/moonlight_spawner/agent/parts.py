@@ -97,12 +97,7 @@ class Parts:
         self._status.status.display_num = self._display.number
         ports = self._claim_ports()
         self._native_address = native_address(self._spec.gateway_address)
-        said = Said.by(
-            "Claimed",
-            "display :{number}, ports from {ports}",
-            number=self._display.number,
-            ports=ports,
-        )
+        said = _claimed(self._display.number, ports)
         step("claim", StepState.DONE, said)
 
         self._memory.begin()
@@ -380,8 +375,7 @@ class Parts:
         ports = claims.claim_ports(self._spec.port_min, self._spec.port_max, number, bound)
         if self._ports:
             self._ports.release()
-            where = f"display :{self._status.status.display_num}, ports from {ports.number}"
-            self._status.detail("claim", where)
+            self._status.detail("claim", _claimed(self._status.status.display_num, ports.number))
         self._ports = ports
         self._status.status.sunshine_port = ports.number
         self._status.write()
@@ -398,3 +392,8 @@ async def _together(*work: Coroutine[Any, Any, Any]) -> list[Any]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         raise
+
+
+def _claimed(display: int | None, ports: int) -> Said:
+    sentence = "display :{number}, ports from {ports}"
+    return Said.by("Claimed", sentence, number=display, ports=ports)

@@ -64,8 +64,7 @@ class StatusFile:
         step = next(s for s in self.status.steps if s.id == step_id)
         step.state = state
         if detail:
-            said = Said.of(detail)
-            step.detail, step.detail_code, step.detail_params = str(said), said.code, said.params
+            self.detail(step_id, detail)
         if state is StepState.RUNNING:
             step.started_at = now()
         else:
@@ -75,7 +74,8 @@ class StatusFile:
 
     def detail(self, step_id: str, detail: str) -> None:
         """What a step that is done has come to since; written with what comes next."""
-        next(s for s in self.status.steps if s.id == step_id).detail = detail
+        step, said = next(s for s in self.status.steps if s.id == step_id), Said.of(detail)
+        step.detail, step.detail_code, step.detail_params = str(said), said.code, said.params
 
     def note(self, text: str, instead_of: str = "") -> None:
         """A remark for the user that stays with the session, in place of one that is old."""

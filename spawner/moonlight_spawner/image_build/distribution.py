@@ -5,9 +5,11 @@ The names are those of ``image_defs/files/check-distribution``, which has the la
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from ..model.said import quotable
@@ -57,11 +59,21 @@ def name_of(os_release: str, image: Path) -> str:
     ------
     NotOurs
     """
-    fields = dict(word.split("=", 1) for word in shlex.split(os_release) if "=" in word)
+    fields = dict(_assignments(os_release))
     name, version = fields.get("ID", ""), fields.get("VERSION_ID", "")
     if version in _KNOWN.get(name, ()):
         return f"{name}-{version}"
     if "rhel" in (name, *fields.get("ID_LIKE", "").split()) and version.split(".")[0] == "9":
         return "rhel-9"
-    found = fields.get("PRETTY_NAME") or name or "of no distribution that says its name"
+    told = "".join(filter(str.isprintable, fields.get("PRETTY_NAME") or name))
+    found = told or "of no distribution that says its name"
     raise NotOurs(f"{image} is {found}. Images are built on {_SUPPORTED}.")
+
+
+def _assignments(os_release: str) -> Iterator[tuple[str, str]]:
+    """Name and value of each line that is one: it is a list of a shell's assignments, with comments."""
+    for line in os_release.splitlines():
+        name, found, value = line.strip().partition("=")
+        with contextlib.suppress(ValueError):  # a quote without its other one
+            if found and not name.startswith("#"):
+                yield name, "".join(shlex.split(value))

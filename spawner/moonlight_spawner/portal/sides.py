@@ -215,7 +215,7 @@ class Sides:
     def _nothing(self, login: str, side: _Side) -> UserSideUnavailable | UserSideFailed:
         said = side.errors.decode("utf-8", "replace").strip().splitlines()[:1]
         words = shorten(said[0], 200) if said else ""
-        if words.startswith(("sudo: ", "nice: ")):
+        if words.startswith(("sudo: ", "nice: ", f"{_NICE[0]}: ")):
             return UserSideUnavailable(
                 f"The portal cannot act as {login}, because of {words!r}. An administrator has to "
                 f"install deploy/sudoers/moonlight-hpc for `{' '.join(self._command)}`, and {login} has "
