@@ -60,11 +60,7 @@ def test_the_picture_comes_back_after_each_end_of_its_server(
         page.locator("[data-testid=where] input[value=job]").check()
         own = press_launch(page)
         wait_running(page, own)
-        # Beside it may be cards of what other tests ended.
-        guest = page.locator(
-            f"[data-testid=session-card][data-status=running]:not([data-session-id={own}])"
-        )
-        beside = connect(context, page, guest.get_attribute("data-session-id") or "")
+        beside = connect(context, page, desktop_in(page, hub, alice, first))
         desktop = connect(context, page, own)
         assert slurm_cluster.job(first)["JobState"] == "RUNNING"
 
@@ -85,6 +81,14 @@ def test_the_picture_comes_back_after_each_end_of_its_server(
         back(desktop, alice.user, "hub-restarted")
         assert len(alice.jobs(slurm_cluster)) == 2, "a server or a desktop did not outlive the Hub"
         keep(desktop, "hub-again")
+
+
+def desktop_in(page: Page, hub: Hub, alice: HubUser, job: str) -> str:
+    """Her desktop in that job. Beside it may be some that other tests started."""
+    answer = page.request.get(f"{hub.origin}/user/{alice.user.name}/api/moonlight/sessions")
+    (one,) = [s for s in answer.json()["sessions"] if s["slurm_job_id"] == job]
+    session_id: str = one["session_id"]
+    return session_id
 
 
 def culled(hub: Hub, user: TestUser) -> None:
