@@ -1,4 +1,4 @@
-"""TCP ports that belong to one cluster for its whole life."""
+"""TCP ports that belong to one cluster, or one test run, for its whole life."""
 
 from __future__ import annotations
 
@@ -43,3 +43,11 @@ class PortClaims:
         for claim in self._claims.values():
             claim.close()
         self._claims.clear()
+
+
+_OF_THE_RUN = PortClaims()
+
+
+def free_port() -> int:
+    """A port for a program that a test starts; nobody else's as long as the run lasts."""
+    return _OF_THE_RUN.claim()

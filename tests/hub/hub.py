@@ -18,9 +18,9 @@ from typing import Any
 import httpx
 import psutil
 
+from tests.cluster.ports import free_port
 from tests.support.waiting import GRACE, PATIENCE, wait_for
 
-from ..jupyter.process import free_port
 from ..jupyter.sessions import site_config
 from . import proxy
 

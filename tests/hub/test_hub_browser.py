@@ -14,8 +14,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.browser.desktop import connect, launch, type_command, wait_for_desktop
+from tests.cluster.ports import free_port
 from tests.jupyter import sessions
-from tests.jupyter.process import free_port
 from tests.support.chromium import chromium, keep, person
 from tests.support.nginx import Nginx
 from tests.support.waiting import PATIENCE

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ import httpx
 import psutil
 from jupyter_server.auth import passwd
 
+from tests.cluster.ports import free_port
 from tests.support.waiting import GRACE, PATIENCE, wait_for
 
 from .sessions import site_config
@@ -148,12 +148,6 @@ class Portal:
         with contextlib.suppress(httpx.TransportError), self.client() as client:
             return client.get("api/moonlight/site").status_code == 200
         return False
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 class Peak:

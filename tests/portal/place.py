@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 
+from tests.cluster.ports import free_port
 from tests.cluster.users import TestUser, as_user
 from tests.support.waiting import GRACE, PATIENCE, wait_for
 from tests.user_side.portal import Portal as UserSide
@@ -196,10 +197,4 @@ def portal_place(side: UserSide, directory: Path) -> Iterator[Place]:
 
 
 def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
+    return [free_port() for _ in range(count)]

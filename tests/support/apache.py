@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from types import TracebackType
 
-from tests.support.lab import free_port
+from tests.cluster.ports import free_port
 from tests.support.waiting import GRACE, wait_for
 
 _MODULES = "mpm_event authz_core mime dir ssl socache_shmcb headers env setenvif lua"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -12,6 +11,7 @@ import urllib.request
 from collections.abc import Mapping
 from typing import Any
 
+from tests.cluster.ports import free_port
 from tests.cluster.users import TestUser, as_user
 from tests.support.site import site_env
 from tests.support.waiting import GRACE, PATIENCE, wait_until
@@ -114,9 +114,3 @@ class Lab:
             return found
 
         assert wait_until(lambda: not live(), interval=0.2), f"sessions do not end: {live()}"
-
-
-def free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
