@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import Mapping
 from pathlib import Path
 
 from jupyter_server.auth.decorator import authorized
@@ -13,6 +12,7 @@ from jupyter_server.base.handlers import AuthenticatedFileHandler, JupyterHandle
 from moonlight_spawner import __version__
 from moonlight_spawner.model.session import job_named
 from moonlight_spawner.relay import viewer
+from moonlight_spawner.sessions.page_address import hub_start
 from tornado.web import HTTPError, StaticFileHandler, authenticated
 
 from .api import LAST_HANDLERS
@@ -21,16 +21,6 @@ from .base import RESOURCE, ManagerMixin, by_https
 STATIC = Path(__file__).parent / "static"
 _ADDRESS = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?")
 _HOST = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]+)?")  # an IPv6 address is no host in a policy
-
-
-def hub_start(base_url: str, environ: Mapping[str, str]) -> str | None:
-    """The page of the Hub that starts this very server again, of a user's several. Another server
-    that was started from within has the Hub's variables, but not its place."""
-    host, hub = environ.get("JUPYTERHUB_HOST", ""), environ.get("JUPYTERHUB_BASE_URL", "/")
-    users = f"{hub}user/"
-    if environ.get("JUPYTERHUB_SERVICE_PREFIX") != base_url or not base_url.startswith(users):
-        return None  # a Hub's service is not its user's to start
-    return f"{host}{hub}hub/spawn/{base_url.removeprefix(users).rstrip('/')}"
 
 
 class PageHandler(ManagerMixin, JupyterHandler):

@@ -62,6 +62,7 @@ def test_the_picture_comes_back_after_each_end_of_its_server(
         wait_running(page, own)
         beside = connect(context, page, desktop_in(page, hub, alice, first))
         desktop = connect(context, page, own)
+        logins = [logins_of(beside), logins_of(desktop)]
         assert slurm_cluster.job(first)["JobState"] == "RUNNING"
 
         culled(hub, alice.user)
@@ -80,7 +81,17 @@ def test_the_picture_comes_back_after_each_end_of_its_server(
         hub.restart()
         back(desktop, alice.user, "hub-restarted")
         assert len(alice.jobs(slurm_cluster)) == 2, "a server or a desktop did not outlive the Hub"
+        assert logins == [[], []], (
+            "a desktop has logged in by itself, which another tab may be doing"
+        )
         keep(desktop, "hub-again")
+
+
+def logins_of(page: Page) -> list[str]:
+    """Which it begins from now on."""
+    begun: list[str] = []
+    page.on("request", lambda asked: begun.append(asked.url) if "oauth" in asked.url else None)
+    return begun
 
 
 def desktop_in(page: Page, hub: Hub, alice: HubUser, job: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from moonlight_jupyter.page import hub_start
+from moonlight_spawner.sessions.page_address import hub_start
 
 SUBDOMAINS = {"JUPYTERHUB_HOST": "https://hub.lab"}
 

@@ -185,6 +185,11 @@ def test_a_desktop_is_found_again_and_its_end_told(tmp_path: Path, resources: Re
         _, head, page = await ask("/", **PAGE)
         assert f'"only": "{session_id}"' in page and '"can": ["launch", "logs"]' in page
         assert "default-src 'self'" in head and "moonlight/static/assets/" in page
+        assert '"hubStart": null' in page
+        with pytest.MonkeyPatch.context() as hub:
+            hub.setenv("JUPYTERHUB_BASE_URL", "/p/")
+            hub.setenv("JUPYTERHUB_SERVICE_PREFIX", "/p/user/alice/one/")
+            assert '"hubStart": "/p/hub/spawn/alice/one"' in (await ask("/", **PAGE))[2]
         assert manager.store.ids(manager.store.user) == [session_id]
         one = f"/api/moonlight/sessions/{session_id}"
         [listed] = json.loads((await ask("/api/moonlight/sessions"))[2])["sessions"]

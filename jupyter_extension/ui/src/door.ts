@@ -17,11 +17,11 @@ export interface Door {
   logs: boolean;
 }
 
-export function doorOf({ baseUrl, only, can }: PageSettings): Door {
+export function doorOf({ baseUrl, hubStart, only, can }: PageSettings): Door {
   const able = { launches: can.includes('launch'), logs: can.includes('logs') };
   if (only === null) {
     return {
-      client: new ApiClient(baseUrl),
+      client: new ApiClient(baseUrl, hubStart),
       route: routeOf,
       home: homeUrl(baseUrl),
       viewer: (id) => viewerUrl(baseUrl, id),
@@ -29,7 +29,7 @@ export function doorOf({ baseUrl, only, can }: PageSettings): Door {
     };
   }
   return {
-    client: new OneSessionClient(baseUrl),
+    client: new OneSessionClient(baseUrl, hubStart),
     route: () => ({ page: 'viewer', sessionId: only }),
     home: null,
     viewer: () => baseUrl,

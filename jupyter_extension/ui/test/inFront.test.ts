@@ -1,8 +1,11 @@
+import { readdirSync, readFileSync } from 'node:fs';
+
 import { createElement } from 'react';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { ApiClient } from '../src/api/client';
-import { saidInFront } from '../src/api/inFront';
+import { fetchSeen, saidInFront } from '../src/api/inFront';
+import { OneSessionClient } from '../src/api/oneSession';
 import type { Session } from '../src/api/types';
 import { ConnectionBanner } from '../src/viewer/ConnectionBanner';
 import { newConnection, step, type Cause } from '../src/viewer/connection';
@@ -18,28 +21,17 @@ const json = (status: number, body: unknown): Response =>
   });
 const page = (status: number): Response =>
   new Response('<h1>…</h1>', { status, headers: { 'Content-Type': 'text/html' } });
-const moved = (answer: Response, url: string): Response => {
-  Object.defineProperty(answer, 'redirected', { value: true });
-  Object.defineProperty(answer, 'url', { value: url });
-  return answer;
-};
-const HUB = 'https://hub/hub/user/alice/moonlight/x';
-const PENDING = 'https://hub/hub/spawn-pending/alice';
-const ENDED = moved(json(424, { message: 'no' }), HUB);
+const LED_AWAY = { type: 'opaqueredirect', status: 0, ok: false };
+const AT_HUB = '/portal/hub/spawn/alice/one';
 
 afterEach(() => vi.unstubAllGlobals());
 
 describe('what answers in the place of our server', () => {
   it.each([
-    ['JupyterHub, of a server that has ended', moved(json(424, { message: 'no' }), HUB), 'stopped'],
-    ['the same as a page', moved(page(424), HUB), 'stopped'],
-    ['a Hub that keeps its older answer', moved(json(503, { message: 'no' }), HUB), 'stopped'],
-    ['a Hub that is starting it', moved(page(200), PENDING), 'pending'],
-    ['a Hub that could not start it', moved(page(500), PENDING), 'stopped'],
+    ['a proxy that knows of a Hub’s server that it has ended', json(424, {}), 'stopped'],
     ['configurable-http-proxy', page(503), 'away'],
     ['nginx without a server', page(502), 'away'],
     ['nginx with one that is slow', page(504), 'away'],
-    ['a login page after a redirect', moved(page(200), 'https://hub/hub/login'), 'login'],
     ['a login page in its place', page(200), 'login'],
     ['a proxy that wants a login', page(401), 'login'],
     ['our server without a login', json(403, { error: { code: 'forbidden' } }), 'login'],
@@ -58,7 +50,6 @@ describe('what answers in the place of our server', () => {
 
   it.each([
     ['the gateway', json(200, { status: 'ok' }), { restarts: null, waiting: 0 }],
-    ['the same, after a login renewed', moved(json(200, { status: 'ok' }), HUB), { waiting: 0 }],
     [
       'one of today',
       json(200, { status: 'ok', restarts: 3, waiting: 1 }),
@@ -68,54 +59,74 @@ describe('what answers in the place of our server', () => {
     expect(await judge(answer)).toMatchObject({ away: false, ...health });
   });
 
-  it('is asked once more, without following, where a redirect leads to another host', async () => {
-    const asked = vi
-      .fn()
-      .mockRejectedValueOnce(new TypeError('Failed to fetch'))
-      .mockResolvedValueOnce({ type: 'opaqueredirect', status: 0 });
-    vi.stubGlobal('fetch', asked);
-    vi.stubGlobal('document', { cookie: '' });
-    await expect(new ApiClient('/').sessions()).rejects.toMatchObject({ kind: 'expired' });
-    expect(asked.mock.calls[1]?.[1]).toMatchObject({ redirect: 'manual' });
-  });
-
-  it.each([
-    [ENDED, 'stopped'],
-    [moved(page(200), PENDING), 'gateway'],
-    [moved(page(200), 'https://hub/hub/login'), 'expired'],
-  ])('is told from our API', async (answer, kind) => {
-    vi.stubGlobal('fetch', vi.fn().mockResolvedValue(answer));
-    vi.stubGlobal('document', { cookie: '' });
-    await expect(new ApiClient('/').sessions()).rejects.toMatchObject({ kind });
-  });
-
-  it.each([
-    ['is on its way', moved(page(200), PENDING), 'gateway'],
-    ['has ended', moved(page(424), HUB), 'stopped'],
-    ['failed to start', moved(page(500), PENDING), 'stopped'],
-    ['is there again', page(200), 'stopped'], // and is so at the next look
-  ])('is asked for as a page: only there a Hub says that it %s', async (_, answer, kind) => {
-    const asked = vi.fn().mockResolvedValueOnce(ENDED).mockResolvedValueOnce(answer);
-    vi.stubGlobal('fetch', asked);
-    vi.stubGlobal('document', { cookie: '' });
-    await expect(new ApiClient('/user/alice/').sessions()).rejects.toMatchObject({ kind });
-    expect(asked.mock.calls[1]).toMatchObject([
-      '/user/alice/moonlight/',
-      { headers: { Accept: 'text/html' } },
-    ]);
-  });
-
-  it('is what was said first where the second question gets lost', async () => {
-    const lost = new TypeError('Failed to fetch');
-    const asked = vi.fn().mockResolvedValueOnce(ENDED).mockRejectedValueOnce(lost);
-    vi.stubGlobal('fetch', asked.mockResolvedValue({ type: 'opaqueredirect', status: 0 }));
-    vi.stubGlobal('document', { cookie: '' });
-    await expect(new ApiClient('/').sessions()).rejects.toMatchObject({ kind: 'stopped' });
-  });
-
   it('is not taken for a Hub’s word when a proxy answers at our own address', () => {
     expect(saidInFront(seen(503))).toBe('away');
-    expect(saidInFront(seen(503, { redirected: true }))).toBe('stopped');
+  });
+});
+
+/** A server that leads elsewhere, and a Hub that answers so of its page and of where it waits. */
+function hubThat(...answers: unknown[]): string[] {
+  const asked: string[] = [];
+  vi.stubGlobal('document', { cookie: '' });
+  vi.stubGlobal('fetch', (url: string, init: RequestInit) => {
+    expect(init.redirect).toBe('manual');
+    asked.push(url);
+    return Promise.resolve(asked.length === 1 ? LED_AWAY : answers[asked.length - 2]);
+  });
+  return asked;
+}
+
+describe('a redirect in the place of our server’s answer', () => {
+  const hubs = ['/portal/hub/user/alice/one', '/portal/hub/spawn-pending/alice/one'];
+
+  it.each([
+    ['has ended', [page(424)], 'stopped', 'stopped'],
+    ['has ended, as it said before', [page(503)], 'stopped', 'stopped'],
+    ['is on its way', [LED_AWAY, page(200)], 'pending', 'gateway'],
+    ['failed to start', [LED_AWAY, page(500)], 'stopped', 'stopped'],
+    ['is there, and wants a login', [LED_AWAY, LED_AWAY], 'login', 'expired'],
+    ['is none of its servers', [page(404)], 'login', 'expired'],
+  ])('is not followed; the Hub says that it %s', async (_, answers, cause, kind) => {
+    let asked = hubThat(...answers);
+    expect(await fetchSeen('/x', {}, AT_HUB)).toBe(cause);
+    expect(asked).toEqual(['/x', ...hubs.slice(0, answers.length)]);
+    asked = hubThat(...answers);
+    for (const client of [ApiClient, OneSessionClient]) {
+      asked.length = 0;
+      vi.stubGlobal('window', new EventTarget());
+      await expect(new client('/u/', AT_HUB).sessions()).rejects.toMatchObject({ kind });
+    }
+  });
+
+  it('is a login where the Hub has a host of its own, which cannot be asked', async () => {
+    hubThat(Promise.reject(new TypeError('Failed to fetch')));
+    expect(await fetchSeen('/x', {}, `https://hub${AT_HUB}`)).toBe('login');
+    hubThat(Promise.reject(new DOMException('too long', 'AbortError')));
+    const late = { signal: AbortSignal.abort() };
+    await expect(fetchSeen('/x', late, AT_HUB)).rejects.toMatchObject({ name: 'AbortError' });
+  });
+
+  it('is a login where there is no Hub', async () => {
+    const asked = hubThat();
+    expect(await fetchSeen('/x', {}, null)).toBe('login');
+    expect(asked).toEqual(['/x']);
+  });
+
+  // Followed, it logs in, and another window that does so at that moment is refused by a Hub's server.
+  it('is followed by nothing that asks by itself', () => {
+    const root = new URL('../src/', import.meta.url);
+    const sources = readdirSync(root, { recursive: true, encoding: 'utf8' });
+    const asking = sources
+      .filter((name) => /\.tsx?$/.test(name))
+      .flatMap((name) => {
+        const text = readFileSync(new URL(name, root), 'utf8');
+        return [...text.matchAll(/\bfetch\(/g)].map(({ index }) => text.slice(index, index + 300));
+      })
+      .filter((call) => !call.startsWith('fetch()'));
+    expect(asking.length).toBeGreaterThan(4);
+    for (const call of asking) {
+      expect(call).toContain("redirect: 'manual'");
+    }
   });
 });
 

@@ -38,6 +38,7 @@ from ..relay.websocket import CHECK, check
 from ..relay.wire import Wire, WireClosed
 from ..sessions.control import reaches_control
 from ..sessions.manager import SessionManager
+from ..sessions.page_address import hub_start
 from ..site.request import validate_where
 from .page import POLICY, render
 from .sessions import ProxiedSessions
@@ -166,6 +167,8 @@ class ProxiedDoor:
         return {
             "user": self._user,
             "version": __version__,
+            # The Jupyter server before this one knows its place, and has handed on what it is of.
+            "hubStart": hub_start(os.environ.get("JUPYTERHUB_SERVICE_PREFIX", ""), os.environ),
             "job": job_named(os.environ) or None,
             "only": self._session_id,
             "can": ["launch", "logs"],

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
@@ -32,6 +33,16 @@ class PageAddress(Model):
     url: str
     server: ProcessMark
     lasts: bool = False
+
+
+def hub_start(base_url: str, environ: Mapping[str, str]) -> str | None:
+    """The page of the Hub that starts this very server again, of a user's several. Another server
+    that was started from within has the Hub's variables, but not its place."""
+    host, hub = environ.get("JUPYTERHUB_HOST", ""), environ.get("JUPYTERHUB_BASE_URL", "/")
+    users = f"{hub}user/"
+    if environ.get("JUPYTERHUB_SERVICE_PREFIX") != base_url or not base_url.startswith(users):
+        return None  # a Hub's service is not its user's to start
+    return f"{host}{hub}hub/spawn/{base_url.removeprefix(users).rstrip('/')}"
 
 
 def remember_page(store: FileStore, url: str, lasts: bool) -> None:

@@ -1,8 +1,7 @@
 import { noteServerDate } from '../time/clock';
-import { ApiError, asApiError, errorFromAnswer, retryAfterMs } from './errors';
+import { ApiError, asApiError, errorFromAnswer, errorInFront, retryAfterMs } from './errors';
 import { readEvents, type ServerEvent } from './eventStream';
-import { fetchSeen, saidInFront } from './inFront';
-import { homeUrl } from '../routes';
+import { fetchSeen } from './inFront';
 import type {
   ClipboardText,
   Image,
@@ -26,7 +25,11 @@ interface Call {
 }
 
 export class ApiClient {
-  constructor(readonly baseUrl: string) {}
+  /** `hubStart`: the Hub's page that starts the server again; null without a Hub. */
+  constructor(
+    readonly baseUrl: string,
+    private readonly hubStart: string | null = null,
+  ) {}
 
   site = (): Promise<Site> => this.call('site');
 
@@ -103,9 +106,9 @@ export class ApiClient {
         },
         body: body === undefined ? undefined : JSON.stringify(body),
       };
-      const answer = await fetchSeen(this.url(path), init, homeUrl(this.baseUrl));
-      if (!answer) {
-        throw new ApiError('expired', 0, '', '');
+      const answer = await fetchSeen(this.url(path), init, this.hubStart);
+      if (typeof answer === 'string') {
+        throw errorInFront(answer);
       }
       return await readAnswer<T>(answer);
     } catch (cause) {
@@ -124,10 +127,7 @@ async function readAnswer<T>(answer: Response): Promise<T> {
     throw errorFromAnswer(answer, body, retryAfterMs(answer.headers.get('Retry-After')));
   }
   if (!isJson) {
-    // JupyterHub and OOD answer an expired login with a redirect to a login page, which is a 200.
-    const pending = saidInFront(answer) === 'pending';
-    const kind = pending ? 'gateway' : answer.redirected ? 'expired' : 'bad_answer';
-    throw new ApiError(kind, answer.status, '', '');
+    throw new ApiError('bad_answer', answer.status, '', '');
   }
   return (await answer.json()) as T;
 }

@@ -38,6 +38,11 @@ const KINDS: Partial<Record<InFront, ErrorKind>> = {
   away: 'gateway',
 };
 
+/** Somebody else has answered, and no answer of ours was there to be read. */
+export function errorInFront(said: InFront): ApiError {
+  return new ApiError(KINDS[said] ?? 'expired', 0, '', '');
+}
+
 /** Longer than this nobody waits; a limit that is counted by the minute never asks for more. */
 const LONGEST_WAIT_MS = 60_000;
 
@@ -48,7 +53,7 @@ export function retryAfterMs(header: string | null): number {
 }
 
 export function errorFromAnswer(
-  answer: Pick<Response, 'status' | 'redirected' | 'url'>,
+  answer: Pick<Response, 'status'>,
   body: unknown,
   waitMs = 0,
 ): ApiError {

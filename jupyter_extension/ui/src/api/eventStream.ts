@@ -23,6 +23,7 @@ export function readEvents(
     const answer = await fetch(url, {
       credentials: 'same-origin',
       cache: 'no-store',
+      redirect: 'manual',
       headers: { Accept: 'text/event-stream', ...headers },
       signal: abort.signal,
     });

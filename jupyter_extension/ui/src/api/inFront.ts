@@ -6,78 +6,77 @@
  */
 export type InFront = 'stopped' | 'pending' | 'away' | 'login' | 'unknown';
 
-type Seen = Pick<Response, 'status' | 'redirected' | 'url'>;
-
-/** JupyterHub 2 and later, of a server that is not running; before, and where a site has kept it, 503. */
+/** JupyterHub 2 and later, of a server that is not running. */
 const NOT_RUNNING = 424;
+/** The same of a Hub before, or where a site has kept it. */
+const NOT_RUNNING_BEFORE = 503;
 
 /** configurable-http-proxy: 503; nginx and Apache: 502, 503, 504. */
 const AWAY = new Set([502, 503, 504]);
 
-/** JupyterHub's page of a server that is on its way up or down, or (with an error) failed to start. */
-const PENDING = /\/spawn-pending\//;
-
 /** Who asks has found out before that the answer is not our server's own. */
-export function saidInFront({ status, redirected, url }: Seen): InFront {
-  if (status === NOT_RUNNING || (status === 503 && redirected)) {
+export function saidInFront({ status }: Pick<Response, 'status'>): InFront {
+  if (status === NOT_RUNNING) {
     return 'stopped';
-  }
-  const page = status >= 200 && status < 300;
-  if (PENDING.test(url)) {
-    return page ? 'pending' : 'stopped';
   }
   if (AWAY.has(status)) {
     return 'away';
   }
-  // A redirect that ends elsewhere leads to a login page, or to one for those who have no access.
-  return page || redirected || status === 401 || status === 403 ? 'login' : 'unknown';
+  const page = status >= 200 && status < 300;
+  return page || status === 401 || status === 403 ? 'login' : 'unknown';
 }
 
 /**
- * As `fetch`, with two answers that a browser or a Hub keeps to itself.
+ * As `fetch`, but no redirect is followed: it is told who has answered with one.
  *
- * A redirect to another host: many a login page has a host of its own, and a browser tells a page that
- * it may not read from there as if the network were away. Gives null for such a redirect.
+ * A redirect leads to a login, or to the Hub, which answers for a server that does not run. Whoever
+ * follows one may be logged in on the way without having said so, at a moment when another window of
+ * the user's logs in: a Hub's server forgets all logins that have begun as soon as one is done, and the
+ * other window gets 403. So nothing that looks by itself logs in; the user does, who opens a page.
  *
- * What a Hub does with a server that does not run: a program is told that it has ended, also while it
- * is being started again or has still to end; who asks for a page, such as `page` of that server, is
- * led to another one meanwhile.
+ * @param hubStart the Hub's page that starts our server again; null without a Hub
  */
 export async function fetchSeen(
   url: string,
   init: RequestInit,
-  page: string,
-): Promise<Response | null> {
+  hubStart: string | null,
+): Promise<Response | InFront> {
+  const answer = await fetch(url, { ...init, redirect: 'manual' });
+  if (answer.type !== 'opaqueredirect') {
+    return answer;
+  }
   try {
-    const answer = await fetch(url, init);
-    return saidInFront(answer) === 'stopped' ? await ofAHub(answer, page, init.signal) : answer;
+    return hubStart === null ? 'login' : await ofAHub(hubStart, init.signal);
   } catch (cause) {
-    if (init.signal?.aborted || (init.method ?? 'GET') !== 'GET') {
+    if (init.signal?.aborted) {
       throw cause;
     }
-    const first = await fetch(url, { ...init, redirect: 'manual' });
-    if (first.type === 'opaqueredirect') {
-      return null;
-    }
-    throw cause;
+    return 'login'; // a Hub with a host of its own says nothing to pages of another
   }
 }
 
-/** The Hub's page of a server that is on its way, else the answer that was there. */
-async function ofAHub(
-  answer: Response,
-  page: string,
-  signal: AbortSignal | null | undefined,
-): Promise<Response> {
-  try {
-    const asked = await fetch(page, {
+/**
+ * What the Hub says of our server. Asked for a program's address it says of one that starts, or has
+ * still to end, that there is none; asked for a page, it leads to another page meanwhile.
+ */
+async function ofAHub(hubStart: string, signal: RequestInit['signal']): Promise<InFront> {
+  const at = (what: string): Promise<Response> =>
+    fetch(hubStart.replace('/hub/spawn/', `/hub/${what}/`), {
       credentials: 'same-origin',
       cache: 'no-store',
       headers: { Accept: 'text/html' },
+      redirect: 'manual',
       signal,
     });
-    return saidInFront(asked) === 'pending' ? asked : answer;
-  } catch {
-    return answer; // which was there, whatever became of the second
+  const server = await at('user');
+  if (server.status === NOT_RUNNING || server.status === NOT_RUNNING_BEFORE) {
+    return 'stopped';
   }
+  if (server.type === 'opaqueredirect') {
+    const pending = await at('spawn-pending');
+    if (pending.type !== 'opaqueredirect') {
+      return pending.ok ? 'pending' : 'stopped';
+    }
+  }
+  return 'login'; // at the Hub, or at our server, which is there
 }

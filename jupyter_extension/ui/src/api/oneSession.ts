@@ -16,8 +16,8 @@ export class OneSessionClient extends ApiClient {
   private ended: Session | null = null;
   private hear: ((session: Session) => void) | null = null;
 
-  constructor(baseUrl: string) {
-    super(baseUrl);
+  constructor(baseUrl: string, hubStart: string | null = null) {
+    super(baseUrl, hubStart);
     window.addEventListener(ENDED, this.heard);
   }
 

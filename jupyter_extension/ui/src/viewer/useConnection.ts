@@ -1,5 +1,6 @@
 import { useEffect, useMemo, useSyncExternalStore, type RefObject } from 'react';
 
+import { usePortal } from '../sessions/Portal';
 import type { Link } from '../sessions/reducer';
 import type { Connection } from './connection';
 import { streamStateOf } from './health';
@@ -11,7 +12,8 @@ export function useConnection(
   link: Link,
   frame: RefObject<HTMLIFrameElement | null>,
 ): { connection: Connection; reload: () => void } {
-  const watch = useMemo(() => new ConnectionWatch(streamUrl), [streamUrl]);
+  const { hubStart } = usePortal().settings;
+  const watch = useMemo(() => new ConnectionWatch(streamUrl, hubStart), [streamUrl, hubStart]);
   useEffect(() => watch.start(), [watch]);
   // The portal's events break at the same moment as the picture; they may notice it first.
   useEffect(() => watch.lookNow(), [watch, link]);

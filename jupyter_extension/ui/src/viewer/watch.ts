@@ -39,7 +39,10 @@ export class ConnectionWatch {
   private forgives = true;
   private turnTimer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(private readonly streamUrl: string) {}
+  constructor(
+    private readonly streamUrl: string,
+    private readonly hubStart: string | null = null,
+  ) {}
 
   getState = (): Connection => this.state;
 
@@ -133,7 +136,7 @@ export class ConnectionWatch {
   private async find(): Promise<Health | 'blocked' | Cause> {
     // Asked twice: the server may have ended between the one request and the other.
     for (let tries = 0; tries < 2; tries += 1) {
-      const found = await lookFor(this.streamUrl);
+      const found = await lookFor(this.streamUrl, this.hubStart);
       if (typeof found === 'string' || (await this.takesWebSockets())) {
         return found;
       }
@@ -178,7 +181,7 @@ export class ConnectionWatch {
 }
 
 /** What keeps the gateway from being reached or what keeps it from having a picture, else what it says. */
-async function lookFor(streamUrl: string): Promise<Cause | Health> {
+async function lookFor(streamUrl: string, hubStart: string | null): Promise<Cause | Health> {
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(), ANSWER_WITHIN_MS);
   try {
@@ -188,8 +191,8 @@ async function lookFor(streamUrl: string): Promise<Cause | Health> {
       headers: { Accept: 'application/json' },
       signal: abort.signal,
     };
-    const answer = await fetchSeen(`${streamUrl}healthz`, init, streamUrl);
-    return answer ? await judge(answer) : 'login';
+    const answer = await fetchSeen(`${streamUrl}healthz`, init, hubStart);
+    return typeof answer === 'string' ? answer : await judge(answer);
   } catch {
     return 'network';
   } finally {

@@ -270,7 +270,7 @@ export function pathOf(data: unknown): Path {
 
 /** Whether no window at all has the picture now. */
 export async function isFree(streamUrl: string): Promise<boolean> {
-  const answer = await fetch(`${streamUrl}api/sessions`, { cache: 'no-store' });
+  const answer = await fetch(`${streamUrl}api/sessions`, { cache: 'no-store', redirect: 'manual' });
   const { sessions } = (await answer.json()) as { sessions?: unknown };
   return Array.isArray(sessions) && sessions.length === 0;
 }

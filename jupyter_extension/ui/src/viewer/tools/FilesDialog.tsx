@@ -127,7 +127,11 @@ function Fetchable({ root, done }: { root: string; done: number }) {
 }
 
 async function read(folder: string): Promise<Entry[]> {
-  const answer = await fetch(folder, { cache: 'no-store', headers: { Accept: 'text/html' } });
+  const answer = await fetch(folder, {
+    cache: 'no-store',
+    redirect: 'manual',
+    headers: { Accept: 'text/html' },
+  });
   if (!answer.ok) {
     throw new ApiError('gateway', answer.status, '', '');
   }
