@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import secrets
+import subprocess
+import sys
 from collections.abc import Iterator
 
-import httpx
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page
 
@@ -21,7 +24,6 @@ from tests.cluster.fixtures import SlurmUsers
 from tests.cluster.slurm import SlurmCluster
 from tests.cluster.users import TestUser
 from tests.support.chromium import chromium, keep, person
-from tests.support.waiting import PATIENCE
 
 from .hub import Hub
 from .slurm_hub import HubUser, log_in, slurm_hub
@@ -32,7 +34,11 @@ _CULLER = secrets.token_hex(16)
 _MORE = f"""
 c.JupyterHub.services = [{{"name": "culler", "api_token": "{_CULLER}"}}]
 c.JupyterHub.load_roles = [
-    {{"name": "culler", "services": ["culler"], "scopes": ["list:users", "delete:servers"]}},
+    {{
+        "name": "culler",
+        "services": ["culler"],
+        "scopes": ["list:users", "read:users:activity", "read:servers", "delete:servers"],
+    }},
 ]
 c.Spawner.poll_interval = 1
 """
@@ -65,8 +71,8 @@ def test_the_picture_comes_back_after_each_end_of_its_server(
         logins = [logins_of(beside), logins_of(desktop)]
         assert slurm_cluster.job(first)["JobState"] == "RUNNING"
 
-        culled(hub, alice.user)
-        banner = stopped(desktop)
+        with culler(hub):
+            banner = stopped(desktop)
         assert "keeps running in its own job" in banner.inner_text()
         assert "has ended with it" in stopped(beside).inner_text()
         started_by(context, banner, alice.user)
@@ -102,14 +108,16 @@ def desktop_in(page: Page, hub: Hub, alice: HubUser, job: str) -> str:
     return session_id
 
 
-def culled(hub: Hub, user: TestUser) -> None:
-    answer = httpx.delete(
-        f"{hub.origin}/hub/api/users/{user.name}/server",
-        headers={"Authorization": f"token {_CULLER}"},
-        timeout=PATIENCE,
-        trust_env=False,
-    )
-    assert answer.status_code in (202, 204), answer.text
+@contextlib.contextmanager
+def culler(hub: Hub) -> Iterator[None]:
+    """jupyterhub-idle-culler, which takes the Hub's word on when a server was last used."""
+    argv = [sys.executable, "-m", "jupyterhub_idle_culler", f"--url={hub.origin}/hub/api"]
+    argv += ["--timeout=1", "--cull-every=1"]
+    with subprocess.Popen(argv, env={**os.environ, "JUPYTERHUB_API_TOKEN": _CULLER}) as program:
+        try:
+            yield
+        finally:
+            program.kill()
 
 
 def stopped(desktop: Page) -> Locator:

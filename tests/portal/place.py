@@ -53,6 +53,7 @@ class Place:
     origin: str
     log: Path
     certificate: Path
+    machine: str = ""
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -84,6 +85,10 @@ class Place:
     def start(self, *wrapper: str) -> None:
         program = str(Path(sys.prefix, "bin/moonlight-hpc"))
         argv = [*wrapper, program, "serve", "--config", str(self.config)]
+        user = as_user(self.side.service)
+        if self.machine:
+            argv = on_machine(self.machine, self.side.service, argv)
+            user = {"env": user["env"], "cwd": user["cwd"]}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 argv,
@@ -91,7 +96,7 @@ class Place:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,  # Ctrl-C is for who ends it in its turn
-                **as_user(self.side.service),
+                **user,
             )
         wait_for(self._answers)
 
@@ -115,8 +120,8 @@ class Place:
                 self.process.wait()
 
     @contextlib.contextmanager
-    def beside(self, **settings: Any) -> Iterator[Place]:
-        """Another service of this portal, with these settings. No nginx leads there."""
+    def beside(self, machine: str = "", **settings: Any) -> Iterator[Place]:
+        """Another service of this portal, with these settings; on ``machine``. No nginx leads there."""
         port, signaling = free_ports(2)
         config = self.config.with_name(f"serve-{port}.py")
         settings |= {"portal_port": port, "portal_signaling_port": signaling}
@@ -125,7 +130,7 @@ class Place:
         config.chmod(0o644)
         log, origin = self.log.with_name(f"serve-{port}.log"), f"http://127.0.0.1:{port}"
         place = Place(
-            self.issuer, self.side, config, port, signaling, origin, log, self.certificate
+            self.issuer, self.side, config, port, signaling, origin, log, self.certificate, machine
         )
         try:
             place.start()
@@ -194,6 +199,14 @@ def portal_place(side: UserSide, directory: Path) -> Iterator[Place]:
             yield place
         finally:
             place.end()
+
+
+def on_machine(name: str, user: TestUser, argv: list[str]) -> list[str]:
+    """``argv`` as ``user`` on what is another machine of that name for all that a program asks, which shares
+    homes, accounts and network with this one. To be begun by root."""
+    enter = ["unshare", "--uts", "--ipc", "--mount", "sh", "-c", 'hostname "$0"; exec "$@"', name]
+    account = [f"--reuid={user.uid}", f"--regid={user.gid}", "--init-groups"]
+    return [*enter, "setpriv", *account, *argv]
 
 
 def free_ports(count: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""Two services behind one nginx, restarted one after the other as docs/operations.md has it."""
+"""Services of two machines behind one nginx, restarted one after the other as docs/operations.md has it."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def services(place: Place, tmp_path: Path) -> Iterator[tuple[Nginx, Place, Place
         )
         settings: dict[str, Any] = server.settings(word) | {"portal_requests_per_minute": 6000}
         try:
-            with place.beside(**settings) as one, place.beside(**settings) as two:
+            with place.beside(**settings) as one, place.beside("portal-2", **settings) as two:
                 (https,) = free_ports(1)
                 beside = two.port, two.signaling
                 with site_nginx(tmp_path, https, one.port, one.signaling, beside=beside) as nginx:
