@@ -88,6 +88,17 @@ class SiteHandler(MoonlightAPIHandler):
         return {"job_id": job.job_id, **json.loads(job.allocation.model_dump_json())}
 
 
+class BudgetHandler(MoonlightAPIHandler):
+    """``GET /api/moonlight/budget``"""
+
+    @authenticated
+    @authorized
+    async def get(self) -> None:
+        # The batch system is asked, of this user, by whoever serves him: also for many it is one
+        # question that needs nobody's own process.
+        self.finish((await self.manager.scheduler.budget(self.user)).model_dump(mode="json"))
+
+
 class ImagesHandler(MoonlightAPIHandler):
     """``GET /api/moonlight/images``"""
 
@@ -270,6 +281,7 @@ def _wrong(message: str) -> InvalidRequest:
 HANDLERS = [
     ("/api/moonlight/health", HealthHandler),
     ("/api/moonlight/site", SiteHandler),
+    ("/api/moonlight/budget", BudgetHandler),
     ("/api/moonlight/images", ImagesHandler),
     ("/api/moonlight/sessions", SessionsHandler),
     (r"/api/moonlight/sessions/([^/]+)", SessionHandler),

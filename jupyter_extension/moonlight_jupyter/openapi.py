@@ -146,6 +146,7 @@ def _paths() -> dict[str, Any]:
     return {
         f"{_BASE}/health": {"get": _get("Version, user and batch system", "Health")},
         f"{_BASE}/site": {"get": _get("Defaults and limits of a launch", "Site")},
+        f"{_BASE}/budget": {"get": _get("What the batch system leaves the user", "Budget")},
         f"{_BASE}/images": {"get": _get("The image catalogue", "Images")},
         f"{_BASE}/sessions": {
             "get": {**sessions, "parameters": [*_filters(), *sessions["parameters"]]},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from moonlight_spawner.model.budget import Budget
 from moonlight_spawner.model.names import MOST_SIGNS
 from moonlight_spawner.model.session import Session
 from moonlight_spawner.site.images import Image
@@ -26,7 +27,7 @@ _RANGE = {
 def schemas(site: MoonlightSite, where: Sequence[str]) -> dict[str, Any]:
     """All of them by name; of a launch with what this site and this server allow."""
     _, models = models_json_schema(
-        [(Session, "serialization"), (Image, "serialization")],
+        [(model, "serialization") for model in (Session, Image, Budget)],
         ref_template="#/components/schemas/{model}",
     )
     made: dict[str, Any] = models["$defs"]

@@ -10,6 +10,7 @@ import ssl
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,15 @@ def desktop(whole: Whole) -> dict[str, Any]:
         return wait_for(lambda: _in_state("running", client, session_id))
 
 
+@pytest.fixture(scope="module")
+def a_limit(whole: Whole) -> Iterator[None]:
+    """1,000 hours of GPUs for all, which the service reads with its own account."""
+    of = ("modify", "qos", "moonlight", "set")
+    whole.cluster.sacctmgr(*of, "GrpTRESMins=gres/gpu=60000")
+    yield
+    whole.cluster.sacctmgr(*of, "GrpTRESMins=gres/gpu=-1")
+
+
 def _in_state(state: str, client: httpx.Client, session_id: str) -> dict[str, Any] | None:
     session: dict[str, Any] = client.get(f"{SESSIONS}/{session_id}").json()
     assert session["status"] == state or not session["ended_at"], session
@@ -68,17 +78,19 @@ def _in_state(state: str, client: httpx.Client, session_id: str) -> dict[str, An
 
 
 @pytest.mark.parametrize("told", [True, False], ids=["by the node", "by the user's side"])
+@pytest.mark.usefixtures("a_limit")
 def test_the_steps_of_a_start_appear_one_by_one(whole: Whole, browser: Browser, told: bool) -> None:
     """In English what the node says, in Korean where it cannot say anything to the portal."""
     place = whole.place
-    user, language, label = (
-        (place.alice, "en-US", "Start the stream")
+    user, language, label, cost = (
+        (place.alice, "en-US", "Start the stream", "of 1,000 GPU-hours")
         if told
-        else (place.bob, "ko-KR", "화면 전송 시작")
+        else (place.bob, "ko-KR", "화면 전송 시작", "1,000 GPU시간 중")
     )
     place.issuer.page = login_page({str(user): place.token(user)})
     with person(browser, language, ignore_https_errors=True) as context:
         page = log_in(context, place.origin, str(user))
+        page.get_by_test_id("cost").get_by_text(cost).wait_for()
         page.evaluate(WATCH)
         if told:
             session_id = press_launch(page)

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from ..model.budget import Budget, BudgetState
 from ..model.job import JobInfo
 from ..model.session import Resources, StaleCode
 
@@ -126,6 +127,11 @@ class Scheduler(ABC):
     @abstractmethod
     async def check(self) -> str | None:
         """None if the system answers, else a sentence saying what is wrong."""
+
+    async def budget(self, user: str) -> Budget:
+        """What it leaves a user of what it lets him have; it may take as long as the system lets one wait.
+        Where nobody counts there is no limit."""
+        return Budget(state=BudgetState.NONE)
 
     async def close(self) -> None:
         """End what was started in the background."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
+from ..model.budget import Budget
 from ..model.errors import SchedulerRefused, SchedulerUnavailable, SubmitUnconfirmed
 from ..model.session import Resources
 from ..site.options import MoonlightSite
@@ -13,6 +14,7 @@ from . import slurm_words as words
 from .base import JobRequest, Scheduler, Snapshot
 from .command import CommandMissing, CommandTimeout, Result, run
 from .slurm_accounting import comment
+from .slurm_budget import SlurmBudgets
 from .slurm_output import Unreadable, parse_names
 from .slurm_queue import SlurmQueue
 
@@ -31,6 +33,7 @@ class SlurmScheduler(Scheduler):
         self._site = site
         asked = words.Asked(site.partition, site.qos, site.account, hours=site.max_hours)
         self._queue = SlurmQueue(self._command, asked, site.cache_seconds, site.answer_seconds)
+        self._budgets = SlurmBudgets(site, self._command)
 
     async def submit(self, request: JobRequest) -> str:
         asked = self._asked(request)
@@ -121,7 +124,11 @@ class SlurmScheduler(Scheduler):
             return str(e)
         return None
 
+    async def budget(self, user: str) -> Budget:
+        return await self._budgets.of(user)
+
     async def close(self) -> None:
+        await self._budgets.close()
         await self._queue.close()
 
     async def _ask(self, argv: list[str], timeout: float = 30.0) -> Result:

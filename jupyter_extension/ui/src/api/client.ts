@@ -3,6 +3,7 @@ import { ApiError, asApiError, errorFromAnswer, errorInFront, retryAfterMs } fro
 import { readEvents, type ServerEvent } from './eventStream';
 import { fetchSeen } from './inFront';
 import type {
+  Budget,
   ClipboardText,
   Image,
   LaunchRequest,
@@ -32,6 +33,8 @@ export class ApiClient {
   ) {}
 
   site = (): Promise<Site> => this.call('site');
+
+  budget = (): Promise<Budget> => this.call('budget');
 
   images = async (): Promise<Image[]> => (await this.call<{ images: Image[] }>('images')).images;
 

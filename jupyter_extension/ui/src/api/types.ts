@@ -167,6 +167,27 @@ export interface Site {
   here?: (Allocation & { job_id: string }) | null;
 }
 
+/** What a batch system counts: GPUs, CPUs, nodes, the site's own measure, time whatever a job has, jobs. */
+export type CountedKind = 'gpu' | 'cpu' | 'node' | 'billing' | 'time' | 'jobs';
+
+/** A limit and what is left of it; with the name of the account or QoS that shares it. */
+export interface Allowance {
+  kind: CountedKind;
+  of: 'user' | 'account' | 'qos';
+  name: string;
+  limit: number;
+  left: number;
+}
+
+/** What a user may still use: hours in all, so many at once, hours that each job may ask for. */
+export interface Budget {
+  state: 'none' | 'known' | 'unknown';
+  message: string | null;
+  hours: Allowance[];
+  at_once: Allowance[];
+  each: Allowance[];
+}
+
 export interface ClipboardText {
   text: string;
   truncated: boolean;

@@ -9,6 +9,7 @@ import { useFeed } from '../sessions/Portal';
 import { sessionsOf } from '../sessions/reducer';
 import { revealCard } from '../sessions/revealCard';
 import { hasEnded } from '../sessions/status';
+import { CostLine } from './CostLine';
 import { describedBy, Field } from './Field';
 import { check, firstWhere, requestOf, sizeOfWindow } from './form';
 import { ImageCards } from './ImageCards';
@@ -144,6 +145,7 @@ export function LaunchForm({ site, images }: { site: Site; images: readonly Imag
             onDelete={choices.deletePreset}
           />
         </details>
+        <CostLine site={site} values={values} where={where} />
         <LimitHint max={site.limits.sessions.max} />
         {error && !fromServer && <Problem error={error} retry={() => submit()} />}
         <button

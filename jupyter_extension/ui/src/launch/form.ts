@@ -78,11 +78,11 @@ export function sizeOfWindow(limits: Limits, of: Window = window): string {
 }
 
 /** A comma is how half of Europe and many keyboards write 1.5. */
-const toNumber = (text: string): number =>
+export const numberIn = (text: string): number =>
   text.trim() === '' ? NaN : Number(text.trim().replace(',', '.'));
 
 /** Exact to the kbit/s, because the API takes whole numbers only. */
-const toKbits = (text: string): number => Math.round(toNumber(text) * KBITS);
+const toKbits = (text: string): number => Math.round(numberIn(text) * KBITS);
 
 const isBitrate = (field: FormField): boolean => field === 'bitrate_kbps';
 
@@ -93,7 +93,7 @@ export function rangeOf(field: FormField, limits: Limits): Range | undefined {
 }
 
 function complaintAbout(field: FormField, text: string, range: Range): Complaint | null {
-  const value = isBitrate(field) ? toKbits(text) / KBITS : toNumber(text);
+  const value = isBitrate(field) ? toKbits(text) / KBITS : numberIn(text);
   if (!Number.isFinite(value)) {
     return { kind: 'notNumber' };
   }
@@ -143,13 +143,13 @@ export function requestOf(
   return {
     image,
     ...(where && { where }),
-    hours: toNumber(values.hours),
-    cpus: toNumber(values.cpus),
-    memory_gb: toNumber(values.memory_gb),
-    gpus: toNumber(values.gpus),
+    hours: numberIn(values.hours),
+    cpus: numberIn(values.cpus),
+    memory_gb: numberIn(values.memory_gb),
+    gpus: numberIn(values.gpus),
     resolution: (follows && now) || joinSize(values),
     follow_window: values.follow_window === undefined ? undefined : follows,
-    fps: toNumber(values.fps),
+    fps: numberIn(values.fps),
     bitrate_kbps: values.bitrate_kbps === undefined ? undefined : toKbits(values.bitrate_kbps),
     keyboard: values.keyboard,
   };

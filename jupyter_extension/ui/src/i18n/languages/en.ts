@@ -1,6 +1,7 @@
 import type { DurationParts } from '../../time/format';
 import type { Fate } from '../../viewer/fate';
 import { choices } from './en/choices';
+import { cost } from './en/cost';
 import { desktops } from './en/desktops';
 import { ready } from './en/ready';
 import { tools } from './en/tools';
@@ -381,6 +382,8 @@ export const en = {
   desktops,
 
   choices,
+
+  cost,
 
   /** Of the server's own sentences, which are English. */
   reasons: {} as Reasons,

@@ -1,6 +1,7 @@
 import type { Fate } from '../../viewer/fate';
 import type { Dictionary } from './en';
 import { choices } from './ko/choices';
+import { cost } from './ko/cost';
 import { desktops } from './ko/desktops';
 import { node } from './ko/node';
 import { reasons } from './ko/reasons';
@@ -363,6 +364,8 @@ export const ko: Dictionary = {
   desktops,
 
   choices,
+
+  cost,
 
   reasons: { ...reasons, ...node },
 
