@@ -19,7 +19,7 @@ from moonlight_spawner.relay import framing, pages
 from moonlight_spawner.relay import headers as h
 from moonlight_spawner.relay.origin import is_own
 from moonlight_spawner.relay.upstream import Exchange, Target, UpstreamError
-from moonlight_spawner.sessions.control import reaches_control
+from moonlight_spawner.sessions.control import reaches_control, reaches_files
 from moonlight_spawner.sessions.manager import Reach
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.web import HTTPError, authenticated, stream_request_body
@@ -144,11 +144,13 @@ class StreamHandler(JSONErrors, ManagerMixin, JupyterHandler):
             self.count()
         self.hold()
         method = self.request.method or ""
-        action = "execute" if self._is_stream() or method not in _BODYLESS else "read"
+        does = self._is_stream() or method not in _BODYLESS
+        reads_files = reaches_files(self._upstream_path().decode())
+        action = "execute" if does or reads_files else "read"
         allowed = self.authorizer.is_authorized(self, user, action, RESOURCE)
         if not await ensure_async(allowed):
             raise HTTPError(403)
-        if action == "read" or getattr(self, "token_authenticated", False):
+        if not does or getattr(self, "token_authenticated", False):
             return
         origin = self.request.headers.get("Origin")
         if not origin or not self._own_origin(origin):

@@ -185,6 +185,9 @@ class TestWhoMayOnlyLook:
         for method, headers in (("GET", WEBSOCKET), ("POST", {}), ("PUT", {}), ("DELETE", {})):
             answer = await call(method, desktop, headers=headers)
             assert (answer.status, answer.code) == (403, "forbidden"), method
+        for path in ("files/places", "files/list?in=~", "node/n1/80/files/list", "files/fetch/x"):
+            answer = await call("GET", desktop + path)
+            assert (answer.status, answer.code) == (403, "forbidden"), path
         clipboard = f"/api/moonlight/sessions/{recorded}/clipboard"
         for method, fields in (("PUT", {"text": "typed by a guest"}), ("GET", {})):
             answer = await call(method, clipboard, **fields)

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
+import resource
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,9 +54,11 @@ def running_gateway(
     constants: dict[str, float] | None = None,
     address: str = "127.0.0.1",
     loop: str = "",
+    files: dict[str, Any] | None = None,
 ) -> Iterator[RunningGateway]:
     """A gateway before the host at ``path`` or ``port``; ``constants`` are module attributes.
 
+    ``files`` are the user's: ``ways``, ``home``, ``others``; and ``largest``, the bytes that a file may have.
     ``loop`` is ``asyncio`` or ``uvloop``, by default what the product takes.
     """
     options = {
@@ -66,6 +69,7 @@ def running_gateway(
         "headers": headers or {},
         "constants": constants or {},
         "address": address,
+        "files": files,
     }
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.relay.gateway_process", loop],
@@ -113,12 +117,22 @@ async def _serve(options: dict[str, Any]) -> None:
         tls,
         options["plain"],
         options["signaling"],
+        files=_files(**options["files"]) if options["files"] else None,
     )
     await gateway.start(options["address"])
     told = {"port": gateway.port, "certificate": certificate, "page": door.page}
     print(json.dumps(told), flush=True)
     await asyncio.to_thread(sys.stdin.read)
     await gateway.stop()
+
+
+def _files(home: str, ways: str = "both", others: Sequence[str] = (), largest: int = 0) -> Any:
+    from moonlight_spawner.agent.transfers.places import Places
+    from moonlight_spawner.agent.transfers.service import Files
+
+    if largest:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
+    return Files(ways, Places(Path(home), [Path(other) for other in others]), 0o027)
 
 
 if __name__ == "__main__":

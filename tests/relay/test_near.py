@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from moonlight_spawner.agent.display.screen import Screen
@@ -260,8 +260,8 @@ def test_a_path_that_is_too_long_is_said(place: Path) -> None:
 
 
 class _Host:
-    signaling_path, files, children = "/", "off", ()
-    away, pausing, restarts = False, False, 0
+    signaling_path, children = "/", ()
+    env: ClassVar = {"HOME": "/nonexistent", "USER": "alice"}
     one_start_at_a_time, away, pausing, restarts = False, False, False, 0
 
     def target(self) -> None:

@@ -74,6 +74,12 @@ def test_every_error_code_of_the_program_has_its_row() -> None:
     text = "\n".join(path.read_text("utf-8") for path in sources)
     given = set(re.findall(r'"code": "([a-z_]+)"', text))  # what the node answers to /control
     given |= set(re.findall(r'\b(?:refuse|_page)\([^"()]*"([a-z_]+)"', text))
+    transfers = (spawner / "moonlight_spawner/agent/transfers").glob("*.py")
+    files = "\n".join(path.read_text("utf-8") for path in transfers)
+    refused = set(
+        re.findall(r'Refused\(\s*\d+, "([a-z_]+)"|^    "([a-z_]+)": "', files, re.MULTILINE)
+    )
+    given |= {code for pair in refused for code in pair if code}
     errors = (spawner / "moonlight_spawner/model/errors.py").read_text("utf-8")
     given |= set(re.findall(r'^    code = "([a-z_]+)"', errors, re.MULTILINE))
     pages = (spawner / "moonlight_spawner/relay/words/en.json").read_text("utf-8")

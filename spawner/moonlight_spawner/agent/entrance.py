@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,12 @@ from ..model.records import AgentStatus, Spec
 from ..model.session import Gateway as Address
 from ..model.session import now
 from ..processes.mark import this_machine
+from ..processes.umask import of_the_user
 from ..relay.headers import Headers
 from ..relay.one_session import OneSession
 from ..relay.upstream import Target
 from ..relay.viewer import Viewer
+from .desktop.home import private_home
 from .display.clipboard import Clipboard
 from .display.screen import Screen
 from .gateway import Gateway
@@ -28,6 +30,8 @@ from .hosts import Host
 from .node.addresses import listen_and_announce
 from .node.certificate import make_certificate
 from .own_session import OwnSession
+from .transfers.places import Places
+from .transfers.service import Files
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +52,7 @@ class Entrance:
         self._host = host
         self._look = look
         self._clipboard = Clipboard(screen, spec.clipboard)
+        self._files = Files(spec.files, _places(spec, host.env), of_the_user())
         self._gateway: Gateway | None = None
         self._status: AgentStatus | None = None
         self._own: OwnSession | None = None
@@ -76,6 +81,7 @@ class Entrance:
             self,
             await _viewer(own),
             settings,
+            self._files,
         )
         await self._gateway.start(address)
         near = str(runtime / _NEAR)
@@ -86,7 +92,7 @@ class Entrance:
             near = ""
         self._status = status
         status.clipboard = spec.clipboard
-        status.files = self._host.files
+        status.files = spec.files
         status.gateway = Address(
             hosts=hosts,
             port=self._gateway.port,
@@ -105,6 +111,7 @@ class Entrance:
         self._clipboard.stop()
         if self._gateway:
             await self._gateway.stop()
+        self._files.stop()
 
     def _target(self) -> Target | None:
         if self._host.away or not all(child.running for child in self._host.children):
@@ -141,6 +148,13 @@ class Entrance:
             said = self._status.model_copy(update={"beat": now()})
             return 200, said.model_dump(mode="json")
         return await self._host.control(method, path, body)
+
+
+def _places(spec: Spec, env: Mapping[str, str]) -> Places:
+    """Below the home that the desktop has: an image may have one of its own."""
+    user = env["USER"]
+    others = [Path(path.replace("{user}", user)) for path in spec.files_folders]
+    return Places(private_home(spec, user) or Path(env["HOME"]), others)
 
 
 async def _viewer(own: OwnSession) -> OneSession | None:

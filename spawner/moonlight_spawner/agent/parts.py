@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..model.account import account, path_name
+from ..model.account import account
 from ..model.errors import UnsafeDirectory
 from ..model.files import private_directory
 from ..model.records import Spec
@@ -22,7 +22,7 @@ from .desktop.container import Apptainer, Container, NoApptainer, Node
 from .desktop.desktop import Desktop, DesktopFailed
 from .desktop.gpu import Gpu, job_gpu
 from .desktop.graphics import Graphics, look
-from .desktop.home import NoHome, look_at_home, own_places
+from .desktop.home import NoHome, look_at_home, own_places, private_home
 from .desktop.manifest import Manifest, read_manifest
 from .desktop.shell import shell_for_terminals
 from .desktop.sound import Sound
@@ -227,11 +227,8 @@ class Parts:
         if self._spec.image_path is None:
             return Node()
         options = self._spec.image
-        source = None
-        if options.home == "private":
-            # No image's id begins with a dot.
-            own = Path(options.sandboxes_dir) / f"{path_name(env['USER'])}_.home"
-            source = str(private_directory(own, parents=True))
+        own = private_home(self._spec, env["USER"])
+        source = str(private_directory(own, parents=True)) if own else None
         return Apptainer(
             self._spec.image_path,
             self._runtime,

@@ -256,6 +256,7 @@ class Spec(Model):
     audio: bool = True
     clipboard: str = "off"
     files: str = "off"
+    files_folders: list[PathText] = []
     image: ImageOptions = ImageOptions()
     sunshine: SunshineOptions = SunshineOptions()
     environment: list[str] = []  # the names in the site's job_environment: wanted in images, too

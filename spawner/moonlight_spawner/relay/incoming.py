@@ -157,6 +157,16 @@ class Incoming:
         transport, leftover = self.wire.detach()
         return transport, bytes(self._http.trailing_data[0]) + leftover
 
+    @property
+    def declared(self) -> int:
+        """How long the request says that its body is."""
+        return self._declared
+
+    @property
+    def has_unread(self) -> bool:
+        """Whether its end has not been read."""
+        return self._http.their_state is h11.SEND_BODY
+
     def unread(self) -> bool:
         """Whether a part of the request's body is still to come: then the connection cannot go on."""
         if self._http.their_state is h11.SEND_BODY:

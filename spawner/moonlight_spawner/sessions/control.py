@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 # The gateway's own API, also under the prefix of a node proxy that it takes off. It is for the portal
 # and a bearer opens it, which a portal's relay adds: a desktop's page must not reach it that way.
 _CONTROL = re.compile(r"(?:/(?:secure_)?r?node/[^/]+/[0-9]+)?/control(?:[/?]|$)")
+# What goes to the user's files and comes from them: who may only look at sessions must not reach it either.
+_FILES = re.compile(r"(?:/(?:secure_)?r?node/[^/]+/[0-9]+)?/files/")
 _STATUS_SECONDS = 5.0
 
 #: In this an answer is read: a gateway is its user's, who may make that take long for who serves others too.
@@ -28,6 +30,11 @@ Reading = Callable[[], AbstractContextManager[None]]
 def reaches_control(path: str) -> bool:
     """Whether a request for this path, passed on to a gateway, would be one to its own API."""
     return _CONTROL.match(path) is not None
+
+
+def reaches_files(path: str) -> bool:
+    """The same of the user's files."""
+    return _FILES.match(path) is not None
 
 
 async def control(

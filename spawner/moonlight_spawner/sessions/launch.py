@@ -94,6 +94,7 @@ class Launcher:
             audio=site.audio,
             clipboard=site.clipboard,
             files=site.files,
+            files_folders=list(site.files_folders),
             image=ImageOptions(
                 changes=site.image_changes,
                 overlay_mb=site.image_overlay_mb,

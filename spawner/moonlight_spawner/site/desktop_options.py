@@ -103,7 +103,12 @@ class DesktopSettings(LoggingConfigurable):
     files = Enum(
         ["both", "to_desktop", "from_desktop", "off"],
         "both",
-        help="Ways that files may go through the stream's page, where it can carry files (selkies).",
+        help="Ways that files may go between the user's browser and his folders.",
+    ).tag(config=True)
+    files_folders = List(
+        Unicode(),
+        help="Directories besides the home that files may go to and come from, `{user}` being the user, "
+        "e.g. /scratch/{user}. What the user may not do there, he may not do by this either.",
     ).tag(config=True)
 
     @default("sandboxes_dir")
@@ -118,6 +123,13 @@ class DesktopSettings(LoggingConfigurable):
                     f"image_binds has {bind!r}, but must have /source, /source:/target or "
                     "/source:/target:ro."
                 )
+        return proposal["value"]
+
+    @validate("files_folders")
+    def _folders(self, proposal: Mapping[str, list[str]]) -> list[str]:
+        for path in proposal["value"]:
+            if not path.startswith("/"):
+                raise TraitError(f"files_folders has {path!r}, but must have absolute paths.")
         return proposal["value"]
 
     @validate("applications")

@@ -6,7 +6,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from ...model.account import account
+from ...model.account import account, path_name
+from ...model.records import Spec
 from ...model.sentences import Said
 
 
@@ -22,6 +23,14 @@ _PLACES = (
     ("XDG_CACHE_HOME", ".cache", ("sessions",)),
     ("XDG_DATA_HOME", ".local/share", ()),
 )
+
+
+def private_home(spec: Spec, user: str) -> Path | None:
+    """Where the home lies that a desktop in an image has for itself; None: it has the user's own."""
+    if spec.image_path is None or spec.image.home != "private":
+        return None
+    # No image's id begins with a dot.
+    return Path(spec.image.sandboxes_dir) / f"{path_name(user)}_.home"
 
 
 def look_at_home(env: Mapping[str, str]) -> None:

@@ -23,6 +23,8 @@ from ...relay.one_session import DESKTOP, OneSession
 from ...relay.replies import NO_STORE, reply_page, without_prefix
 from ...relay.upstream import Target, UpstreamError
 from ...relay.wire import Wire, WireClosed
+from ..transfers.service import PATH as FILES
+from ..transfers.service import Files
 from . import last_word, pairing
 from .door import MAX_LOGIN_BYTES, Door
 from .listener import Listener
@@ -57,6 +59,8 @@ class Gateway:
         The page around the host's for who comes by the cookie; None: the host's own page.
     settings
         What that page is told.
+    files
+        Takes and gives the user's files; None: nobody does.
     """
 
     def __init__(
@@ -69,9 +73,11 @@ class Gateway:
         host: Local | None = None,
         viewer: OneSession | None = None,
         settings: Mapping[str, Any] | None = None,
+        files: Files | None = None,
     ):
         self._door = door
         self._settings = settings or {}
+        self._files = files
         self._viewer = viewer
         self._tls = tls
         self._plain_http = plain_http
@@ -187,6 +193,9 @@ class Gateway:
         if request.path.startswith("/control/"):
             await self._control(incoming, request)
             return incoming.unread()
+        if self._files and request.path.startswith(FILES):
+            await self._files.answer(incoming, request)
+            return incoming.unread()
         return await self._passage.take(incoming, request, bearer=True)
 
     async def _for_browser(self, incoming: Incoming, request: Request) -> bool:
@@ -202,7 +211,12 @@ class Gateway:
         if request.path == websocket.CHECK and shows and h.is_websocket(request.headers):
             await websocket.check(incoming, request)
             return True
-        if request.path in (last_word.PATH, websocket.CHECK) and shows:
+        if self._files and request.path.startswith(FILES):
+            if shows or self._files.is_ticket(request):
+                await self._files.answer(incoming, request)
+            else:
+                await reply_page(incoming, request, 403, "page_needed")
+        elif request.path in (last_word.PATH, websocket.CHECK) and shows:
             await reply_page(incoming, request, 426, "no_websocket")
         elif request.path == pairing.PATH and self._host:
             await self._pairing(incoming, request, self._host)
