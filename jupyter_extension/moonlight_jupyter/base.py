@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, ClassVar
 
@@ -14,6 +15,7 @@ from moonlight_spawner.model.session import Session
 from moonlight_spawner.relay.headers import Headers
 from moonlight_spawner.relay.origin import comes_by_https
 from moonlight_spawner.sessions.manager import Reach, SessionManager
+from moonlight_spawner.sessions.page_address import hub_start
 from tornado.httputil import HTTPHeaders, HTTPServerRequest
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, stream_request_body
@@ -32,6 +34,11 @@ _LONG_WEIGHS = 16
 _MOST_READ_BYTES = 16 * MOST_BODY_BYTES
 # What Jupyter itself takes from the query of any call: the login, its proof, and how it is counted.
 _JUPYTERS = ("token", "_xsrf", "no_track_activity")
+
+
+def at_a_hub(base_url: str) -> bool:
+    """Whether a Hub has started the server: other users' may be of the same origin then."""
+    return hub_start(base_url, os.environ) is not None
 
 
 class ManagerMixin:

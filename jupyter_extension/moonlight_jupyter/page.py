@@ -11,12 +11,12 @@ from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import AuthenticatedFileHandler, JupyterHandler
 from moonlight_spawner import __version__
 from moonlight_spawner.model.session import job_named
-from moonlight_spawner.relay import viewer
+from moonlight_spawner.relay import framing, viewer
 from moonlight_spawner.sessions.page_address import hub_start
 from tornado.web import HTTPError, StaticFileHandler, authenticated
 
 from .api import LAST_HANDLERS
-from .base import RESOURCE, ManagerMixin, by_https
+from .base import RESOURCE, ManagerMixin, at_a_hub, by_https
 
 STATIC = Path(__file__).parent / "static"
 _ADDRESS = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?")
@@ -71,14 +71,15 @@ class PageHandler(ManagerMixin, JupyterHandler):
         ):
             scheme = "https" if by_https(self.request) else "http"
             url = f"{scheme}://{host}{self.base_url}moonlight/"
-            lasts = hub_start(self.base_url, os.environ) is not None
+            lasts = at_a_hub(self.base_url)
             await asyncio.to_thread(remember, url, lasts)
 
     @property
     def content_security_policy(self) -> str:
         # Older browsers do not take a WebSocket of the page's own host for 'self'.
         host = self.request.host
-        return viewer.policy(f" ws://{host} wss://{host}" if _HOST.fullmatch(host) else "")
+        sockets = f" ws://{host} wss://{host}" if _HOST.fullmatch(host) else ""
+        return viewer.policy(sockets, framing.NOBODY if at_a_hub(self.base_url) else framing.POLICY)
 
 
 class StaticHandler(AuthenticatedFileHandler):

@@ -24,7 +24,7 @@ from moonlight_spawner.sessions.manager import Reach
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.web import HTTPError, authenticated, stream_request_body
 
-from .base import RESOURCE, ManagerMixin, by_https, pairs_of
+from .base import RESOURCE, ManagerMixin, at_a_hub, by_https, pairs_of
 from .json_errors import JSONErrors
 from .traffic import Traffic, relayed
 from .websocket import relay_websocket
@@ -53,6 +53,7 @@ class StreamHandler(JSONErrors, ManagerMixin, JupyterHandler):
 
     _exchange: Exchange | None = None
     _target: Target | None = None
+    _known = False
     #: The sessions of which the log says already that their WebSockets do not get through.
     _told: ClassVar[set[str]] = set()
 
@@ -62,7 +63,8 @@ class StreamHandler(JSONErrors, ManagerMixin, JupyterHandler):
 
     @property
     def content_security_policy(self) -> str:
-        return framing.POLICY
+        # The viewer shows nothing in its frame but a session that there is.
+        return framing.POLICY if self._known or not at_a_hub(self.base_url) else framing.NOBODY
 
     async def prepare(self) -> None:
         await super().prepare()
@@ -77,6 +79,8 @@ class StreamHandler(JSONErrors, ManagerMixin, JupyterHandler):
         except NotFound:
             self._page(404, "unknown")
             return
+        self._known = True
+        self.set_header("Content-Security-Policy", self.content_security_policy)
         if "Sec-WebSocket-Key" in self.request.headers and not self._is_stream():
             self._stripped()  # of a session that there is: what is told of it is remembered
             return

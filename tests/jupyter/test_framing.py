@@ -49,6 +49,26 @@ async def test_the_rest_of_the_hosts_policy_stays(call: Call, recorded: str) -> 
     assert "img-src 'self'" in policies
 
 
+@pytest.mark.parametrize("jp_base_url", ["/p/user/alice/"])
+async def test_a_hubs_shared_origin_has_nothing_in_a_frame_but_a_desktop(
+    call: Call, recorded: str, jp_base_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page of another user's server reads this server's XSRF value out of any page in a frame."""
+    monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", jp_base_url)
+    monkeypatch.setenv("JUPYTERHUB_BASE_URL", "/p/")
+    stream = f"/moonlight/sessions/{recorded}/desktop/"
+    assert ancestors(await call("GET", stream, headers=HTML)) == OURS
+    none = "/moonlight/sessions/ml-root-aaaaaaaaaa/desktop/"
+    for path in (
+        "/moonlight/",
+        f"/moonlight/sessions/{recorded}/",
+        none,
+        f"{stream}control/native",
+    ):
+        answer = await call("GET", path, headers=HTML)
+        assert "frame-ancestors 'none'" in answer.header("content-security-policy"), path
+
+
 async def test_pages_that_say_why_there_is_no_desktop(
     call: Call, records: Records, recorded: str
 ) -> None:

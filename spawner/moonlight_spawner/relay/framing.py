@@ -11,6 +11,9 @@ from __future__ import annotations
 from .headers import Headers
 
 POLICY = "frame-ancestors 'self'"
+#: For what no page of ours shows in a frame, where pages of other users are of the same origin (a Hub
+#: without host names of its users' own): in a frame of theirs they read the XSRF value of the server.
+NOBODY = "frame-ancestors 'none'"
 #: The header that says the same in an older way; some portals set it for the whole server.
 OLDER = "X-Frame-Options"
 _POLICIES = (b"content-security-policy", b"content-security-policy-report-only")

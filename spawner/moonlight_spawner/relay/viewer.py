@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from . import framing
 from . import headers as h
 from .replies import NO_STORE
 
@@ -25,12 +26,13 @@ _KEEP: h.Headers = [(b"cache-control", b"private, max-age=31536000, immutable")]
 _AS_SAID = (b"x-content-type-options", b"nosniff")
 
 
-def policy(sockets: str = "") -> str:
-    """What the page may load: nothing but this server's. ``sockets`` are more places for WebSockets."""
+def policy(sockets: str = "", frames: str = framing.POLICY) -> str:
+    """What the page may load: nothing but this server's. ``sockets`` are more places for WebSockets,
+    ``frames`` says who may show it in one."""
     return (
         "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
         f"frame-src 'self'; connect-src 'self'{sockets}; object-src 'none'; base-uri 'none'; "
-        "frame-ancestors 'self'"
+        f"{frames}"
     )
 
 
