@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from moonlight_spawner.model.errors import FieldError, InvalidRequest
 from moonlight_spawner.model.session import Resources
+from moonlight_spawner.model.texts import json_of
 from moonlight_spawner.site.options import MoonlightSite
 from moonlight_spawner.site.request import keyboards, limits, validate_request
 
@@ -43,6 +44,13 @@ HOSTILE = [
     "\U0001f4a5",
     HUGE,
 ]
+
+
+def nested(depth: int) -> Any:
+    value: Any = []
+    for _ in range(depth):
+        value = [value]
+    return value
 
 
 def refusal(body: Any, site: MoonlightSite) -> InvalidRequest:
@@ -108,6 +116,15 @@ def test_what_is_no_number_is_refused(field: str, value: Any, site: MoonlightSit
         assert field in str(refusal({field: value}, site))
     else:
         assert "must be a" in error.message
+
+
+@pytest.mark.parametrize("field", ("image", "cpus", "resolution", "keyboard"))
+def test_what_is_nested_deeper_than_python_can_print_is_refused(
+    field: str, site: MoonlightSite
+) -> None:
+    only_error(field, nested(100_000), site)
+    with pytest.raises(ValueError, match="nested too deeply"):
+        json_of(b"[" * 100_000 + b"]" * 100_000)
 
 
 @pytest.mark.parametrize("field", NUMBERS)

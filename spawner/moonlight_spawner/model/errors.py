@@ -156,6 +156,9 @@ def shorten(value: Any, limit: int = 60) -> Any:
     """``value`` as it may be repeated in an error: long texts are cut, odd characters escaped."""
     if isinstance(value, (bool, int, float)) or value is None:
         return value
-    text = value if isinstance(value, str) else repr(value)
+    try:
+        text = value if isinstance(value, str) else repr(value)
+    except RecursionError:  # JSON's reader may go deeper than repr
+        text = "a value that is nested very deeply"
     text = text[: limit + 1].encode("unicode_escape").decode("ascii")
     return text if len(text) <= limit else text[:limit] + "…"

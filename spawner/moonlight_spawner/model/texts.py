@@ -5,7 +5,8 @@ Python has such bytes in a name as lone surrogates (PEP 383), which no JSON take
 
 from __future__ import annotations
 
-from typing import Annotated
+import json
+from typing import Annotated, Any
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from pydantic import BeforeValidator, PlainSerializer
@@ -32,6 +33,20 @@ def _read(path: object) -> object:
 def printable(text: str) -> str:
     """``text`` with the bytes in it that are no UTF-8 as ``\\xb0``."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def json_of(data: bytes | str) -> Any:
+    """The value that somebody else has written as JSON.
+
+    Raises
+    ------
+    ValueError
+        It is none, or nested so deeply that nobody can have meant it.
+    """
+    try:
+        return json.loads(data)
+    except RecursionError:
+        raise ValueError("the JSON is nested too deeply") from None
 
 
 #: A path that comes back as it was.

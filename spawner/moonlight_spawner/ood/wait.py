@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 from ..model.errors import MoonlightError
 from ..model.files import read_shared, write_private
 from ..model.session import Session, State
+from ..model.texts import json_of
 from ..processes.mark import runs
 from ..relay.upstream import Target, UpstreamError, call
 from ..sessions.control import control
@@ -109,7 +109,7 @@ async def _begun(directory: Path, pid: int) -> str:
 def _read(path: Path) -> dict[str, Any]:
     """What is in it by now; empty until it is whole."""
     try:
-        said = json.loads(read_shared(path) or b"{}")
+        said = json_of(read_shared(path) or b"{}")
     except ValueError:
         return {}
     except OSError as e:
@@ -121,7 +121,7 @@ async def _answers(target: Target) -> str:
     """Why the gateway does not answer as it will to a browser; empty if it does."""
     try:
         status, body = await call(target, "GET", "/healthz", list(target.headers))
-        state = json.loads(body).get("status") if status == 200 else f"status {status}"
+        state = json_of(body).get("status") if status == 200 else f"status {status}"
     except (UpstreamError, ValueError, AttributeError) as e:
         return str(e)
     return "" if state == "ok" else f"its stream is not ready ({state})"

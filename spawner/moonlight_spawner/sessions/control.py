@@ -12,6 +12,7 @@ from typing import Any
 
 from ..model.limits import MAX_STATUS_BYTES
 from ..model.records import AgentStatus
+from ..model.texts import json_of
 from ..relay.upstream import Target, UpstreamError, call
 
 log = logging.getLogger(__name__)
@@ -52,11 +53,11 @@ async def control(
     try:
         status, answer = await call(target, method, "/control" + path, headers, data)
         with reading():
-            found = json.loads(answer)
+            found = json_of(answer)
         if not isinstance(found, dict):
             raise ValueError
         return status, found
-    except (ValueError, RecursionError) as e:
+    except ValueError as e:
         raise UpstreamError("the answer is no object of JSON") from e
 
 

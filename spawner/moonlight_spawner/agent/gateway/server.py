@@ -15,6 +15,7 @@ from typing import Any
 import h11
 
 from ...model.limits import MAX_BODY_BYTES
+from ...model.texts import json_of
 from ...relay import gate, websocket
 from ...relay import headers as h
 from ...relay.framing import own_origin_only
@@ -280,7 +281,7 @@ class Gateway:
             await reply_page(incoming, request, 413, "login_refused")
             return
         try:
-            body = json.loads(data or b"null")
+            body = json_of(data or b"null")
         except ValueError:
             body = None
         path = request.path.removeprefix("/control")

@@ -19,6 +19,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from ...model.records import Spec
+from ...model.texts import json_of
 from ...processes.child import Child
 from ...processes.environment import find
 from ...relay.replies import NO_STORE
@@ -233,7 +234,7 @@ def _encoder(text: str) -> str:
     if '"stream_info"' not in text:
         return ""
     try:
-        info = json.loads(text)["info"]
+        info = json_of(text)["info"]
     except (ValueError, KeyError, TypeError):
         return "video"
     words = [str(info[k]) for k in ("encoder", "codec") if isinstance(info.get(k), str)]

@@ -6,6 +6,7 @@ import base64
 import json
 from typing import Any
 
+from ....model.texts import json_of
 from ....relay.upstream import Target, UpstreamError, call
 
 _SECONDS = 10.0
@@ -53,7 +54,7 @@ class SunshineApi:
         try:
             sent = None if body is None else json.dumps(body).encode()
             status, data = await call(self._target, method, path, self._headers, sent, _SECONDS)
-            answer = json.loads(data or b"{}")
+            answer = json_of(data or b"{}")
         except (UpstreamError, ValueError) as e:
             raise ApiError(f"Sunshine's {path} does not answer: {e}") from e
         if status != 200 or not isinstance(answer, dict):
