@@ -1,4 +1,5 @@
-"""What the session's node is asked: native Moonlight clients, and the desktop's clipboard."""
+"""What the session's node is asked: native Moonlight clients, the desktop's clipboard, and to keep a desktop
+that nobody seems to use."""
 
 from __future__ import annotations
 
@@ -129,6 +130,16 @@ class ClipboardHandler(NodeHandler):
         self.refuse(413, "text_too_long", message, fields)
 
 
+class KeepHandler(NodeHandler):
+    """``POST /api/moonlight/sessions/<id>/keep``"""
+
+    @authenticated
+    @authorized
+    async def post(self, session_id: str) -> None:
+        await self.ask(session_id, "POST", "/keep")
+        self.settings["moonlight_watchers"].look(self.user)
+
+
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
 
@@ -138,4 +149,5 @@ HANDLERS = [
     (r"/api/moonlight/sessions/([^/]+)/native/pin", PinHandler),
     (r"/api/moonlight/sessions/([^/]+)/native/clients/([0-9A-Fa-f-]{1,64})", ClientHandler),
     (r"/api/moonlight/sessions/([^/]+)/clipboard", ClipboardHandler),
+    (r"/api/moonlight/sessions/([^/]+)/keep", KeepHandler),
 ]

@@ -205,6 +205,10 @@ def _paths() -> dict[str, Any]:
                 "requestBody": _body("ClipboardText"),
             },
         },
+        f"{_SESSION}/keep": {
+            "parameters": [session_id],
+            "post": _call("Keep it, though nobody seems to use it", "Kept", 200, 404, 409, 502),
+        },
         f"{_BASE}/events": {
             "get": {
                 "summary": "Changes of the user's sessions as server-sent events",

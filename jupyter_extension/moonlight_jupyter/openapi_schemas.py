@@ -106,6 +106,9 @@ def schemas(site: MoonlightSite, where: Sequence[str]) -> dict[str, Any]:
         "Clipboard": an_object({"text": TEXT, "truncated": {"type": "boolean"}}),
         "ClipboardText": an_object({"text": TEXT}),
         "ClipboardSet": an_object({"length": WHOLE}),
+        "Kept": an_object(
+            {"idle_minutes": {"type": ["number", "null"]}, "idle_ends_at": {"type": "null"}}
+        ),
         "Removed": an_object({"uuid": TEXT}),
         "Deleted": an_object({"deleted": {"type": "array", "items": TEXT}}),
         "Renaming": {**an_object({"name": NAME}), "additionalProperties": False},

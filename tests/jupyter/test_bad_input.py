@@ -172,6 +172,7 @@ class TestASessionId:
             ("GET", "/logs"),
             ("GET", "/clipboard"),
             ("PUT", "/clipboard"),
+            ("POST", "/keep"),
         ],
     )
     async def test_that_is_none_is_not_found(self, api: Call, method: str, rest: str) -> None:

@@ -59,6 +59,8 @@ def own(directory: Path, spec: Spec, status: AgentStatus) -> OwnSession:
 
 
 async def _control(method: str, path: str, body: Any) -> tuple[int, Any]:
+    if path == "/keep":
+        return 200, {"idle_minutes": 30.0, "idle_ends_at": None}
     if method == "PUT":
         return 403, {"message": f"{path} is shut.", "code": "clipboard_off"}
     return 200, {"text": "copied", "truncated": False}
@@ -111,6 +113,16 @@ def test_the_clipboard_is_the_nodes_and_its_refusals_have_the_apis_form(own: Own
     code, answer = ask(own, "PUT", f"{ONE}/clipboard", {"text": "x"})
     assert (code, answer["error"]) == (403, {"code": "clipboard_off"})
     assert answer["message"] == "/clipboard is shut."
+
+
+def test_it_can_be_kept_and_is_told_when_it_ends_for_want_of_use(
+    own: OwnSession, status: AgentStatus
+) -> None:
+    status.idle_minutes, status.idle_ends_at = 30.0, now()
+    told = ask(own, "GET", ONE)[1]
+    assert (told["idle_minutes"], bool(told["idle_ends_at"])) == (30.0, True)
+    kept = {"idle_minutes": 30.0, "idle_ends_at": None}
+    assert ask(own, "POST", f"{ONE}/keep") == (200, kept)
 
 
 @pytest.mark.parametrize(

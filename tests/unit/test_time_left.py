@@ -47,4 +47,5 @@ def test_the_language_is_the_locales(env: dict[str, str], language: str) -> None
 def test_there_is_a_picture_of_every_sentence() -> None:
     pictures = Path(moonlight_spawner.agent.display.notice.__file__).parent / "notices"
     names = {path.name for path in pictures.iterdir()}
-    assert names == {f"{lang}-{minutes}.pbm" for lang in languages() for minutes in WARN_MINUTES}
+    sentences = [f"{lang}-{what}" for lang in languages() for what in (*WARN_MINUTES, "idle")]
+    assert names == {f"{name}.pbm" for name in [*sentences, "digits"]}

@@ -33,6 +33,7 @@ _ACTIONS = {
     ("/api/moonlight/sessions/([^/]+)", "DELETE"): "stop",
     ("/api/moonlight/sessions/([^/]+)", "PATCH"): "rename",
     ("/api/moonlight/sessions/([^/]+)/record", "DELETE"): "delete",
+    ("/api/moonlight/sessions/([^/]+)/keep", "POST"): "keep",
     ("/api/moonlight/sessions/([^/]+)/logs", "GET"): "logs",
 }
 _LOOKS = {

@@ -12,9 +12,9 @@ from typing import Any
 from .. import __version__
 from ..model.files import read_shared
 from ..model.limits import MAX_BODY_BYTES
-from ..model.records import AgentStatus, Spec
+from ..model.records import Spec
+from ..model.session import End, now
 from ..model.session import Gateway as Address
-from ..model.session import now
 from ..processes.mark import this_machine
 from ..processes.umask import of_the_user
 from ..relay.headers import Headers
@@ -27,9 +27,13 @@ from .display.screen import Screen
 from .gateway import Gateway
 from .gateway.door import Door
 from .hosts import Host
+from .idle import IdleWatch
+from .idle.looks import Looks
+from .idle.warning import OnDesktop
 from .node.addresses import listen_and_announce
 from .node.certificate import make_certificate
 from .own_session import OwnSession
+from .status import StatusFile
 from .transfers.places import Places
 from .transfers.service import Files
 
@@ -50,22 +54,24 @@ class Entrance:
     def __init__(self, spec: Spec, host: Host, screen: Screen, look: Callable[[], None]):
         self._spec = spec
         self._host = host
+        self._screen = screen
         self._look = look
         self._clipboard = Clipboard(screen, spec.clipboard)
         self._files = Files(spec.files, _places(spec, host.env), of_the_user())
         self._gateway: Gateway | None = None
-        self._status: AgentStatus | None = None
+        self._status: StatusFile | None = None
+        self._idle: IdleWatch | None = None
         self._own: OwnSession | None = None
 
-    async def open(self, directory: Path, runtime: Path, status: AgentStatus) -> None:
-        """Listen, and put into ``status`` where, with which certificate, and what is allowed there.
+    async def open(self, directory: Path, runtime: Path, file: StatusFile) -> None:
+        """Listen, and put into the status where, with which certificate, and what is allowed there.
 
         Raises
         ------
         OSError
         NoSuchAddress
         """
-        spec = self._spec
+        spec, status = self._spec, file.status
         token = (read_shared(directory / "token") or b"").decode().strip()
         address, hosts = listen_and_announce(spec.gateway_address)
         names = list(dict.fromkeys([os.uname().nodename, *hosts]))
@@ -90,7 +96,9 @@ class Entrance:
         except OSError as e:  # then its own machine comes by the port, as all others do
             log.warning("the gateway has no socket at %s: %s", near, e)
             near = ""
-        self._status = status
+        self._status = file
+        looks = Looks(self._screen, self._gateway.watching, self._host.env, spec.request.gpus)
+        self._idle = IdleWatch(spec, file, looks, OnDesktop(self._screen))
         status.clipboard = spec.clipboard
         status.files = spec.files
         status.gateway = Address(
@@ -101,6 +109,11 @@ class Entrance:
             machine=this_machine(),
         )
 
+    async def passes(self) -> End:
+        """Until the session has to end because nobody uses it."""
+        assert self._idle
+        return await self._idle.passes()
+
     async def end(self, reason: str) -> None:
         """Tell the pages that are open how the session ended."""
         if self._gateway and self._own:
@@ -109,6 +122,8 @@ class Entrance:
     async def stop(self) -> None:
         """Close the port and every connection."""
         self._clipboard.stop()
+        if self._idle:
+            self._idle.stop()
         if self._gateway:
             await self._gateway.stop()
         self._files.stop()
@@ -144,8 +159,10 @@ class Entrance:
     async def control(self, method: str, path: str, body: Any) -> tuple[int, Any]:
         if path == "/clipboard":
             return await self._clipboard.control(method, body)
+        if path == "/keep" and self._idle:
+            return await self._idle.control(method)
         if (method, path) == ("GET", "/status") and self._status:
-            said = self._status.model_copy(update={"beat": now()})
+            said = self._status.status.model_copy(update={"beat": now()})
             return 200, said.model_dump(mode="json")
         return await self._host.control(method, path, body)
 

@@ -71,8 +71,8 @@ class OwnSession:
             return self._stop()
         if (method, path) == ("GET", "site"):
             return 200, {"limits": self._sizes()}
-        if path == f"{one}/clipboard":
-            status, answer = await self._control(method, "/clipboard", body)
+        if path in (f"{one}/clipboard", f"{one}/keep"):
+            status, answer = await self._control(method, path.removeprefix(one), body)
             return status, as_refused(status, answer)
         return NOTHING
 

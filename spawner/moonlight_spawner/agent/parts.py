@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Coroutine
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..model.account import account
 from ..model.errors import UnsafeDirectory
@@ -17,6 +16,7 @@ from ..model.sentences import Said
 from ..model.session import End, StepState
 from ..processes.child import Child
 from ..processes.environment import desktop_environment, job_environment, parts_environment
+from ..processes.tasks import first_of, together
 from .desktop.changes import Changes, ChangesFailed
 from .desktop.container import Apptainer, Container, NoApptainer, Node
 from .desktop.desktop import Desktop, DesktopFailed
@@ -115,7 +115,7 @@ class Parts:
 
         step("desktop", StepState.RUNNING)
         self._look_at_home(container, env)
-        manifest, changed, graphics, audio, _ = await _together(
+        manifest, changed, graphics, audio, _ = await together(
             read_manifest(container, env),
             self._open_changes(container, env),
             look(container, env, gpu, self._spec.request.gpus, self._spec.virtualgl),
@@ -135,7 +135,7 @@ class Parts:
 
         # Neither waits for the other: together they take half the time.
         step("host", StepState.RUNNING)
-        await _together(
+        await together(
             self._start_desktop(),
             self._start_host(self._desktop.parts_env, container, ports, gpu, audio, manifest),
         )
@@ -144,23 +144,23 @@ class Parts:
         assert self._host and self._x
         self._entrance = (await way_in).Entrance(self._spec, self._host, self._x.screen, self._look)
         assert self._entrance
-        await self._entrance.open(self._directory, self._runtime, self._status.status)
+        await self._entrance.open(self._directory, self._runtime, self._status)
         step("gateway", StepState.DONE)
         self._status.status.phase = "running"
         self._status.write()
 
     async def watch(self) -> End:
         """Supervise what was started until the session has to end; how it ends."""
-        assert self._x and self._sound and self._desktop and self._host
+        assert self._x and self._sound and self._desktop and self._host and self._entrance
         self._supervisor = Supervisor(self._x, self._sound, self._desktop, self._host, self._status)
-        return await self._supervisor.watch()
+        return await first_of(self._supervisor.watch(), self._entrance.passes())
 
     def warn(self, minutes: int) -> None:
         """Say on the desktop that it ends within ``minutes``."""
         assert self._x
         if self._notice:
             self._notice.close()
-        self._notice = Notice(self._x.screen, language_of(os.environ), minutes)
+        self._notice = Notice.time(self._x.screen, language_of(os.environ), minutes)
 
     async def stop(self, reason: str) -> None:
         """Reverse order; what does not depend on each other ends together. Under 5 s in all.
@@ -377,18 +377,6 @@ class Parts:
         self._status.status.sunshine_port = ports.number
         self._status.write()
         return ports.number
-
-
-async def _together(*work: Coroutine[Any, Any, Any]) -> list[Any]:
-    """All results; the first failure ends the others and is raised once they have ended."""
-    tasks = [asyncio.ensure_future(one) for one in work]
-    try:
-        return await asyncio.gather(*tasks)
-    except BaseException:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        raise
 
 
 def _claimed(display: int | None, ports: int) -> Said:

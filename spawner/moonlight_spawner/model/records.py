@@ -161,6 +161,8 @@ class AgentStatus(Noted):
     # Grows with every word: times are to the second.
     sequence: int = Field(default=0, ge=0, lt=10**12)
     ends_at: Moment | None = None
+    idle_minutes: float | None = None
+    idle_ends_at: Moment | None = None
     ending: End | None = None  # decided, while its parts are being ended
     end: End | None = None
 
@@ -174,6 +176,7 @@ class AgentStatus(Noted):
         session.screen = self.screen
         session.notes = self.notes
         session.gateway = self.gateway
+        session.idle_minutes, session.idle_ends_at = self.idle_minutes, self.idle_ends_at
         session.started_at = session.started_at or self.started_at
         if self.ends_at:  # it knows best: it ends it
             session.ends_at = self.ends_at
@@ -230,6 +233,17 @@ class ImageOptions(Model):
     sandboxes_dir: PathText = ""
 
 
+class IdleOptions(Model):
+    """When a desktop that nobody uses is ended; ``minutes`` 0: never."""
+
+    minutes: float = 0.0
+    warning_minutes: float = 5.0
+    watching_minutes: float = 0.0
+    cpu_percent: float = 10.0
+    gpu_percent: float = 5.0
+    ends_busy: bool = False
+
+
 class Spec(Model):
     """What the agent has to do, and all it needs to know: ``spec.json`` in the session's directory."""
 
@@ -259,4 +273,5 @@ class Spec(Model):
     files_folders: list[PathText] = []
     image: ImageOptions = ImageOptions()
     sunshine: SunshineOptions = SunshineOptions()
+    idle: IdleOptions = IdleOptions()
     environment: list[str] = []  # the names in the site's job_environment: wanted in images, too

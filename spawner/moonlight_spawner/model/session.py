@@ -269,6 +269,8 @@ class Session(Noted):
     ``encoder``, ``gl_renderer``, ``audio`` and ``screen`` (its size, ``1280x720``) are what the node
     really uses, None until it is known; ``clipboard`` and ``files`` are ``both``, ``to_desktop``,
     ``from_desktop`` or ``off``.
+    ``idle_minutes``: it is ended when nobody has used it for so long, None: it is not; ``idle_ends_at``
+    is set once that is near.
     ``name`` is its user's for it, empty if he gave none.
     ``door`` is where it was started (``jupyterlab``, ``cli``, …; empty in records of older versions).
     ``allocation`` is set where the job was there before the session (``way``): what they share.
@@ -307,6 +309,8 @@ class Session(Noted):
     created_at: Moment
     started_at: Moment | None = None
     ends_at: Moment | None = None
+    idle_minutes: float | None = None
+    idle_ends_at: Moment | None = None
     ended_at: Moment | None = None
     stale_since: Moment | None = None
     stale_reason: str | None = None
@@ -321,7 +325,7 @@ class Session(Noted):
         """It has ended so."""
         self.status, self.reason, self.reason_code = end.state, end.reason, end.code
         self.reason_params = end.params
-        self.ended_at, self.ends_at = end.ended_at, None
+        self.ended_at, self.ends_at, self.idle_ends_at = end.ended_at, None, None
 
 
 def newest_first(sessions: Iterable[Session]) -> list[Session]:

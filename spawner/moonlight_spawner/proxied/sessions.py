@@ -16,7 +16,8 @@ from ..sessions.manager import SessionManager
 from ..site.request import limits
 
 _LOG_BYTES = 65536
-_ONE = re.compile(r"sessions/([^/]+)(/clipboard|/logs)?")
+_ONE = re.compile(r"sessions/([^/]+)(/clipboard|/keep|/logs)?")
+_OF_NODE = ("/clipboard", "/keep")
 _STATUS = {"not_found": 404, "invalid_request": 400, "scheduler_unavailable": 503}
 
 
@@ -60,8 +61,8 @@ class ProxiedSessions:
         if (method, path) == ("GET", "site"):
             return 200, {"limits": limits(self._manager.site)}
         one = _ONE.fullmatch(path)
-        if one and one[2] == "/clipboard":
-            return await self._clipboard(method, one[1], body)
+        if one and one[2] in _OF_NODE:
+            return await self._node(method, one[1], one[2], body)
         if one and one[2] == "/logs" and method == "GET":
             logs = await self._manager.logs(self._user, one[1], _LOG_BYTES)
             return 200, {"logs": [vars(log) for log in logs]}
@@ -72,12 +73,12 @@ class ProxiedSessions:
             return 202 if session.live else 200, _as_json(session)
         return NOTHING
 
-    async def _clipboard(self, method: str, session_id: str, body: Any) -> tuple[int, Any]:
+    async def _node(self, method: str, session_id: str, path: str, body: Any) -> tuple[int, Any]:
         reach = self._manager.reach(self._user, session_id)
         if reach.target is None:
             message = "The desktop does not run, so it cannot be asked."
             return 409, refused("not_running", message)
-        status, answer = await control(reach.target, method, "/clipboard", body)
+        status, answer = await control(reach.target, method, path, body)
         return status, as_refused(status, answer)
 
 

@@ -11,7 +11,17 @@ from typing import Any, TypeVar
 
 from ..model.errors import MoonlightError, SchedulerRefused, SchedulerUnavailable, SubmitUnconfirmed
 from ..model.files import private_directory, write_private
-from ..model.records import Callback, Facts, ImageOptions, Job, Missed, Spec, Stop, SunshineOptions
+from ..model.records import (
+    Callback,
+    Facts,
+    IdleOptions,
+    ImageOptions,
+    Job,
+    Missed,
+    Spec,
+    Stop,
+    SunshineOptions,
+)
 from ..model.sentences import Said
 from ..model.session import End, Session, State, Way, now
 from ..scheduler import JobRequest, Scheduler
@@ -103,6 +113,7 @@ class Launcher:
                 sandboxes_dir=site.sandboxes_dir,
             ),
             sunshine=sunshine_options(site, facts),
+            idle=idle_options(site),
             environment=list(site.job_environment),
         )
         write_private(directory / "spec.json", spec.model_dump_json())
@@ -323,6 +334,18 @@ def sunshine_options(site: MoonlightSite, facts: Facts) -> SunshineOptions:
     username, credential = turn_credentials(secret, facts.session_id, seconds)
     update = {"turn_username": username, "turn_credential": credential}
     return options.model_copy(update={**update, "turn_uris": list(site.turn_uris)})
+
+
+def idle_options(site: MoonlightSite) -> IdleOptions:
+    """The site's settings of what is done with a desktop that nobody uses."""
+    return IdleOptions(
+        minutes=site.idle_minutes,
+        warning_minutes=site.idle_warning_minutes,
+        watching_minutes=site.idle_watching_minutes,
+        cpu_percent=site.idle_cpu_percent,
+        gpu_percent=site.idle_gpu_percent,
+        ends_busy=site.idle_ends_busy,
+    )
 
 
 def new_token() -> str:

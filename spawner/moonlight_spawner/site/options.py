@@ -25,6 +25,7 @@ from traitlets import (
 )
 
 from .desktop_options import DesktopSettings
+from .idle_options import IdleSettings
 from .machine import gpu_count, python, scratch, scratch_or_home
 from .portal_options import PortalSettings
 from .redis_options import RedisSettings
@@ -33,7 +34,7 @@ from .side_options import SideSettings
 _LAYOUTS = "us gb de fr es it pt br ch be nl dk no se fi pl cz hu tr gr ru ua il jp kr cn tw latam"
 
 
-class MoonlightSite(DesktopSettings, SideSettings, PortalSettings, RedisSettings):
+class MoonlightSite(DesktopSettings, IdleSettings, SideSettings, PortalSettings, RedisSettings):
     """Settings of Moonlight HPC at this site.
 
     ``unknown_settings``: a sentence for each name in the settings that is none of a setting.

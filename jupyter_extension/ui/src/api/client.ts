@@ -76,6 +76,10 @@ export class ApiClient {
   setClipboard = (id: string, text: string): Promise<unknown> =>
     this.call(this.clipboardPath(id), { method: 'PUT', body: { text } });
 
+  /** That it is used, though nobody seems to use it. */
+  keep = (id: string): Promise<unknown> =>
+    this.call(`${this.sessionPath(id)}/keep`, { method: 'POST' });
+
   /** What changes, as it happens; see {@link readEvents}. */
   events(event: ServerEvent, broken: (afterMs: number) => void): () => void {
     return readEvents(this.url('events'), this.proof(), event, broken);

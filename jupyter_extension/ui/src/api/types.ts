@@ -115,6 +115,9 @@ export interface Session {
   files?: ClipboardWays;
   door?: string;
   way?: 'job' | 'owning' | 'guest';
+  /** It ends when nobody has used it for so long, and when that will be, once it is near. */
+  idle_minutes?: number | null;
+  idle_ends_at?: string | null;
   allocation?: Allocation | null;
 }
 

@@ -1,6 +1,7 @@
 import { useEffect } from 'react';
 
 import { useSpeech } from '../i18n/Language';
+import { useIdle } from '../idle/useIdle';
 import { LaunchPanel } from '../launch/LaunchPanel';
 import { Announcer } from '../parts/Announcer';
 import { Crescent } from '../parts/Crescent';
@@ -19,6 +20,7 @@ export function HomePage() {
   const { t } = useSpeech();
   const feed = useFeed();
   const ready = useReady();
+  useIdle();
   useEffect(() => showInWindow(homeLook(t, sessionsOf(feed), ready)), [t, feed, ready]);
   return (
     <>

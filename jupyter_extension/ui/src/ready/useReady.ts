@@ -7,6 +7,7 @@ import { useFeed, usePortal } from '../sessions/Portal';
 import { sessionsOf } from '../sessions/reducer';
 import { sessionLook } from '../viewer/windowTitle';
 import { becameReady, statusesOf, type Statuses } from './becameReady';
+import { isLookedAt } from './lookedAt';
 import { notify } from './notify';
 import { SeenElsewhere } from './seen';
 import { consentStore } from './useConsent';
@@ -14,8 +15,6 @@ import { consentStore } from './useConsent';
 /** For another tab, which is looked at, to say that it has been seen there. */
 const HEAR_MS = 1_000;
 const LOOK_MS = 1_000;
-
-const isLookedAt = (): boolean => !document.hidden && document.hasFocus();
 
 /**
  * The desktops that became ready while nobody looked at this page, until somebody does. The browser

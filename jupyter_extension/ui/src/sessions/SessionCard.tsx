@@ -2,6 +2,7 @@ import { useState } from 'react';
 
 import type { Session } from '../api/types';
 import { useSpeech } from '../i18n/Language';
+import { IdleWarning } from '../idle/IdleWarning';
 import { valuesOf } from '../launch/form';
 import { summaryOf } from '../launch/summary';
 import { NativeSection } from '../native/NativeSection';
@@ -68,6 +69,7 @@ export function SessionCard({ session, now }: { session: Session; now: number })
       <TellMe session={session} now={now} />
       {status === 'starting' && <StepList steps={session.steps} />}
       {status === 'running' && <RunningFacts session={session} now={now} />}
+      <IdleWarning session={session} now={now} />
       {hasEnded(status) && <EndedLine session={session} now={now} />}
       <Notes session={session} />
       <p className="asked" data-testid="resources">

@@ -1,6 +1,7 @@
 import type { Session } from '../api/types';
 import { useSpeech } from '../i18n/Language';
 import { endReason, noteText, staleReason } from '../i18n/wording';
+import { idleRule } from '../idle/idle';
 import { formatMoment, formatRelative } from '../time/format';
 import { factsOf } from './facts';
 import { endsSoon, TimeLeft } from './TimeLeft';
@@ -13,6 +14,7 @@ interface Props {
 export function RunningFacts({ session, now }: Props) {
   const { t } = useSpeech();
   const { ends_at } = session;
+  const rule = idleRule(t, session);
   return (
     <>
       <dl className="facts">
@@ -37,6 +39,7 @@ export function RunningFacts({ session, now }: Props) {
           </div>
         ))}
       </dl>
+      {rule && <p className="quiet">{rule}</p>}
       {endsSoon(ends_at, now) && <p className="hint">{t.session.endsSoon}</p>}
     </>
   );

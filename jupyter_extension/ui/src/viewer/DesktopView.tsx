@@ -2,6 +2,7 @@ import { useCallback, useEffect, useRef, useState } from 'react';
 
 import type { Session } from '../api/types';
 import { useSpeech } from '../i18n/Language';
+import { IdleWarning } from '../idle/IdleWarning';
 import { useFeed } from '../sessions/Portal';
 import { ConnectionBanner } from './ConnectionBanner';
 import { DesktopFrame } from './DesktopFrame';
@@ -75,6 +76,7 @@ export function DesktopView({ session, streamUrl, now }: Props) {
           </p>
         )}
         <TransferNotice transfers={state?.transfers ?? []} />
+        <IdleWarning session={session} now={now} />
         <EndWarning endsAt={session.ends_at} startedAt={session.started_at} now={now} />
       </div>
       {state?.elsewhere ? (

@@ -2,6 +2,7 @@ import { useCallback, useEffect, useRef, useState, type RefObject } from 'react'
 
 import type { Session } from '../api/types';
 import { fileWaysOf, isUsable, waysOf } from '../clipboard/clipboard';
+import { idleRule } from '../idle/idle';
 import { useSpeech } from '../i18n/Language';
 import { Icon } from '../parts/Icon';
 import { usePortal } from '../sessions/Portal';
@@ -147,7 +148,7 @@ export function Toolbar(props: Props) {
             </div>
             <Stale session={session} now={now} />
             <p className="tools-hint">
-              {t.viewer.shortcut} {locked && t.tools.leaveFull}
+              {t.viewer.shortcut} {locked && t.tools.leaveFull} {idleRule(t, session)}
             </p>
           </div>
         )}

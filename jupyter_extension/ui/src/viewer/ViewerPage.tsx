@@ -5,6 +5,7 @@ import { useSpeech } from '../i18n/Language';
 import { Announcer } from '../parts/Announcer';
 import { LinkNotice } from '../parts/LinkNotice';
 import { Problem } from '../parts/Problem';
+import { useIdle } from '../idle/useIdle';
 import { useReady } from '../ready/useReady';
 import { hasEnded } from '../sessions/status';
 import { useNow } from '../time/useNow';
@@ -42,6 +43,7 @@ function KnownSession({ session }: { session: Session }) {
   const { t } = useSpeech();
   const now = useNow();
   const ready = useReady(session.session_id);
+  useIdle(session.session_id);
   useEffect(
     () => showInWindow(ready.length > 0 ? readyLook(t, ready) : sessionLook(t, session)),
     [t, session, ready],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,29 +51,46 @@ class Gpu:
 
 
 async def job_gpu(env: Mapping[str, str]) -> Gpu | None:
-    """The first GPU of the job, None if there is none or no driver.
+    """The first GPU of the job, None if there is none or no driver."""
+    return next(iter(await job_gpus(env)), None)
+
+
+async def job_gpus(env: Mapping[str, str]) -> list[Gpu]:
+    """The GPUs of the job, in its order; none without a driver. All that are seen, where it names none."""
+    text = await output_of([_tool(), _QUERY, "--format=csv,noheader"], env)
+    return of_job(parse(text or ""), env)
+
+
+def of_job(gpus: list[Gpu], env: Mapping[str, str]) -> list[Gpu]:
+    """Those of the node's GPUs that are the job's.
 
     With device constraints CUDA_VISIBLE_DEVICES is renumbered and nvidia-smi lists only the job's
     GPUs; without them nvidia-smi lists all, and SLURM_JOB_GPUS has the real indices (measured).
     """
-    tool = find("nvidia-smi") or "nvidia-smi"
-    text = await output_of([tool, _QUERY, "--format=csv,noheader"], env)
-    gpus = parse(text or "")
-    if not gpus:
-        return None
     visible = env.get("CUDA_VISIBLE_DEVICES", os.environ.get("CUDA_VISIBLE_DEVICES", ""))
     named = [v for v in visible.split(",") if v]
-    for gpu in gpus:
-        if named and gpu.uuid.startswith(named[0]):
-            return gpu
-    if len(named) == len(gpus) and named[0].isdigit() and int(named[0]) < len(gpus):
-        return gpus[int(named[0])]
+    if by_uuid := [g for name in named for g in gpus if g.uuid.startswith(name)]:
+        return by_uuid
+    if len(named) == len(gpus) and all(v.isdigit() and int(v) < len(gpus) for v in named):
+        return [gpus[int(v)] for v in named]
     real = env.get("SLURM_JOB_GPUS") or ",".join(v for v in named if v.isdigit())
-    first = real.split(",")[0]
-    by_index = {gpu.index: gpu for gpu in gpus}
-    if first.isdigit() and int(first) in by_index:
-        return by_index[int(first)]
-    return gpus[0]
+    by_index = {str(gpu.index): gpu for gpu in gpus}
+    return [by_index[v] for v in real.split(",") if v in by_index] or gpus
+
+
+async def busiest(gpus: Sequence[Gpu], env: Mapping[str, str]) -> float | None:
+    """How busy the busiest of them was just now, in percent; None if one does not say (a part of a GPU
+    has no figure of its own)."""
+    which = f"--id={','.join(gpu.uuid for gpu in gpus)}"
+    argv = [_tool(), "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits", which]
+    said = (await output_of(argv, env) or "").split()
+    if len(said) != len(gpus) or not all(word.isdigit() for word in said):
+        return None
+    return max(map(float, said), default=None)
+
+
+def _tool() -> str:
+    return find("nvidia-smi") or "nvidia-smi"
 
 
 def parse(text: str) -> list[Gpu]:

@@ -44,6 +44,16 @@ def size(screen: Screen) -> str | None:
         return None
 
 
+def untouched(screen: Screen) -> float | None:
+    """Seconds since the last key or move of the pointer; None where X does not say (MIT-SCREEN-SAVER).
+    A program that plays a film and holds the screen saver back counts as somebody."""
+    try:
+        with connection(screen) as x:
+            return float(x.screen().root.screensaver_query_info().idle) / 1000
+    except (*FAILURES, AttributeError):
+        return None
+
+
 def resize(screen: Screen, width: int, height: int) -> bool:
     """Make the screen ``width`` x ``height`` pixels, within the size that Xvfb began with.
 

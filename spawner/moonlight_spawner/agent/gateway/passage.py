@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Protocol
@@ -52,6 +53,26 @@ class Local(Protocol):
         """For the portal: status and JSON for a path below ``/control``."""
 
 
+class Watching:
+    """How many streams are open, and for how long none has been."""
+
+    def __init__(self) -> None:
+        self.streams = 0
+        self._left = time.monotonic()
+
+    @property
+    def unwatched(self) -> float:
+        """Seconds, 0 while somebody watches."""
+        return 0.0 if self.streams else time.monotonic() - self._left
+
+    def __enter__(self) -> None:
+        self.streams += 1
+
+    def __exit__(self, *_: object) -> None:
+        self.streams -= 1
+        self._left = time.monotonic()
+
+
 class Passage:
     """For who has been let in.
 
@@ -73,6 +94,7 @@ class Passage:
         self._host = host
         self._token = token
         self._turns = Turns()
+        self.watching = Watching()
 
     async def take(self, incoming: Incoming, request: Request, bearer: bool) -> bool:
         """Answer one request; True if the connection has become a stream and is over."""
@@ -134,6 +156,10 @@ class Passage:
 
     async def _stream(self, incoming: Incoming, request: Request) -> bool:
         """Join browser and host, where needed when it is this stream's turn to start."""
+        with self.watching:
+            return await self._joined(incoming, request)
+
+    async def _joined(self, incoming: Incoming, request: Request) -> bool:
         host = self._host
         if host is None or not host.one_start_at_a_time:
             return await relay_stream(incoming, request, self._there())

@@ -30,7 +30,7 @@ from . import last_word, pairing
 from .door import MAX_LOGIN_BYTES, Door
 from .listener import Listener
 from .near import Near
-from .passage import JSON, Local, Passage
+from .passage import JSON, Local, Passage, Watching
 from .strangers import Visitor
 
 log = logging.getLogger(__name__)
@@ -88,6 +88,11 @@ class Gateway:
         self._near = Near(self._serve_near)
         self._last_word = last_word.LastWord()
         self.port = 0
+
+    @property
+    def watching(self) -> Watching:
+        """The streams that are open."""
+        return self._passage.watching
 
     async def start(self, address: str) -> None:
         """Bind ``address`` and begin to answer.

@@ -3,6 +3,7 @@ import type { Fate } from '../../viewer/fate';
 import { choices } from './en/choices';
 import { cost } from './en/cost';
 import { desktops } from './en/desktops';
+import { idle } from './en/idle';
 import { ready } from './en/ready';
 import { tools } from './en/tools';
 
@@ -377,6 +378,7 @@ export const en = {
   },
 
   ready,
+  idle,
   tools,
 
   desktops,

@@ -3,6 +3,7 @@ import type { Dictionary } from './en';
 import { choices } from './ko/choices';
 import { cost } from './ko/cost';
 import { desktops } from './ko/desktops';
+import { idle, idleReasons } from './ko/idle';
 import { node } from './ko/node';
 import { reasons } from './ko/reasons';
 import { ready } from './ko/ready';
@@ -359,6 +360,7 @@ export const ko: Dictionary = {
   },
 
   ready,
+  idle,
   tools,
 
   desktops,
@@ -367,7 +369,7 @@ export const ko: Dictionary = {
 
   cost,
 
-  reasons: { ...reasons, ...node },
+  reasons: { ...reasons, ...node, ...idleReasons },
 
   windowTitle: {
     home: 'Moonlight 데스크톱',

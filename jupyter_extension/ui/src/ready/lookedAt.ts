@@ -1,0 +1,2 @@
+/** Whether somebody looks at this page. */
+export const isLookedAt = (): boolean => !document.hidden && document.hasFocus();

@@ -1,0 +1,49 @@
+"""A desktop that nobody uses is ended, once its user was told and did not say that he keeps it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from moonlight_spawner.model.session import State
+
+from tests.cluster.users import TestUser
+from tests.support.waiting import wait_until
+
+from .conftest import Launch
+from .sessions import settings
+from .test_time_left import look
+
+
+def test_it_is_told_kept_and_ended_with_what_was_seen(user: TestUser, launch: Launch) -> None:
+    # What is computed is decided in tests/unit; the machine may be busy with other tests.
+    minutes = {"idle_minutes": "0.12", "idle_ends_busy": "1"}
+    session = launch(env=settings(user, **minutes))
+    status = session.wait_running()
+    assert status.idle_minutes == 0.12
+
+    def told(says: bool) -> bool:
+        return wait_until(lambda: (session.status.idle_ends_at is not None) is says, interval=0.05)
+
+    def ask(method: str, path: str) -> dict[str, Any]:
+        answer = session.ask(f"/control{path}", session.token, method=method)
+        assert answer.status == 200, answer
+        return dict(json.loads(answer.body))
+
+    assert told(True), session.log()
+    assert ask("GET", "/status")["idle_ends_at"]
+    assert look(session)["colours"] == [0x10131F, 0xFFFFFF], "its sentence and its clock"
+    assert session.ask("/control/keep", method="POST").status == 401
+    assert ask("POST", "/keep") == {"idle_minutes": 0.12, "idle_ends_at": None}
+    assert session.status.idle_ends_at is None
+    assert wait_until(lambda: not look(session)["there"], interval=0.1)
+
+    assert told(True)
+    session.first_frame()
+    assert told(False), "somebody has opened it"
+
+    end = session.wait_ended().end
+    assert end and (end.state, end.code) == (State.TIMEOUT, "Idle"), session.log()
+    assert end.params["watching"] == "0" and end.params["used"].startswith("CPU "), end
+    assert session.wait_exit() == 0
+    session.assert_nothing_left()
