@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
-from Xlib import X, display
+from Xlib import X, display, error
 from Xlib.ext import xtest
 
 NAME = "Moonlight HPC: time left"
@@ -13,6 +13,13 @@ NAME = "Moonlight HPC: time left"
 
 def main(click: bool) -> None:
     x = display.Display()
+    try:
+        look(x, click)
+    except (error.BadWindow, error.BadDrawable, error.BadMatch):  # it went between two questions
+        look(x, click)
+
+
+def look(x: display.Display, click: bool) -> None:
     windows = x.screen().root.query_tree().children
     found = [w for w in windows if w.get_wm_name() == NAME]
     if not found:
