@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import pytest
 from moonlight_spawner.model.job import JobInfo, JobState
-from moonlight_spawner.model.records import AgentStatus, Job, SessionRecord, Stop
+from moonlight_spawner.model.records import AgentStatus, Job, Name, SessionRecord, Stop
 from moonlight_spawner.model.session import Gateway, Session, StaleCode, State, now
 from moonlight_spawner.portal import derived
 from moonlight_spawner.portal import view as view_of_portal
@@ -92,6 +92,29 @@ def record(
     return SessionRecord.model_validate(
         {"facts": facts(session_id, user), "job": Job(job_id=job), "token": TOKEN, **more}
     )
+
+
+def test_a_users_last_word_on_a_name_stays_in_whatever_order_answers_come(
+    store: RedisStore,
+) -> None:
+    """An answer that was read before a renaming may come after it, to this service or to another."""
+    first = Name(text="").followed_by("first")
+    second = first.followed_by("second")
+
+    async def ask(view: View, slurm: Slurm) -> None:
+        async def shown(name: Name | None) -> str | None:
+            await view.keep(ALICE, record(name=name))
+            return (await view.look(ALICE)).sessions[0].name
+
+        unnamed = await shown(None)
+        assert await shown(second) == "second"
+        assert await shown(first) == "second"
+        assert await shown(None) == "second", "it had none when that was read"
+        assert not await view.adopt(ALICE, [ID], [record(name=second)]), "the same is no change"
+        assert await shown(second.followed_by("")) == unnamed
+        assert await shown(Name(text="by an older version")) == "by an older version"
+
+    viewed(store, ask)
 
 
 def test_what_a_side_says_takes_the_place_of_what_is_known(store: RedisStore) -> None:

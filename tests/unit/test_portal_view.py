@@ -12,7 +12,7 @@ from typing import Any, get_args, get_type_hints
 import pytest
 from moonlight_spawner.model.errors import UserSideFailed
 from moonlight_spawner.model.job import JobInfo, JobState
-from moonlight_spawner.model.records import AgentStatus, Facts, Job, Seen, SessionRecord, Stop
+from moonlight_spawner.model.records import AgentStatus, Facts, Job, Name, Seen, SessionRecord, Stop
 from moonlight_spawner.model.session import (
     End,
     Gateway,
@@ -241,10 +241,12 @@ def test_what_nobody_may_say_is_left_out_of_a_record() -> None:
         status = AgentStatus(gateway=gateway, beat=later, started_at=later)
         seen = Seen(job=JobInfo(job_id="8", state=JobState.RUNNING))
         given = record(facts=facts(created_at=later), job=Job(job_id="7"), seen=seen, status=status)
+        given.name = Name(text="his", at=later)
         taken = own_record("alice", given, local=False)
         assert taken.status and taken.status.beat <= now() and taken.status.started_at <= now()
         assert (taken.status.gateway is not None) is stays and taken.seen is None
         assert taken.facts.created_at <= now()
+        assert taken.name and taken.name.at and taken.name.at <= now()
 
 
 def test_a_token_is_not_shown_by_what_prints_a_record() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import pytest
 from moonlight_spawner.cli.session import _line
 from moonlight_spawner.model.errors import InvalidRequest, NotFound
 from moonlight_spawner.model.names import MOST_SIGNS
-from moonlight_spawner.model.session import End, State
+from moonlight_spawner.model.records import Name
+from moonlight_spawner.model.session import End, State, now
 from moonlight_spawner.site.options import MoonlightSite
 from moonlight_spawner.site.request import validate_name, validate_renaming, validate_request
 
@@ -61,12 +63,16 @@ def test_a_desktop_is_renamed_while_it_runs_and_when_it_has_ended(tmp_path: Path
     end = End(state=State.COMPLETED, code="Ended", reason="It ended.")
     for session_id in (desk.add(**running()), desk.add(end=end)):
         assert desk.sessions()[session_id].name == "", "one of an older version has none"
+        at = now() + timedelta(hours=1)  # by a door whose clock is before ours
+        desk.manager.store.put(desk.user, session_id, "name", Name(text="first", at=at))
         for name in ("유동 해석", ""):
             body = {"name": name}
             renamed = desk.do(lambda m, i=session_id, b=body: m.rename(desk.user, i, b))
             assert renamed.name == desk.sessions()[session_id].name == name
             record = desk.do(lambda m, i=session_id: _record(m, desk.user, i))
             assert record.name.text == name, "who keeps a copy of it gets it"
+            assert record.name.at > at, "and knows that it is the last one"
+            at = record.name.at
     with pytest.raises(NotFound):
         desk.do(lambda m: m.rename(desk.user, "ml-x-aaaaaaaaaa", {"name": "a"}))
 

@@ -80,9 +80,15 @@ class Facts(Model):
 
 
 class Name(Model):
-    """What its user calls a session; empty: nothing any more."""
+    """What its user calls a session; empty: nothing any more. ``at``: since when; each has a later one
+    than the one before it, whatever the clocks of the user's doors say."""
 
     text: SessionName
+    at: Moment | None = None  # of a version that wrote none
+
+    def followed_by(self, text: str) -> Name:
+        at = now()
+        return Name(text=text, at=max(at, self.at + timedelta(microseconds=1)) if self.at else at)
 
 
 class Job(Model):

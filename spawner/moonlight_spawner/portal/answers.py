@@ -59,6 +59,8 @@ def own_record(user: str, record: SessionRecord, local: bool) -> SessionRecord:
     if status:
         own_status(status, local)
     facts.created_at = min(facts.created_at, now())
+    if record.name and record.name.at:
+        record.name.at = min(record.name.at, now())
     return record
 
 

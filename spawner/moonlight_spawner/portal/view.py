@@ -289,14 +289,19 @@ class View:
 
     def _keep(self, user: str, record: SessionRecord) -> bool:
         session_id, status = record.facts.session_id, record.status
-        parts: dict[Part, Model | None] = {"facts": record.facts, "name": record.name}
-        parts["job"] = record.job
+        parts: dict[Part, Model | None] = {"facts": record.facts, "job": record.job}
         parts |= {"seen": record.seen, "missed": record.missed}
         if record.stop:  # once said, they stay: an answer may be older than what is here
             parts["stop"] = record.stop
         if record.end:
             parts["end"] = record.end
+        name = record.name
+        if name and name.at is None:  # by a version that wrote no time
+            parts["name"] = name
         changed = self._store.adopt(user, session_id, parts)
+        if name and name.at:  # the user's last word stays, in whatever order answers come
+            at = f"{int(name.at.timestamp() * 1e6):016d}"
+            changed = self._store.put_newer(user, session_id, "name", name, at) or changed
         if status:
             newer = self._store.put_newer(user, session_id, "status", status, rank(status))
             changed = newer or changed

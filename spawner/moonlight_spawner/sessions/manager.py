@@ -272,10 +272,11 @@ class SessionManager:
         ------
         InvalidRequest, NotFound, RecordsUnwritable
         """
-        name = Name(text=validate_renaming(body))
+        text = validate_renaming(body)
         await self.get(user, session_id)
         try:
-            self.store.put(user, session_id, "name", name)
+            before = self.store.get(user, session_id, "name", Name) or Name(text="")
+            self.store.put(user, session_id, "name", before.followed_by(text))
         except OSError as e:
             raise self._recorder.unwritable(e, "its name is what it was") from e
         return await self.get(user, session_id)

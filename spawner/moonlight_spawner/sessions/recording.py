@@ -10,7 +10,7 @@ from typing import Any
 
 from ..model.errors import LimitReached, RecordsUnwritable
 from ..model.records import Facts, Job, Name
-from ..model.session import Resources, Way, new_session_id
+from ..model.session import Resources, Way, new_session_id, now
 from ..scheduler import Scheduler
 from ..site.images import Catalogue, follows_window
 from ..site.options import MoonlightSite
@@ -124,7 +124,7 @@ class Recorder:
                 request=_as_can_be(resources, host),
             )
             if new.name:
-                self._store.put(user, session_id, "name", Name(text=new.name))
+                self._store.put(user, session_id, "name", Name(text=new.name, at=now()))
             if job:  # before the facts, which make it a session: one of a job is never without it
                 self._store.put_once(user, session_id, "job", Job(job_id=job.job_id))
             self._store.put(user, session_id, "facts", facts)
