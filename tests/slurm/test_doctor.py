@@ -75,6 +75,7 @@ def test_a_portals_machine_looks_at_partition_and_qos(slurm: SlurmCluster, tmp_p
         True,
         "partition viz: up, 2 nodes; QoS moonlight is there, and it takes that",
     )
+    assert re.search("^PropagatePrioProcess *= *0$", slurm.scontrol("show", "config"), re.MULTILINE)
     assert said(partition="", qos="")[0]
     good, text, fix = said(partition="nosuch")
     assert not good and "the cluster has none of that name" in text and "`partition`" in fix

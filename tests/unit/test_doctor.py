@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from moonlight_spawner.doctor.cluster import for_many
+from moonlight_spawner.site.options import MoonlightSite
 
 from tests.standins.sunshine_install import install
 from tests.support.waiting import PATIENCE
@@ -283,6 +286,16 @@ def test_a_slurm_that_answers_is_looked_through(launching: Doctor) -> None:
     found = launch_host(launching)
     assert [name for name in found if name in SLURM] == SLURM
     assert all(found[name]["good"] and not found[name]["odd"] for name in SLURM), found
+
+
+@pytest.mark.parametrize("handed_on", [0, 1, 2])
+def test_a_slurm_that_hands_on_how_nice_a_users_side_is(launching: Doctor, handed_on: int) -> None:
+    config = f"echo 'PropagatePrioProcess    = {handed_on}'"
+    launching.program("scontrol", f"case $* in *config*) {config};; *) echo at head is UP;; esac")
+    site = MoonlightSite(scheduler="slurm", slurm_bin=str(launching.bin))
+    found = asyncio.run(for_many(site))
+    assert found.good and found.odd is bool(handed_on), found
+    assert ("PropagatePrioProcess=0" in found.fix) is bool(handed_on)
 
 
 def test_a_launcher_card_that_starts_desktops_in_no_job_is_told(launching: Doctor) -> None:

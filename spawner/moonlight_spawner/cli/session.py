@@ -147,7 +147,11 @@ async def _delete(manager: SessionManager, user: str, options: argparse.Namespac
         print(json.dumps({"deleted": deleted}, indent=2))
     for session_id in deleted:
         _tell(options, f"Deleted {session_id}")
-    if not deleted:
+    kept = [] if not options.ended else [s for s in await manager.sessions(user) if not s.live]
+    for session in kept:
+        which = session.session_id
+        _tell(options, f"Kept {which}: `moonlight-hpc session delete {which}` says why.")
+    if not deleted and not kept:
         _tell(options, "There is no ended session.")
     return 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 
 from ..model.account import account
 from ..site.images import data_file
@@ -107,9 +108,14 @@ async def for_many(site: MoonlightSite) -> Finding:
         fix = f"AllowQos={allowed},{site.qos} on its line in slurm.conf, then scontrol reconfigure"
         return Finding(name, False, f"partition {where} takes the QoS {allowed} alone", fix)
     text = f"partition {where}: {found[-1].text}"
-    return Finding(
-        name, True, f"{text}; QoS {site.qos or 'of the user'} is there, and it takes that"
-    )
+    text = f"{text}; QoS {site.qos or 'of the user'} is there, and it takes that"
+    config = (await slurm(site, "scontrol", "show", "config")).output
+    # Users' sides are nice, and submit: their jobs would be so, too, and nobody could take that back.
+    if handed_on := re.search(r"^PropagatePrioProcess *= *([12])$", config, re.MULTILINE):
+        text += f"; but desktops run at nice 10, for PropagatePrioProcess is {handed_on[1]}"
+        fix = "PropagatePrioProcess=0 in slurm.conf, its default, then restart slurmctld and slurmd"
+        return Finding(name, True, text, fix, odd=True)
+    return Finding(name, True, text)
 
 
 def create_qos() -> str:

@@ -71,9 +71,16 @@ class Forgetting:
         """
         ended = [session.session_id for session in sessions if not session.live]
         kept = await self._why_not(user, ended)
-        gone = [session_id for session_id in ended if session_id not in kept]
-        for session_id in gone:
-            self.remove(user, session_id)
+        gone = []
+        for session_id in ended:
+            if session_id in kept:
+                continue
+            try:
+                self.remove(user, session_id)
+            except RecordsUnwritable as e:  # who asks for this one alone is told so
+                log.warning("%s", e)
+            else:
+                gone.append(session_id)
         return gone
 
     def remove(self, user: str, session_id: str) -> None:

@@ -1,11 +1,14 @@
-import { useEffect, useRef } from 'react';
+import { useEffect, useRef, useState } from 'react';
 
 import type { Session } from '../api/types';
 import { useSpeech } from '../i18n/Language';
+import { problemText } from '../i18n/wording';
 import { Dialog } from '../parts/Dialog';
+import { Notice } from '../parts/Notice';
 import { Problem } from '../parts/Problem';
 import { useTask } from '../parts/useTask';
-import { calledOf } from './called';
+import { calledOf, whichOf } from './called';
+import { forgetAll, type Kept } from './forgetAll';
 import { usePortal } from './Portal';
 
 interface Props {
@@ -25,9 +28,19 @@ export function DeleteDialog({ sessions, all = false, onClose }: Props) {
 
   useEffect(() => keep.current?.focus(), []);
 
+  const [kept, setKept] = useState<readonly Kept[]>([]);
+
   const forget = (): void =>
     run(async () => {
-      feed.forget(await client.forget(all ? null : (first?.session_id ?? '')));
+      if (all) {
+        const left = await forgetAll(sessions, client.forget, (ids) => feed.forget(ids));
+        setKept(left);
+        if (left.length > 0) {
+          return;
+        }
+      } else {
+        feed.forget(await client.forget(first?.session_id ?? ''));
+      }
       onClose();
     });
 
@@ -43,6 +56,7 @@ export function DeleteDialog({ sessions, all = false, onClose }: Props) {
       )}
       <p>{all ? t.desktops.deleteAllBody : t.desktops.deleteBody}</p>
       {error && <Problem error={error} retry={forget} />}
+      {kept.length > 0 && <KeptList kept={kept} />}
       <div className="dialog-actions">
         <button type="button" className="button" ref={keep} onClick={onClose}>
           {all ? t.desktops.keepAll : t.desktops.keep}
@@ -58,5 +72,25 @@ export function DeleteDialog({ sessions, all = false, onClose }: Props) {
         </button>
       </div>
     </Dialog>
+  );
+}
+
+/** Those that could not be deleted, and why. */
+export function KeptList({ kept }: { kept: readonly Kept[] }) {
+  const { t } = useSpeech();
+  const told = kept.filter(({ why }) => why);
+  const more = kept.length - told.length;
+  return (
+    <Notice tone="error" testId="kept">
+      <p>{t.desktops.deleteKept(kept.length)}</p>
+      <ul>
+        {told.map(({ session, why }) => (
+          <li key={session.session_id}>
+            <strong>{whichOf(t, session).trim()}</strong>: {why && problemText(t, why)}
+          </li>
+        ))}
+        {more > 0 && <li>{t.desktops.deleteKeptMore(more)}</li>}
+      </ul>
+    </Notice>
   );
 }

@@ -31,4 +31,7 @@ export const desktops = {
   keep: 'Keep it',
   keepAll: 'Keep them',
   deleting: 'Deleting…',
+  deleteKept: (n: number) =>
+    n === 1 ? 'One desktop could not be deleted.' : `${n} desktops could not be deleted.`,
+  deleteKeptMore: (n: number) => `and ${n} more`,
 };

@@ -29,4 +29,6 @@ export const desktops: Dictionary['desktops'] = {
   keep: '그대로 두기',
   keepAll: '그대로 두기',
   deleting: '삭제하는 중…',
+  deleteKept: (n) => `데스크톱 ${n}개를 삭제하지 못했습니다.`,
+  deleteKeptMore: (n) => `그 밖에 ${n}개`,
 };
