@@ -95,6 +95,7 @@ def test_the_keyboard_leads_to_typed_text_and_tools_it_outlives_its_jupyter_serv
     viewer.send_keys_that_browsers_keep(desktop)
     viewer.carry_files(desktop, lab.user.home)
     viewer.look_at_the_connection(desktop)
+    viewer.add_a_screen(context, desktop, lab.user.home)
     lab.kill()
     desktop.locator("[data-testid=connection-banner]").wait_for()
     keep(desktop, "6-interrupted")

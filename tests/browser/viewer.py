@@ -8,10 +8,10 @@ from pathlib import Path
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.support import axe
-from tests.support.chromium import changed, keep
+from tests.support.chromium import changed, keep, white
 from tests.support.waiting import PATIENCE, wait_for, wait_until
 
-from .desktop import wait_for_desktop
+from .desktop import type_command, wait_for_desktop
 
 FRAME = "[data-testid=desktop-frame]"
 expect.set_options(timeout=PATIENCE * 1000)
@@ -166,3 +166,75 @@ def show_it_in_two_windows(context: BrowserContext, first: Page) -> Page:
     second.bring_to_front()
     wait_for_desktop(second)
     return second
+
+
+def add_a_screen(context: BrowserContext, first: Page, home: Path) -> None:
+    """It stands to the right of the first, what is moved there is seen there, and when it is closed
+    the desktop has its own size again."""
+    told = home / "screens"
+    type_command(first, f"{_TELL_SCREENS} xterm -geometry 100x30+300+300 &", told)
+
+    def has(width: int, height: int, monitors: int) -> bool:
+        words = told.read_text()
+        return f"current {width} x {height}" in words and f"Monitors: {monitors}" in words
+
+    with context.expect_page() as opened:
+        _press(first, "add-screen")
+    second = opened.value
+    assert wait_until(lambda: has(2560, 800, 2), interval=0.2), told.read_text()
+
+    def seen() -> bool:
+        return white(second.screenshot()) > _WINDOW  # the desktop has nothing there
+
+    # Drawn over the first one's edge by its title.
+    assert wait_until(lambda: _dragged(first, (360, 314), (1270, 330)) and seen()), "not seen there"
+    second.bring_to_front()
+    second.mouse.click(300, 500)
+    second.keyboard.type("echo second > ~/on-second\n", delay=15)
+    assert wait_until((home / "on-second").exists, interval=0.2)
+    keep(second, "viewer-second-screen")
+    # Either one loaded anew finds the other beside it again.
+    for page in (second, first):
+        page.bring_to_front()
+        page.reload()
+        page.locator(FRAME).wait_for()
+    wait_for_desktop(first)
+    assert wait_until(seen, interval=0.2) and has(2560, 800, 2), told.read_text()
+    # Another computer has the desktop whole; what was shown here comes back when that goes.
+    elsewhere = context.new_page()
+    elsewhere.goto(first.url)
+    wait_for_desktop(elsewhere)
+    second.get_by_test_id("no-first-screen").wait_for()
+    axe.check(second, "no-first-screen")
+    assert wait_until(lambda: has(1280, 800, 1), interval=0.2), told.read_text()
+    elsewhere.close()
+    wait_for_desktop(first)
+    assert wait_until(lambda: has(2560, 800, 2), interval=0.2), told.read_text()
+    with second.expect_event("close"):
+        _press(second, "close-screen")
+    assert wait_until(lambda: has(1280, 800, 1), interval=0.2), told.read_text()
+    (home / "screens-told").touch()
+    first.bring_to_front()
+
+
+def _dragged(page: Page, start: tuple[int, int], end: tuple[int, int]) -> bool:
+    page.bring_to_front()
+    page.mouse.move(*start)
+    page.mouse.down()
+    page.mouse.move(*end, steps=12)
+    page.mouse.up()
+    return True
+
+
+# Again and again, because a desktop that is asked by typing has to be in front.
+_TELL_SCREENS = (
+    "while ! [ -e ~/screens-told ] && sleep 0.3; do (xrandr | head -1; xrandr --listmonitors) > ~/.screens; "
+    "mv ~/.screens ~/screens; done &"
+)
+
+
+def _press(page: Page, tool: str) -> None:
+    page.bring_to_front()
+    page.locator(FRAME).focus()
+    page.keyboard.press("Control+Alt+Shift+M")
+    page.get_by_test_id(tool).click()

@@ -68,6 +68,12 @@ def keep(page: Page, name: str) -> bytes:
     return page.screenshot(path=ARTIFACTS / f"{name}.png")
 
 
+def white(png: bytes) -> float:
+    """How much of the picture is white, as a terminal is, from 0 to 1."""
+    picture = Image.open(io.BytesIO(png)).convert("L")
+    return picture.histogram()[255] / (picture.width * picture.height)
+
+
 def changed(before: bytes, after: bytes) -> float:
     """How much of the picture differs between two screenshots, from 0 to 1."""
     one, other = (Image.open(io.BytesIO(png)).convert("RGB") for png in (before, after))

@@ -231,7 +231,7 @@ describe('a desktop that another window shows', () => {
     ['ko', /다른 창에 표시되고 있습니다.*여기에서 사용/],
   ] as ['en' | 'ko', RegExp][])('is said in %s', (language, words) => {
     const html = render(
-      createElement(Elsewhere, { streamUrl: '/x/', onUse: () => undefined }),
+      createElement(Elsewhere, { streamUrl: '/x/', display: 'primary', onUse: () => undefined }),
       language,
     );
     expect(html).toMatch(words);

@@ -8,7 +8,8 @@ import { ConnectionBanner } from './ConnectionBanner';
 import { DesktopFrame } from './DesktopFrame';
 import { Elsewhere } from './Elsewhere';
 import { EndWarning } from './EndWarning';
-import { PAGE } from './host/selkies';
+import { displayOf } from './secondWindow';
+import { NoFirst, NoRoom, useAlone } from './SecondScreen';
 import { isToolsShortcut } from './shortcut';
 import { Toolbar } from './Toolbar';
 import { TransferNotice } from './tools/TransferNotice';
@@ -26,14 +27,18 @@ interface Props {
 export function DesktopView({ session, streamUrl, now }: Props) {
   const { t } = useSpeech();
   const { link } = useFeed();
-  const { host, state } = useSelkies(session);
+  const [display] = useState(() => displayOf(window.location.hash));
+  const second = display !== 'primary';
+  const { host, state } = useSelkies(session, display);
+  const alone = useAlone(second, !state?.elsewhere);
   const handle = useRef<HTMLButtonElement>(null);
   const frame = useRef<HTMLIFrameElement>(null);
   const { connection, reload } = useConnection(streamUrl, link, frame);
   const [called, setCalled] = useState(0);
   const toTools = useCallback(() => setCalled((times) => times + 1), []);
   const toDesktop = useCallback(() => frame.current?.focus(), []);
-  const name = t.viewer.frame(calledOf(session));
+  const whole = t.viewer.frame(calledOf(session));
+  const name = second ? `${t.tools.secondScreen}, ${whole}` : whole;
   const loaded = useCallback((inner: Window) => host?.attach(inner, name), [host, name]);
   useEffect(() => host?.startAgain(), [host, connection.frame]);
   const useHere = useCallback(() => {
@@ -52,7 +57,7 @@ export function DesktopView({ session, streamUrl, now }: Props) {
   }, [toTools]);
 
   // A session that was started by an older version has no page without the host's own panel.
-  const page = host && state?.drivable !== false ? PAGE : '';
+  const page = host && state?.drivable !== false ? host.page : '';
   const drivable = state?.drivable ? host : null;
   return (
     <main className="desktop">
@@ -63,9 +68,10 @@ export function DesktopView({ session, streamUrl, now }: Props) {
         now={now}
         host={drivable}
         state={state}
+        second={second}
         handle={handle}
         called={called}
-        onReload={state?.elsewhere ? useHere : reload}
+        onReload={state?.elsewhere || state?.noRoom ? useHere : reload}
         onDone={toDesktop}
       />
       <div className="desktop-notices">
@@ -79,8 +85,12 @@ export function DesktopView({ session, streamUrl, now }: Props) {
         <IdleWarning session={session} now={now} />
         <EndWarning endsAt={session.ends_at} startedAt={session.started_at} now={now} />
       </div>
-      {state?.elsewhere ? (
-        <Elsewhere streamUrl={streamUrl} onUse={useHere} />
+      {alone || (second && !host) ? (
+        <NoFirst />
+      ) : state?.noRoom ? (
+        <NoRoom onAgain={useHere} />
+      ) : state?.elsewhere ? (
+        <Elsewhere streamUrl={streamUrl} display={display} onUse={useHere} />
       ) : (
         <DesktopFrame
           key={`${connection.frame} ${page}`}

@@ -2,13 +2,22 @@ import { useEffect } from 'react';
 
 import { useSpeech } from '../i18n/Language';
 import { isFree } from './host/selkies';
+import type { Display } from './secondWindow';
 
 const LOOK_EVERY_MS = 2_000;
 /** A window that is only loaded anew leaves for a moment too. */
 const LOOKS = 2;
 
 /** In the picture's place while another window has it; that comes back when nobody has it. */
-export function Elsewhere({ streamUrl, onUse }: { streamUrl: string; onUse: () => void }) {
+export function Elsewhere({
+  streamUrl,
+  display,
+  onUse,
+}: {
+  streamUrl: string;
+  display: Display;
+  onUse: () => void;
+}) {
   const { t } = useSpeech();
   useEffect(() => {
     let free = 0;
@@ -16,7 +25,7 @@ export function Elsewhere({ streamUrl, onUse }: { streamUrl: string; onUse: () =
     let over = false;
     const look = async (): Promise<void> => {
       // Where it does not answer the connection is interrupted, which is told elsewhere.
-      free = (await isFree(streamUrl).catch(() => false)) ? free + 1 : 0;
+      free = (await isFree(streamUrl, display).catch(() => false)) ? free + 1 : 0;
       if (over) {
         return;
       }
@@ -31,7 +40,7 @@ export function Elsewhere({ streamUrl, onUse }: { streamUrl: string; onUse: () =
       over = true;
       clearTimeout(timer);
     };
-  }, [streamUrl, onUse]);
+  }, [streamUrl, display, onUse]);
   return (
     <section className="elsewhere" data-testid="elsewhere">
       <div className="elsewhere-words" role="status">

@@ -10,6 +10,7 @@ import { Stale } from '../sessions/SessionFacts';
 import { TimeLeft } from '../sessions/TimeLeft';
 import { verdictOf } from './host/connection';
 import type { SelkiesHost, SelkiesState } from './host/selkies';
+import { openSecondScreen } from './secondWindow';
 import { Tool } from './Tool';
 import { ToolDialog, type ToolName } from './tools/ToolDialog';
 import { useFold } from './useFold';
@@ -23,6 +24,8 @@ interface Props {
   /** The client in the frame, where it can be driven. */
   host: SelkiesHost | null;
   state: SelkiesState | null;
+  /** This window is the desktop's second screen. */
+  second: boolean;
   handle: RefObject<HTMLButtonElement | null>;
   /** Rises when the user calls for the tools by the keyboard. */
   called: number;
@@ -33,10 +36,11 @@ interface Props {
 
 /** The tools above the desktop; they fold into a small handle when nobody needs them. */
 export function Toolbar(props: Props) {
-  const { session, streamUrl, now, host, state, handle, called, onReload, onDone } = props;
+  const { session, streamUrl, now, host, state, second, handle, called, onReload, onDone } = props;
   const { t } = useSpeech();
   const { home } = usePortal().door;
   const [asked, setAsked] = useState<ToolName | null>(null);
+  const [blocked, setBlocked] = useState(false);
   const { full, locked, possible, toggle } = useFullScreen();
   const bar = useRef<HTMLElement>(null);
   const { open, unfold, fold, events, ofTools, ofHandle } = useFold(bar, onDone);
@@ -94,7 +98,7 @@ export function Toolbar(props: Props) {
           <div className="tools" id="desktop-tools" {...ofTools}>
             <div className="tools-row">
               <span className="tools-facts">
-                <strong>{calledOf(session)}</strong>
+                <strong>{second ? t.tools.secondScreen : calledOf(session)}</strong>
                 {session.node && <span className="tools-node">{session.node}</span>}
                 {session.ends_at && (
                   <span title={t.session.timeLeft}>
@@ -113,12 +117,22 @@ export function Toolbar(props: Props) {
                   }}
                 />
               )}
-              {host && <Tool icon="sliders" label={t.tools.settings} {...opens('settings')} />}
+              {host && state?.extends && !second && (
+                <Tool
+                  icon="screens"
+                  label={t.tools.addScreen}
+                  testId="add-screen"
+                  onPress={() => setBlocked(!openSecondScreen(session.session_id))}
+                />
+              )}
+              {host && !second && (
+                <Tool icon="sliders" label={t.tools.settings} {...opens('settings')} />
+              )}
               {host && <Tool icon="keys" label={t.tools.keys} {...opens('keys')} />}
-              {isUsable(waysOf(session)) && (
+              {!second && isUsable(waysOf(session)) && (
                 <Tool icon="clipboard" label={t.clipboard.title} {...opens('clipboard')} />
               )}
-              {host && isUsable(fileWaysOf(session)) && (
+              {host && !second && isUsable(fileWaysOf(session)) && (
                 <Tool icon="files" label={t.tools.files} {...opens('files')} />
               )}
               {host && (
@@ -138,8 +152,17 @@ export function Toolbar(props: Props) {
                   onDone();
                 }}
               />
-              <Tool icon="stop" label={t.session.stop} {...opens('stop')} />
-              {home && (
+              {second ? (
+                <Tool
+                  icon="close"
+                  label={t.tools.closeScreen}
+                  testId="close-screen"
+                  onPress={() => window.close()}
+                />
+              ) : (
+                <Tool icon="stop" label={t.session.stop} {...opens('stop')} />
+              )}
+              {home && !second && (
                 <a className="tool" href={home} title={t.viewer.back}>
                   <Icon name="back" size={17} />
                   <span className="tool-label">{t.viewer.mine}</span>
@@ -147,8 +170,14 @@ export function Toolbar(props: Props) {
               )}
             </div>
             <Stale session={session} now={now} />
+            {blocked && (
+              <p className="tools-problem" role="alert" data-testid="pop-up-blocked">
+                {t.tools.popUpBlocked}
+              </p>
+            )}
             <p className="tools-hint">
-              {t.viewer.shortcut} {locked && t.tools.leaveFull} {idleRule(t, session)}
+              {second ? t.tools.secondHint : t.viewer.shortcut} {locked && t.tools.leaveFull}{' '}
+              {idleRule(t, session)}
             </p>
           </div>
         )}

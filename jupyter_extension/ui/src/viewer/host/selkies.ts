@@ -2,6 +2,7 @@ import type { Session } from '../../api/types';
 import { SAMPLE_EVERY_MS, withSample, type Path, type Sample } from './connection';
 import { afterWord, type Told, type Transfer } from './files';
 import { strokesOf, type Chord } from './keys';
+import type { Display } from '../secondWindow';
 import { ownPage } from './ownPage';
 import { keepScreen, pixelsOf, screenOf, type ScreenSize } from './screen';
 import { bitrateOf, keepWishes, rateOf, readWishes, type Wishes } from './wishes';
@@ -19,6 +20,10 @@ export interface SelkiesState {
   drivable: boolean | null;
   /** The picture has gone to another window. */
   elsewhere: boolean;
+  /** The desktop cannot be made large enough for this second screen. */
+  noRoom: boolean;
+  /** It can have a second screen. */
+  extends: boolean;
   wishes: Wishes;
   size: ScreenSize;
   samples: readonly Sample[];
@@ -38,16 +43,30 @@ export class SelkiesHost {
   private frame: Window | null = null;
   private detach = (): void => undefined;
 
-  constructor(private readonly session: Session) {
+  constructor(
+    private readonly session: Session,
+    private readonly display: Display = 'primary',
+  ) {
     this.state = {
       drivable: null,
       elsewhere: false,
+      noRoom: false,
+      extends: true,
       wishes: readWishes(),
-      size: screenOf(session),
+      size: this.first ? screenOf(session) : 'window',
       samples: [],
       path: null,
       transfers: [],
     };
+  }
+
+  /** Its page for this screen. */
+  get page(): string {
+    return this.first ? PAGE : `${PAGE}#${this.display}-right`;
+  }
+
+  private get first(): boolean {
+    return this.display === 'primary';
   }
 
   getState = (): SelkiesState => this.state;
@@ -92,7 +111,7 @@ export class SelkiesHost {
       this.frame = null;
       this.detach = () => undefined;
     };
-    this.set({ drivable: true, elsewhere: false, samples: [], path: null });
+    this.set({ drivable: true, elsewhere: false, noRoom: false, samples: [], path: null });
     this.applySize();
     this.apply();
     this.say({ type: 'statsOpen', open: true });
@@ -108,7 +127,7 @@ export class SelkiesHost {
   };
 
   /** The picture is wanted in this window again: its page is loaded anew. */
-  comeBack = (): void => this.set({ elsewhere: false });
+  comeBack = (): void => this.set({ elsewhere: false, noRoom: false });
 
   wish(changes: Partial<Wishes>): void {
     const wishes = { ...this.state.wishes, ...changes };
@@ -161,7 +180,7 @@ export class SelkiesHost {
     this.say({ type: 'setScaleLocally', value: wishes.fit });
     this.say({ type: 'setUseCssScaling', value: !wishes.dense });
     this.say({ type: wishes.trackpad ? 'touchinput:trackpad' : 'touchinput:touch' });
-    if (this.session.audio) {
+    if (this.session.audio && this.first) {
       this.say({ type: 'pipelineControl', pipeline: 'audio', enabled: wishes.sound });
       this.say({ type: 'setVolume', value: wishes.volume });
     }
@@ -181,7 +200,7 @@ export class SelkiesHost {
       return;
     }
     this.say({ type: 'getStats' });
-    if (this.session.audio && this.state.wishes.volume !== 1) {
+    if (this.session.audio && this.first && this.state.wishes.volume !== 1) {
       // Until the first sound there is nothing that has a volume, and it is not told when that comes.
       this.say({ type: 'setVolume', value: this.state.wishes.volume });
     }
@@ -199,6 +218,8 @@ export class SelkiesHost {
     if (type === 'stats') {
       const path = pathOf(data);
       this.set({ samples: withSample(this.state.samples, sampleOf(data)), path });
+    } else if (type === 'serverSettings') {
+      this.set({ extends: part(payload, 'second_screen').value !== false });
     } else if (type === 'fileUpload') {
       this.set({ transfers: afterWord(this.state.transfers, (payload ?? {}) as Told) });
     }
@@ -208,6 +229,9 @@ export class SelkiesHost {
     if (saysElsewhere(words)) {
       this.detach();
       this.set({ elsewhere: true, drivable: null });
+    } else if (!this.first && saysNoRoom(words)) {
+      this.detach();
+      this.set({ noRoom: true, drivable: null });
     }
   }
 
@@ -227,6 +251,10 @@ export const isFrom = (
 /** By a line over its picture it says, in English alone, that another window has that now. */
 export const saysElsewhere = (words: string): boolean =>
   /client connected connection killed|superseded|opened elsewhere/i.test(words);
+
+/** And that there can be no second screen, or none of that size. */
+export const saysNoRoom = (words: string): boolean =>
+  /cannot extend the desktop|second (screen|display)/i.test(words);
 
 type Figures = Record<string, unknown>;
 
@@ -268,9 +296,12 @@ export function pathOf(data: unknown): Path {
   };
 }
 
-/** Whether no window at all has the picture now. */
-export async function isFree(streamUrl: string): Promise<boolean> {
+/** Whether no window at all has the picture of that screen now. */
+export async function isFree(streamUrl: string, display: Display): Promise<boolean> {
   const answer = await fetch(`${streamUrl}api/sessions`, { cache: 'no-store', redirect: 'manual' });
   const { sessions } = (await answer.json()) as { sessions?: unknown };
-  return Array.isArray(sessions) && sessions.length === 0;
+  return (
+    Array.isArray(sessions) &&
+    sessions.every((one: { display?: unknown }) => (one.display ?? 'primary') !== display)
+  );
 }

@@ -109,6 +109,18 @@ export const tools = {
   useHere: 'Use it here',
   insecure:
     'This browser shows desktops only on pages that come by HTTPS. Open this page by its https address.',
+
+  // A second screen.
+  addScreen: 'Add a screen',
+  secondScreen: 'Second screen',
+  secondHint: 'Drag windows here, over the right edge of the first screen.',
+  closeScreen: 'Close this screen',
+  popUpBlocked:
+    'The browser has not opened a window for the second screen. Allow pop-ups for this address, then try again.',
+  noFirst: 'The first screen is no longer shown beside this one',
+  noRoom: 'This desktop has no room for a second screen',
+  noRoomHint: 'It cannot be made so large. Make its windows smaller, then try again.',
+
   leaveFull: 'Hold Escape to leave full screen.',
 };
 

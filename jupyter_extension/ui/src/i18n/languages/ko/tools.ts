@@ -102,5 +102,17 @@ export const tools: ToolWords = {
   useHere: '여기에서 사용',
   insecure:
     '이 브라우저는 HTTPS 페이지에서만 데스크톱을 표시할 수 있습니다. https 주소로 이 페이지를 여세요.',
+
+  // A second screen.
+  addScreen: '화면 추가',
+  secondScreen: '두 번째 화면',
+  secondHint: '첫 번째 화면의 오른쪽 가장자리 너머로 창을 끌어 오십시오.',
+  closeScreen: '이 화면 닫기',
+  popUpBlocked:
+    '브라우저가 두 번째 화면의 창을 열지 않았습니다. 이 주소의 팝업을 허용한 뒤 다시 시도하십시오.',
+  noFirst: '첫 번째 화면이 더 이상 옆에 표시되지 않습니다',
+  noRoom: '이 데스크톱에는 두 번째 화면을 둘 자리가 없습니다',
+  noRoomHint: '그만큼 크게 만들 수 없습니다. 창을 줄인 뒤 다시 시도하십시오.',
+
   leaveFull: 'Esc를 길게 누르면 전체 화면이 끝납니다.',
 };
