@@ -74,6 +74,7 @@ class SiteHandler(MoonlightAPIHandler):
                     "bitrate_kbps": site.bitrate_kbps,
                     "keyboard": site.keyboard,
                     "where": self.manager.where_by_default(job),
+                    **({"picture": True} if site.previews else {}),
                 },
                 "limits": limits(site),
                 "keyboards": keyboards(site),

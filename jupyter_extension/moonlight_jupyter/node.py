@@ -23,10 +23,23 @@ class NodeHandler(MoonlightAPIHandler):
     """Hands a question to the session's node and its answer to the caller."""
 
     async def ask(self, session_id: str, method: str, path: str, body: Any = None) -> None:
+        answer = await self.answer_of(session_id, method, path, body)
+        if answer is not None:
+            self.finish(answer)
+
+    async def answer_of(
+        self, session_id: str, method: str, path: str, body: Any = None
+    ) -> dict[str, Any] | None:
+        """What the node says; None: the caller has been answered that it cannot or will not.
+
+        Raises
+        ------
+        NotFound
+        """
         reach = await self.reach(session_id)
         if reach.target is None:
             self.refuse(409, "not_running", "The desktop does not run, so it cannot be asked.")
-            return
+            return None
         # A manager of many users' sessions counts how long it takes to read what a user's gateway says.
         of = getattr(self.manager, "reading", None)
         reading = of(self.user) if of else nullcontext
@@ -34,15 +47,15 @@ class NodeHandler(MoonlightAPIHandler):
             status, answer = await control(reach.target, method, path, body, reading)
         except UpstreamError as e:
             self.refuse(502, "node_away", f"The session's node cannot be asked: {e}.")
-            return
+            return None
         if status < 400:
-            self.finish(answer)
-        else:
-            # The gateway's own refusals have the form of the API's errors.
-            error = answer.get("error")
-            error = error if isinstance(error, dict) else answer
-            code = error.get("code", "not_found")
-            self.refuse(status, code, answer.get("message", ""), error.get("fields"))
+            return answer
+        # The gateway's own refusals have the form of the API's errors.
+        error = answer.get("error")
+        error = error if isinstance(error, dict) else answer
+        code = error.get("code", "not_found")
+        self.refuse(status, code, answer.get("message", ""), error.get("fields"))
+        return None
 
     def refuse(self, status: int, code: str, message: str, fields: Any = None) -> None:
         error = {"code": code, **({"fields": fields} if fields else {})}

@@ -209,6 +209,14 @@ def _paths() -> dict[str, Any]:
             "parameters": [session_id],
             "post": _call("Keep it, though nobody seems to use it", "Kept", 200, 404, 409, 502),
         },
+        f"{_SESSION}/picture": {
+            "parameters": [session_id],
+            "get": _picture(),
+            "put": {
+                **_call("Show or hide it", "PictureShown", 200, 400, 404, 409, 413, 502),
+                "requestBody": _body("PictureShown"),
+            },
+        },
         f"{_BASE}/events": {
             "get": {
                 "summary": "Changes of the user's sessions as server-sent events",
@@ -224,6 +232,14 @@ def _paths() -> dict[str, Any]:
         },
         f"{_BASE}/openapi.json": {"get": _get("This document", "OpenAPI")},
     }
+
+
+def _picture() -> Call:
+    """No JSON but where it is refused."""
+    call = _get("A small picture of the running desktop", "PictureShown", 404, 409, 502)
+    jpeg = {"type": "string", "contentMediaType": "image/jpeg"}
+    call["responses"]["200"]["content"] = {"image/jpeg": {"schema": jpeg}}
+    return call
 
 
 def _filters() -> list[Call]:

@@ -109,6 +109,10 @@ def schemas(site: MoonlightSite, where: Sequence[str]) -> dict[str, Any]:
         "Kept": an_object(
             {"idle_minutes": {"type": ["number", "null"]}, "idle_ends_at": {"type": "null"}}
         ),
+        "PictureShown": {
+            **an_object({"shown": {"type": "boolean"}}),
+            "additionalProperties": False,
+        },
         "Removed": an_object({"uuid": TEXT}),
         "Deleted": an_object({"deleted": {"type": "array", "items": TEXT}}),
         "Renaming": {**an_object({"name": NAME}), "additionalProperties": False},
@@ -154,6 +158,7 @@ def _launch(site: MoonlightSite, where: Sequence[str]) -> dict[str, Any]:
         "bitrate_kbps": number("bitrate_kbps", WHOLE),
         "keyboard": {"enum": keyboards(site)},
         "host": {"enum": list(HOSTS)},
+        "picture": {"type": "boolean"},
         "name": NAME,
     }
     if where:

@@ -13,10 +13,10 @@ from tests.support.waiting import PATIENCE
 class Server:
     """An Xvfb with no authority file, at whatever display is free."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: str = "320x200") -> None:
         read, write = os.pipe()
         argv = ["Xvfb", "-displayfd", str(write), "-noreset", "-nolisten", "tcp"]
-        argv += ["-screen", "0", "320x200x24"]
+        argv += ["-screen", "0", f"{size}x24"]
         self._process = subprocess.Popen(argv, pass_fds=[write], stderr=subprocess.DEVNULL)
         os.close(write)
         with os.fdopen(read) as told:

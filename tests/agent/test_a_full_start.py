@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import os
 import socket
@@ -12,6 +14,7 @@ from pathlib import Path
 import pytest
 from moonlight_spawner.agent.status import STEPS
 from moonlight_spawner.model.session import StepState
+from PIL import Image
 
 from tests.cluster.users import run_as
 from tests.relay.wires import ask, login
@@ -154,6 +157,17 @@ def test_the_clipboard_is_for_the_portal_and_not_for_a_page(running: AgentSessio
     paste = ["xclip", "-selection", "clipboard", "-out"]
     pasted = run_as(running.user, paste, env=running.desktop_environment(), check=True)
     assert pasted.stdout == "of the portal"
+
+
+def test_the_picture_is_for_the_portal_and_not_for_a_page(running: AgentSession) -> None:
+    cookie = login(running.gateway, running.token, tls=True).header("set-cookie").split(";")[0]
+    for who, status in ((f"Cookie: {cookie}\r\n", 403), ("", 401)):
+        answer = running.ask("/control/picture", None, who)
+        assert answer.status == status and b"jpeg" not in answer.body
+    answer = running.ask("/control/picture", running.token)
+    assert (answer.status, answer.header("cache-control")) == (200, "no-store")
+    with Image.open(io.BytesIO(base64.b64decode(json.loads(answer.body)["jpeg"]))) as picture:
+        assert (picture.format, picture.size) == ("JPEG", (400, 300))
 
 
 def test_a_real_desktop_runs_for_its_user_in_its_home(running: AgentSession) -> None:

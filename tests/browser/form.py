@@ -30,7 +30,7 @@ def look_at_it(page: Page) -> None:
         expect(launch).to_be_in_viewport(ratio=1)
     page.set_viewport_size({"width": _PHONE[0], "height": _PHONE[1]})
     page.locator(".options > summary").click()
-    for field in page.locator(".fields :is(input, select)").all():
+    for field in page.locator(".fields :is(input:not([type=checkbox]), select)").all():
         if field.evaluate("(element) => element.tagName") == "INPUT":
             field.fill("no number")
     launch.click()

@@ -23,6 +23,25 @@ def rename(page: Page, session_id: str, name: str) -> None:
     expect(card.get_by_role("link", name=f"Connect {name}, job ")).to_have_count(1)
 
 
+def look_at_its_picture(page: Page, session_id: str) -> None:
+    """It comes into a place that was there before it, and is gone with one click."""
+    card = session_card(page, session_id)
+    picture, preview = (
+        card.get_by_role("img", name="What the desktop"),
+        card.get_by_test_id("preview"),
+    )
+    expect(picture).to_be_visible()
+    assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") == 480
+    whole = card.bounding_box()
+    preview.get_by_role("button", name="Hide picture").click()
+    expect(preview).to_contain_text("You have hidden the picture")
+    expect(picture).to_have_count(0)
+    assert card.bounding_box() == whole
+    axe.check(page, "picture-hidden")
+    preview.get_by_role("button", name="Show picture").press("Enter")
+    expect(picture).to_be_visible()
+
+
 def delete(page: Page, session_id: str) -> None:
     """What is on record of it, from the shelf of ended ones."""
     ended = page.get_by_role("region", name="Ended")

@@ -64,6 +64,7 @@ def test_from_the_launcher_card_to_text_typed_into_a_file_on_the_node(
     jupyter.open_it_from_jupyterlab(context, launcher, session)
 
     page.bring_to_front()
+    listed.look_at_its_picture(page, session_id)
     listed.rename(page, session_id, "유동 해석 3")
     wait_until(lambda: again.title() == "▶ 유동 해석 3")
     assert again.title() == "▶ 유동 해석 3", "its own page has heard of it"

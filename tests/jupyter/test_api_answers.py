@@ -38,7 +38,7 @@ SESSION = {
     ),
     *("ended_at", "stale_since", "stale_reason", "stale_code"),
     *("encoder", "gl_renderer", "audio", "screen", "clipboard", "files", "door", "way"),
-    *("allocation", "idle_minutes", "idle_ends_at"),
+    *("allocation", "picture", "idle_minutes", "idle_ends_at"),
 }
 
 
@@ -87,6 +87,7 @@ class TestEachCall:
             **{"resolution": "800x600", "fps": 30, "bitrate_kbps": 20000, "keyboard": "us"},
             "follow_window": True,
             "where": "job",
+            "picture": True,
         }
         assert (answer.json["where"], answer.json["here"]) == (["job"], None)
         assert answer.json["limits"]["width"] == {"min": 640, "max": 1920}

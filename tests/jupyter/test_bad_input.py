@@ -173,6 +173,8 @@ class TestASessionId:
             ("GET", "/clipboard"),
             ("PUT", "/clipboard"),
             ("POST", "/keep"),
+            ("GET", "/picture"),
+            ("PUT", "/picture"),
         ],
     )
     async def test_that_is_none_is_not_found(self, api: Call, method: str, rest: str) -> None:

@@ -192,6 +192,10 @@ class TestWhoMayOnlyLook:
         for method, fields in (("PUT", {"text": "typed by a guest"}), ("GET", {})):
             answer = await call(method, clipboard, **fields)
             assert (answer.status, answer.code) == (403, "forbidden"), method
+        picture = f"/api/moonlight/sessions/{recorded}/picture"
+        for method, shown in (("PUT", {"shown": True}), ("GET", {})):
+            answer = await call(method, picture, **shown)
+            assert (answer.status, answer.code) == (403, "forbidden"), method
         assert node.host.heads == [] and node.control.asked == []
 
 
@@ -201,7 +205,8 @@ class TestAnotherUser:
     ) -> None:
         theirs = records.of_another("mallory", records.add(gateway=node.gateway))
         calls = [("GET", ""), ("DELETE", ""), ("GET", "/logs"), ("GET", "/native")]
-        for method, path in [*calls, ("GET", "/clipboard"), ("PUT", "/clipboard")]:
+        calls += [(m, path) for m in ("GET", "PUT") for path in ("/clipboard", "/picture")]
+        for method, path in calls:
             answer = await call(method, f"/api/moonlight/sessions/{theirs}{path}")
             assert (answer.status, answer.code) == (404, "not_found")
         for method, path, headers in streams_of(theirs):

@@ -50,6 +50,8 @@ def paths_of(session: dict[str, Any]) -> list[tuple[str, str]]:
         ("GET", f"{api}/clipboard"),
         ("PUT", f"{api}/clipboard"),
         ("POST", f"{api}/keep"),
+        ("GET", f"{api}/picture"),
+        ("PUT", f"{api}/picture"),
         ("GET", f"{page}desktop/"),
         ("GET", f"{page}desktop/websocket-check"),
         ("POST", f"{page}desktop/upload"),
@@ -59,7 +61,7 @@ def paths_of(session: dict[str, Any]) -> list[tuple[str, str]]:
 
 def refused_as(method: str, path: str) -> int:
     """What no admin does for a user has no other user, so that the parameter is an unknown one."""
-    own = re.search("/(native|native/pin|clipboard|keep|record)[?]user=", path)
+    own = re.search("/(native|native/pin|clipboard|picture|keep|record)[?]user=", path)
     return 400 if own or (method == "PATCH" and "?user=" in path) else 404
 
 

@@ -18,6 +18,7 @@ from moonlight_spawner.agent.entrance import Entrance
 from moonlight_spawner.agent.gateway import Gateway
 from moonlight_spawner.agent.gateway.door import Door
 from moonlight_spawner.agent.node.certificate import make_certificate
+from moonlight_spawner.agent.status import StatusFile
 from moonlight_spawner.model.records import AgentStatus
 from moonlight_spawner.model.session import Gateway as Record
 from moonlight_spawner.processes.mark import this_machine
@@ -279,7 +280,7 @@ def test_a_session_without_room_for_it_has_its_port_alone(place: Path) -> None:
         host: Any = _Host()
         entrance = Entrance(there, host, Screen(0, 0, b""), lambda: None)
         status = AgentStatus()
-        await entrance.open(place, runtime, status)
+        await entrance.open(place, runtime, StatusFile(runtime / "status.json", status))
         try:
             assert status.gateway
             assert await health(status.gateway) == 200

@@ -86,6 +86,7 @@ def test_an_empty_request_gets_the_sites_defaults(site: MoonlightSite) -> None:
         "bitrate_kbps": 20000,
         "keyboard": "us",
         "host": "auto",
+        "picture": True,
     }
 
 
@@ -102,6 +103,7 @@ def test_a_full_request_is_taken_as_it_is(site: MoonlightSite) -> None:
         "bitrate_kbps": 500,
         "keyboard": "kr",
         "host": "sunshine",
+        "picture": False,
     }
     assert validate_request(body, site, "desktop").model_dump() == body
 
@@ -236,8 +238,11 @@ def test_who_names_a_size_wants_that_one(site: MoonlightSite) -> None:
 
 
 @pytest.mark.parametrize("value", ["yes", 1, 0, None, []])
-def test_a_screen_follows_or_does_not(value: Any, site: MoonlightSite) -> None:
-    assert "true or false" in only_error("follow_window", value, site).message
+def test_a_screen_follows_or_does_not_and_has_a_picture_or_none(
+    value: Any, site: MoonlightSite
+) -> None:
+    for field in ("follow_window", "picture"):
+        assert "true or false" in only_error(field, value, site).message
 
 
 @pytest.mark.parametrize("value", ["639x720", "1280x479", "2561x1440", "2560x1441", "99999x99999"])

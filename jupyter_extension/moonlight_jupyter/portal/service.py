@@ -25,7 +25,7 @@ from moonlight_spawner.site.service_files import service_keys
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
-from .. import api, events, node, page, stream, websocket, websocket_check
+from .. import api, events, node, page, picture, stream, websocket, websocket_check
 from ..base import MOST_BODY_BYTES
 from . import callback, login
 from .audit import Audit
@@ -150,6 +150,7 @@ HANDLERS: list[tuple[Any, ...]] = [
     *callback.HANDLERS,
     *api.HANDLERS,
     *node.HANDLERS,
+    *picture.HANDLERS,
     *events.HANDLERS,
     *websocket_check.HANDLERS,  # before what passes all other paths below a desktop's
     *stream.HANDLERS,

@@ -9,6 +9,7 @@ import './styles/header.css';
 import './styles/home.css';
 import './styles/launch.css';
 import './styles/session.css';
+import './styles/preview.css';
 import './styles/native.css';
 import './styles/dialog.css';
 import './styles/viewer.css';

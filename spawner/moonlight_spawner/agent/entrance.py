@@ -33,6 +33,7 @@ from .idle.warning import OnDesktop
 from .node.addresses import listen_and_announce
 from .node.certificate import make_certificate
 from .own_session import OwnSession
+from .preview import Preview
 from .status import StatusFile
 from .transfers.places import Places
 from .transfers.service import Files
@@ -58,6 +59,7 @@ class Entrance:
         self._look = look
         self._clipboard = Clipboard(screen, spec.clipboard)
         self._files = Files(spec.files, _places(spec, host.env), of_the_user())
+        self._preview = Preview(screen, spec.previews, spec.request.picture, self._shows)
         self._gateway: Gateway | None = None
         self._status: StatusFile | None = None
         self._idle: IdleWatch | None = None
@@ -101,6 +103,7 @@ class Entrance:
         self._idle = IdleWatch(spec, file, looks, OnDesktop(self._screen))
         status.clipboard = spec.clipboard
         status.files = spec.files
+        status.picture = self._preview.state
         status.gateway = Address(
             hosts=hosts,
             port=self._gateway.port,
@@ -134,6 +137,11 @@ class Entrance:
             return None
         return self._host.target()
 
+    def _shows(self, picture: str) -> None:
+        if self._status:
+            self._status.status.picture = picture
+            self._status.write()
+
     # What the gateway asks (gateway.passage.Local).
 
     @property
@@ -161,6 +169,8 @@ class Entrance:
             return await self._clipboard.control(method, body)
         if path == "/keep" and self._idle:
             return await self._idle.control(method)
+        if path == "/picture":
+            return await self._preview.control(method, body)
         if (method, path) == ("GET", "/status") and self._status:
             said = self._status.status.model_copy(update={"beat": now()})
             return 200, said.model_dump(mode="json")

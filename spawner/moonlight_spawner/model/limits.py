@@ -11,5 +11,7 @@ MAX_CLIPBOARD_BYTES = 170_000
 MAX_BODY_BYTES = 2 << 20
 #: Of an agent's status where it is sent: the steps, a certificate and some notes are a few KiB.
 MAX_STATUS_BYTES = 64 << 10
+#: Of the small picture of a desktop.
+MAX_PICTURE_BYTES = 100_000
 #: The smallest screen, in pixels.
 MIN_WIDTH, MIN_HEIGHT = 640, 480

@@ -162,6 +162,7 @@ class AgentStatus(Noted):
     screen: str | None = None
     clipboard: str = "off"
     files: str = "off"
+    picture: str = "off"
     started_at: Moment = Field(default_factory=now)
     beat: Moment = Field(default_factory=now)
     # Grows with every word: times are to the second.
@@ -179,7 +180,7 @@ class AgentStatus(Noted):
         session.display_num, session.sunshine_port = self.display_num, self.sunshine_port
         session.encoder, session.gl_renderer = self.encoder, self.gl_renderer
         session.audio, session.clipboard, session.files = self.audio, self.clipboard, self.files
-        session.screen = self.screen
+        session.screen, session.picture = self.screen, self.picture
         session.notes = self.notes
         session.gateway = self.gateway
         session.idle_minutes, session.idle_ends_at = self.idle_minutes, self.idle_ends_at
@@ -277,6 +278,7 @@ class Spec(Model):
     clipboard: str = "off"
     files: str = "off"
     files_folders: list[PathText] = []
+    previews: bool = False
     image: ImageOptions = ImageOptions()
     sunshine: SunshineOptions = SunshineOptions()
     idle: IdleOptions = IdleOptions()

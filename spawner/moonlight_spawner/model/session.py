@@ -188,6 +188,7 @@ class Resources(Model):
 
     ``follow_window``: the screen gets the size of the window that shows it; ``resolution`` is its
     first one. Else it keeps that, until somebody who looks at it changes it.
+    ``picture``: its user's list may begin with a small picture of it.
     """
 
     image: str
@@ -201,6 +202,7 @@ class Resources(Model):
     bitrate_kbps: int = 20000
     keyboard: str = "us"
     host: str = "auto"
+    picture: bool = True
 
     @property
     def size(self) -> tuple[int, int]:
@@ -268,7 +270,7 @@ class Session(Noted):
     ``image_names`` are the image's names in other languages, by their tags (``ko``).
     ``encoder``, ``gl_renderer``, ``audio`` and ``screen`` (its size, ``1280x720``) are what the node
     really uses, None until it is known; ``clipboard`` and ``files`` are ``both``, ``to_desktop``,
-    ``from_desktop`` or ``off``.
+    ``from_desktop`` or ``off``; ``picture`` is ``shown``, ``hidden`` (by its user) or ``off``.
     ``idle_minutes``: it is ended when nobody has used it for so long, None: it is not; ``idle_ends_at``
     is set once that is near.
     ``name`` is its user's for it, empty if he gave none.
@@ -306,6 +308,7 @@ class Session(Noted):
     screen: str | None = None
     clipboard: str = "off"
     files: str = "off"
+    picture: str = "off"
     created_at: Moment
     started_at: Moment | None = None
     ends_at: Moment | None = None

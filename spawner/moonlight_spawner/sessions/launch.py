@@ -105,6 +105,7 @@ class Launcher:
             clipboard=site.clipboard,
             files=site.files,
             files_folders=list(site.files_folders),
+            previews=site.previews,
             image=ImageOptions(
                 changes=site.image_changes,
                 overlay_mb=site.image_overlay_mb,

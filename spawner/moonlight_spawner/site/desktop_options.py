@@ -110,6 +110,11 @@ class DesktopSettings(LoggingConfigurable):
         help="Directories besides the home that files may go to and come from, `{user}` being the user, "
         "e.g. /scratch/{user}. What the user may not do there, he may not do by this either.",
     ).tag(config=True)
+    previews = Bool(
+        True,
+        help="Show users a small picture of each of their running desktops in their list. A user can hide "
+        "it; nobody else gets it, and it is kept nowhere.",
+    ).tag(config=True)
 
     @default("sandboxes_dir")
     def _sandboxes_dir(self) -> str:

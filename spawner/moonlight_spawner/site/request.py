@@ -75,6 +75,7 @@ def validate_request(body: Any, site: MoonlightSite, default_image: str) -> Reso
         # Who names a size wants that one.
         "follow_window": ("resolution" not in body, _yes_or_no),
         "host": (site.streaming_host, lambda n, v: _one_of(n, v, HOSTS)),
+        "picture": (True, _yes_or_no),
         "name": ("", _name),
     }
     errors = [

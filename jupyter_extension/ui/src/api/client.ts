@@ -2,6 +2,7 @@ import { noteServerDate } from '../time/clock';
 import { ApiError, asApiError, errorFromAnswer, errorInFront, retryAfterMs } from './errors';
 import { readEvents, type ServerEvent } from './eventStream';
 import { fetchSeen } from './inFront';
+import { readPicture, type Picture } from '../preview/picture';
 import type {
   Budget,
   ClipboardText,
@@ -80,6 +81,17 @@ export class ApiClient {
   keep = (id: string): Promise<unknown> =>
     this.call(`${this.sessionPath(id)}/keep`, { method: 'POST' });
 
+  /** What its screen shows; null if that is still the `known` one. No sign that its user is active. */
+  picture = (id: string, known?: string): Promise<Picture | null> =>
+    this.call(
+      `${this.picturePath(id)}?no_track_activity=1`,
+      { headers: { Accept: 'image/jpeg', ...(known && { 'If-None-Match': known }) } },
+      (answer) => readPicture(answer, readAnswer),
+    );
+
+  showPicture = (id: string, shown: boolean): Promise<unknown> =>
+    this.call(this.picturePath(id), { method: 'PUT', body: { shown } });
+
   /** What changes, as it happens; see {@link readEvents}. */
   events(event: ServerEvent, broken: (afterMs: number) => void): () => void {
     return readEvents(this.url('events'), this.proof(), event, broken);
@@ -91,12 +103,18 @@ export class ApiClient {
 
   private clipboardPath = (id: string): string => `${this.sessionPath(id)}/clipboard`;
 
+  private picturePath = (id: string): string => `${this.sessionPath(id)}/picture`;
+
   private url = (path: string): string => `${this.baseUrl}api/moonlight/${path}`;
 
   /** That it is our page that asks: a Hub's server wants it of every request, Jupyter of changes. */
   private proof = (): Record<string, string> => ({ 'X-XSRFToken': xsrfToken(document.cookie) });
 
-  private async call<T>(path: string, { method = 'GET', headers, body }: Call = {}): Promise<T> {
+  private async call<T>(
+    path: string,
+    { method = 'GET', headers, body }: Call = {},
+    read: (answer: Response) => Promise<T> = readAnswer,
+  ): Promise<T> {
     const abort = new AbortController();
     const timer = setTimeout(() => abort.abort(), ANSWER_WITHIN_MS);
     try {
@@ -117,7 +135,7 @@ export class ApiClient {
       if (typeof answer === 'string') {
         throw errorInFront(answer);
       }
-      return await readAnswer<T>(answer);
+      return await read(answer);
     } catch (cause) {
       throw asApiError(cause);
     } finally {

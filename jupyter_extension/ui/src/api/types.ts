@@ -22,6 +22,7 @@ export interface LaunchRequest {
   follow_window?: boolean;
   bitrate_kbps?: number;
   keyboard?: string;
+  picture?: boolean;
   name?: string;
   where?: Where;
 }
@@ -113,6 +114,7 @@ export interface Session {
   screen?: string | null;
   clipboard?: ClipboardWays;
   files?: ClipboardWays;
+  picture?: string;
   door?: string;
   way?: 'job' | 'owning' | 'guest';
   /** It ends when nobody has used it for so long, and when that will be, once it is near. */

@@ -2,6 +2,7 @@ import { useState, type ReactNode } from 'react';
 
 import type { Limits, Range, Where } from '../api/types';
 import { useSpeech } from '../i18n/Language';
+import { Check } from '../viewer/tools/SettingsDialog';
 import { describedBy, Field } from './Field';
 import {
   fixedSize,
@@ -11,10 +12,12 @@ import {
   isChoice,
   isWhole,
   joinSize,
+  NO,
   NUMBER_FIELDS,
   rangeOf,
   sizesWithin,
   splitSize,
+  YES,
 } from './form';
 import type { FormField, FormValues, NumberField } from './form';
 import { KeyboardInput } from './KeyboardInput';
@@ -37,6 +40,7 @@ const CUSTOM = 'custom';
 const WINDOW = 'window';
 
 export function OptionFields({ values, limits, keyboards, messages, where, onChange }: Props) {
+  const { t } = useSpeech();
   return (
     <div className="fields">
       {NUMBER_FIELDS.map((field) => {
@@ -71,6 +75,17 @@ export function OptionFields({ values, limits, keyboards, messages, where, onCha
           message={messages.keyboard}
           onChange={(keyboard) => onChange({ keyboard })}
         />
+      )}
+      {values.picture !== undefined && (
+        <div className="field field-check">
+          <Check
+            label={t.preview.wanted}
+            hint={t.preview.wantedHint}
+            testId="picture-wanted"
+            checked={values.picture === YES}
+            onChange={(wanted) => onChange({ picture: wanted ? YES : NO })}
+          />
+        </div>
       )}
     </div>
   );

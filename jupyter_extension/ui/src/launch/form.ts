@@ -12,11 +12,13 @@ const CHECKED_FIELDS: readonly FormField[] = [...NUMBER_FIELDS, 'width', 'height
 const KBITS = 1_000;
 
 /** What an older server does not know is not asked for and not sent. */
-type Newer = 'bitrate_kbps' | 'keyboard' | 'follow_window';
+type Newer = 'bitrate_kbps' | 'keyboard' | 'follow_window' | 'picture';
 
-/** The screen's size is that of the window which shows it; else the one that was chosen. */
-export const FOLLOWS = 'yes';
-const FIXED = 'no';
+/** What is wanted or not. Of a screen: that its size is that of the window which shows it. */
+export const YES = 'yes';
+export const NO = 'no';
+export const FOLLOWS = YES;
+const FIXED = NO;
 
 /** What stands in the inputs: text, because a half-typed number is no number. */
 export type FormValues = Record<Exclude<FormField, Newer>, string> & Partial<Record<Newer, string>>;
@@ -49,6 +51,7 @@ export function valuesOf(request: LaunchRequest): FormValues {
     keyboard: request.keyboard ?? undefined,
     follow_window:
       request.follow_window === undefined ? undefined : request.follow_window ? FOLLOWS : FIXED,
+    picture: request.picture === undefined ? undefined : request.picture ? YES : NO,
     ...splitSize(request.resolution),
   };
 }
@@ -152,6 +155,7 @@ export function requestOf(
     fps: numberIn(values.fps),
     bitrate_kbps: values.bitrate_kbps === undefined ? undefined : toKbits(values.bitrate_kbps),
     keyboard: values.keyboard,
+    picture: values.picture === undefined ? undefined : values.picture === YES,
   };
 }
 
@@ -175,6 +179,8 @@ export function startingValues(
   }
   const known = [FOLLOWS, FIXED].find((word) => word === remembered?.follow_window);
   values.follow_window = image?.follows_window ? (known ?? values.follow_window) : undefined;
+  const wished = [YES, NO].find((word) => word === remembered?.picture);
+  values.picture = values.picture && (wished ?? values.picture);
   const offered = [remembered?.keyboard, defaults.keyboard, keyboards[0]];
   values.keyboard = offered.find((code) => code !== undefined && keyboards.includes(code));
   return values;

@@ -9,13 +9,21 @@ export class Remembered {
 
   optionsOf = (image: string): Partial<FormValues> | null => {
     const stored = readStored<Partial<FormValues>>(this.optionsKey(image));
-    return typeof stored === 'object' ? stored : null;
+    const known = typeof stored === 'object' ? stored : null;
+    const picture = readStored<string>(this.pictureKey());
+    return picture === null ? known : { ...known, picture };
   };
 
   keep(image: string, values: FormValues): void {
     writeStored(`moonlight:image:${this.user}`, image);
     writeStored(this.optionsKey(image), values);
+    if (values.picture) {
+      writeStored(this.pictureKey(), values.picture);
+    }
   }
+
+  /** Of all images: who hides his screen from the list hides it whatever is on it. */
+  private pictureKey = (): string => `moonlight:picture:${this.user}`;
 
   private optionsKey = (image: string): string => `moonlight:options:${this.user}:${image}`;
 }

@@ -8,6 +8,7 @@ import { summaryOf } from '../launch/summary';
 import { NativeSection } from '../native/NativeSection';
 import { Icon } from '../parts/Icon';
 import { Moon } from '../parts/Moon';
+import { Preview } from '../preview/Preview';
 import { TellMe } from '../ready/TellMe';
 import { formatMoment } from '../time/format';
 import { QueueFacts } from './QueueFacts';
@@ -68,7 +69,14 @@ export function SessionCard({ session, now }: { session: Session; now: number })
       {status === 'pending' && <QueueFacts session={session} now={now} />}
       <TellMe session={session} now={now} />
       {status === 'starting' && <StepList steps={session.steps} />}
-      {status === 'running' && <RunningFacts session={session} now={now} />}
+      {status === 'running' && (
+        <div className="running">
+          <Preview session={session} />
+          <div>
+            <RunningFacts session={session} now={now} />
+          </div>
+        </div>
+      )}
       <IdleWarning session={session} now={now} />
       {hasEnded(status) && <EndedLine session={session} now={now} />}
       <Notes session={session} />

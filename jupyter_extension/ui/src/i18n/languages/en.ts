@@ -4,6 +4,7 @@ import { choices } from './en/choices';
 import { cost } from './en/cost';
 import { desktops } from './en/desktops';
 import { idle } from './en/idle';
+import { preview } from './en/preview';
 import { ready } from './en/ready';
 import { tools } from './en/tools';
 
@@ -377,6 +378,7 @@ export const en = {
     unknownHint: 'It may have been removed long after it ended, or it belongs to somebody else.',
   },
 
+  preview,
   ready,
   idle,
   tools,

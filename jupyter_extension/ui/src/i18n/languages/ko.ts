@@ -6,6 +6,7 @@ import { desktops } from './ko/desktops';
 import { idle, idleReasons } from './ko/idle';
 import { node } from './ko/node';
 import { reasons } from './ko/reasons';
+import { preview } from './ko/preview';
 import { ready } from './ko/ready';
 import { tools } from './ko/tools';
 
@@ -359,6 +360,7 @@ export const ko: Dictionary = {
     unknownHint: '종료된 지 오래되어 기록이 지워졌거나 다른 사용자의 데스크톱입니다.',
   },
 
+  preview,
   ready,
   idle,
   tools,
