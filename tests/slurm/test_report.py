@@ -17,7 +17,9 @@ from .conftest import MakeCli
 
 # Of today: the cluster is new, but other tests' jobs of the same users are in its accounting as well.
 SINCE = ("--since", date.today().isoformat())
-_ADDED = ("sessions", "hours", "gpu_hours", "failures")
+_ADDED = ("sessions", "hours", "gpu_hours", "failures", "ended_idle", "saved_gpu_hours")
+# No node here has a GPU that says whether it is in use, which counts as use.
+_IDLE = {"MOONLIGHT_HPC_IDLE_MINUTES": "0.04", "MOONLIGHT_HPC_IDLE_ENDS_BUSY": "1"}
 
 
 def _groups(cli: UserCli, by: str, *more: str) -> dict[str, dict[str, Any]]:
@@ -44,8 +46,8 @@ def test_what_two_users_ran_is_what_it_says(
 
     # A session of the product's, for the image; then jobs of a session's name and of known lengths.
     # One of them has a name that would read like a job of bob's.
-    session = alice.create("--gpus", "1")
-    alice.stop(session["session_id"])
+    # Nobody uses its desktop, so that it gives its GPU back.
+    session = alice.create("--gpus", "1", env=_IDLE)
     ran = slurm.submit(
         slurm_users.bob,
         "#!/bin/sh\nsleep 3\n",
@@ -59,11 +61,13 @@ def test_what_two_users_ran_is_what_it_says(
     )
     slurm.wait_job(ran, "COMPLETED")
     slurm.wait_job(fails, "FAILED")
-    slurm.wait_job(alice.get(session["session_id"])["slurm_job_id"], ("CANCELLED", "COMPLETED"))
+    ended = alice.wait(session["session_id"], "timeout")
+    assert ended["reason_code"] == "Idle", ended
+    slurm.wait_job(ended["slurm_job_id"], "COMPLETED")
 
     def told(user: str) -> dict[str, float]:
         was, now = before["user"].get(user, {}), _groups(bob, "user", "--all-users").get(user, {})
-        return {key: now[key] - was.get(key, 0) for key in _ADDED} if now else {}
+        return {key: now[key] - (was.get(key) or 0) for key in _ADDED} if now else {}
 
     wait_for(lambda: told(str(slurm_users.bob)).get("hours", 0) > 0)
     wait_for(lambda: told(str(slurm_users.alice)).get("failures") == 1)
@@ -74,6 +78,8 @@ def test_what_two_users_ran_is_what_it_says(
     assert 2.6 <= seconds <= 30, job
     assert abs(of_bob["gpu_hours"] - 2 * of_bob["hours"]) <= 0.002
     assert (of_alice["sessions"], of_alice["failures"]) == (2, 1)
+    assert (of_alice["ended_idle"], of_bob["ended_idle"], of_bob["saved_gpu_hours"]) == (1, 0, 0)
+    assert 7 < of_alice["saved_gpu_hours"] < 8, "what was left of its eight hours"
 
     images = _groups(bob, "image", "--all-users")
     assert images["figures"]["sessions"] == 1

@@ -9,6 +9,7 @@ import pytest
 from moonlight_spawner.cli import main
 from moonlight_spawner.cli.report import _drawing
 from moonlight_spawner.model.errors import SchedulerUnavailable
+from moonlight_spawner.model.limits import IDLE_MARK
 from moonlight_spawner.scheduler.slurm_accounting import Used, comment, failed, parse
 from moonlight_spawner.scheduler.usage import figures
 
@@ -28,9 +29,10 @@ def job(
     tres: str = "billing=1,cpu=1,gres/gpu=2,mem=1G,node=1",
     name: str = NAME,
     said: str = "",
+    limit: str = "480",
     submitted_by: str = "sbatch --comment=moonlight:image=xfce",
 ) -> str:
-    return line(user, state, "100", start, "3760", tres, name, said, submitted_by)
+    return line(user, state, "100", start, "3760", limit, tres, name, said, submitted_by)
 
 
 def at(month: int, day: int) -> datetime:
@@ -53,6 +55,26 @@ def test_the_comment_counts_before_the_command_line() -> None:
     assert one.image == "rocky9"
     (one,) = parse(job(submitted_by="sbatch x"), MARK, every=False)
     assert one.image == "unknown"
+
+
+def test_what_was_given_back_is_what_was_left_of_the_limit() -> None:
+    idle = f"{comment('xfce')} {IDLE_MARK}"
+    (one,) = parse(job(said=idle), MARK, every=False)
+    assert (one.given_back, one.commented, one.image) == (8 * HOUR - 3600, True, "xfce")
+    for said, limit in ((comment("xfce"), "480"), (idle, "UNLIMITED"), (f"x{IDLE_MARK}", "480")):
+        (one,) = parse(job(said=said, limit=limit), MARK, every=False)
+        assert one.given_back is None
+    since, until = at(10, 1), at(11, 1)
+    begin = since.timestamp()
+    jobs = [
+        used(begin, begin, begin + HOUR, gpus=2, given_back=7 * HOUR, commented=True),
+        used(begin, begin - HOUR, begin - 60, given_back=7 * HOUR),  # ended before
+        used(begin, begin, begin + HOUR),
+    ]
+    total = figures(jobs, since, until, "user", begin + 9 * HOUR)[-1]
+    assert (total.ended_idle, total.saved_gpu_hours) == (1, 14.0)
+    total = figures(jobs[1:], since, until, "user", begin + 9 * HOUR)[-1]
+    assert (total.ended_idle, total.saved_gpu_hours) == (None, None), "no comments are kept"
 
 
 @pytest.mark.parametrize("words", ["x\ny|z", job(user="bob"), "a\x00\x1f<other>", "\n\n"])

@@ -21,7 +21,17 @@ from ..site.settings import load_site
 
 # In a picture. A user's jobs may say that they were of as many images as he likes.
 _MOST_BARS = 60
-_HEADS = ("", "sessions", "hours", "GPU-hours", "wait, median", "wait, longest", "failures")
+_HEADS = (
+    "",
+    "sessions",
+    "hours",
+    "GPU-hours",
+    "wait, median",
+    "wait, longest",
+    "failures",
+    "idle",
+    "given back",
+)
 
 
 def add_commands(groups: Any) -> None:
@@ -93,6 +103,8 @@ def _cells(row: Figures) -> tuple[str, ...]:
         _minutes(row.wait_median_minutes),
         _minutes(row.wait_longest_minutes),
         str(row.failures),
+        "-" if row.ended_idle is None else str(row.ended_idle),
+        "-" if row.saved_gpu_hours is None else f"{row.saved_gpu_hours:.1f}",
     )
 
 
@@ -126,8 +138,15 @@ def _largest(groups: Sequence[Figures]) -> list[Figures]:
         None,
         None,
         sum(g.failures for g in rest),
+        *_idle_of(rest),
     )
     return [*(g for g in groups if g in kept), others]
+
+
+def _idle_of(rows: Sequence[Figures]) -> tuple[int | None, float | None]:
+    if any(row.ended_idle is None for row in rows):
+        return None, None
+    return sum(row.ended_idle or 0 for row in rows), sum(row.saved_gpu_hours or 0 for row in rows)
 
 
 def _drawing(file: Path) -> Any:

@@ -15,3 +15,6 @@ MAX_STATUS_BYTES = 64 << 10
 MAX_PICTURE_BYTES = 100_000
 #: The smallest screen, in pixels.
 MIN_WIDTH, MIN_HEIGHT = 640, 480
+
+#: In the comment of a job that ended because nobody used its desktop.
+IDLE_MARK = "moonlight:end=idle"

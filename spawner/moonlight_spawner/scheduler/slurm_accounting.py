@@ -15,6 +15,7 @@ from datetime import datetime
 
 from ..model.errors import SchedulerUnavailable
 from ..model.job import JobState
+from ..model.limits import IDLE_MARK
 from ..model.session import may_be_of
 from ..site.options import MoonlightSite
 from .command import CommandMissing, CommandTimeout, run
@@ -28,6 +29,7 @@ _FIELDS = (
     "Submit",
     "Start",
     "End",
+    "TimelimitRaw",
     "AllocTRES",
     "JobName",
     "Comment",
@@ -55,6 +57,9 @@ class Used:
     submitted: float
     started: float | None
     ended: float | None
+    # Seconds that were left of its time when it ended because nobody used it; None: not so, or not kept.
+    given_back: float | None = None
+    commented: bool = False  # Slurm keeps what sessions write into comments
 
 
 def comment(image: str) -> str:
@@ -122,7 +127,9 @@ def parse(text: str, mark: str, every: bool) -> Iterator[Used]:
     if rest.strip() or len(values) % len(_FIELDS):
         raise SchedulerUnavailable("The answer of Slurm's accounting cannot be read.")
     for at in range(0, len(values), len(_FIELDS)):
-        user, state, submit, start, end, tres, name, said, line = values[at : at + len(_FIELDS)]
+        user, state, submit, start, end, limit, tres, name, said, line = values[
+            at : at + len(_FIELDS)
+        ]
         user = user.strip()
         submitted = _time(submit)
         if submitted is None or not (every or may_be_of(user, name)):
@@ -137,6 +144,8 @@ def parse(text: str, mark: str, every: bool) -> Iterator[Used]:
             submitted=submitted,
             started=_time(start),
             ended=_time(end),
+            given_back=_given_back(said, limit, _time(start), _time(end)),
+            commented=_image(said) is not None or IDLE_MARK in said,
         )
 
 
@@ -144,6 +153,17 @@ def failed(job: Used) -> bool:
     """Whether it ended by what neither its user nor its time limit wanted."""
     known = STATES.get(job.state)
     return known is not None and known.state in _FAILED
+
+
+def _given_back(said: str, limit: str, started: float | None, ended: float | None) -> float | None:
+    """``limit`` is in minutes, or a word where there is none."""
+    if IDLE_MARK not in said.split() or started is None or ended is None:
+        return None
+    return max(0.0, _number(limit) * 60 - (ended - started)) if _number(limit) else None
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() else 0
 
 
 def _image(text: str) -> str | None:

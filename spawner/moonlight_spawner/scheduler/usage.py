@@ -18,6 +18,8 @@ class Figures:
 
     ``sessions`` were submitted in it, ``failures`` of these failed, and those of them that started
     waited ``wait_median_minutes`` and ``wait_longest_minutes`` (None: none started).
+    ``ended_idle`` of those that ended in it did because nobody used them, and ``saved_gpu_hours`` were
+    left of their time, times GPUs; both None where Slurm keeps no comments of jobs.
     ``hours`` ran in it, of whatever was submitted before as well; ``gpu_hours`` are those times GPUs;
     both to 0.0001, which is less than a second.
     """
@@ -29,30 +31,35 @@ class Figures:
     wait_median_minutes: float | None
     wait_longest_minutes: float | None
     failures: int
+    ended_idle: int | None = None
+    saved_gpu_hours: float | None = None
 
 
 def figures(
     jobs: Sequence[Used], since: datetime, until: datetime, by: str, now: float
 ) -> list[Figures]:
     """The groups in their order, and the ``total`` of all. A job that runs has run until ``now``."""
+    kept = any(job.commented for job in jobs)
     if by == "month":
         parts = [
-            _summed(f"{begin:%Y-%m}", jobs, begin, end, now) for begin, end in _months(since, until)
+            _summed(f"{begin:%Y-%m}", jobs, begin, end, now, kept)
+            for begin, end in _months(since, until)
         ]
     else:
         key: Callable[[Used], str] = (lambda j: j.user) if by == "user" else (lambda j: j.image)
         parts = [
-            _summed(name, [j for j in jobs if key(j) == name], since, until, now)
+            _summed(name, [j for j in jobs if key(j) == name], since, until, now, kept)
             for name in sorted({key(j) for j in jobs})
         ]
-    return [*parts, _summed("total", jobs, since, until, now)]
+    return [*parts, _summed("total", jobs, since, until, now, kept)]
 
 
 def _summed(
-    group: str, jobs: Iterable[Used], since: datetime, until: datetime, now: float
+    group: str, jobs: Iterable[Used], since: datetime, until: datetime, now: float, kept: bool
 ) -> Figures:
     begin, end = since.timestamp(), until.timestamp()
     jobs = list(jobs)
+    idle = [j for j in jobs if j.given_back is not None and j.ended and begin <= j.ended < end]
     hours = gpu_hours = 0.0
     for job in jobs:
         if job.started is not None:
@@ -73,6 +80,10 @@ def _summed(
         wait_median_minutes=round(statistics.median(waits), 2) if waits else None,
         wait_longest_minutes=round(max(waits), 2) if waits else None,
         failures=sum(failed(job) for job in new),
+        ended_idle=len(idle) if kept else None,
+        saved_gpu_hours=round(sum((j.given_back or 0.0) * j.gpus for j in idle) / 3600, 4)
+        if kept
+        else None,
     )
 
 

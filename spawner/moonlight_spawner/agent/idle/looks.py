@@ -69,7 +69,7 @@ class Looks:
         self._cpu = None if seconds is None or took <= 0 else 100 * seconds / took
         self._gpu = None
         seen = await self.light()
-        if self._has_gpu and unused(seen, rules) > 0:
+        if self._has_gpu and not rules.ends_busy and unused(seen, rules) > 0:
             self._gpu = await self._busiest()
             seen = await self.light()
         return seen

@@ -13,6 +13,7 @@ from ...model.sentences import Said
 from ...model.session import End, State, Way, now
 from ..status import StatusFile
 from .looks import Looks
+from .mark import mark_job
 from .rules import Quiet, Rules, Seen, warns
 from .warning import OnDesktop
 
@@ -36,6 +37,7 @@ class IdleWatch:
         self._status = status
         self._looks = looks
         self._desktop = desktop
+        self._slurm = spec.scheduler == "slurm"
         self._quiet = Quiet(time.monotonic())
         self._asked = asyncio.Event()
         if self.on:
@@ -66,6 +68,8 @@ class IdleWatch:
             left = self._quiet.left(looked, rules)
             if left <= 0 and told:
                 log.info("idle: %s", seen)
+                if self._slurm:
+                    await mark_job()
                 return _end(looked - self._quiet.since, seen)
             self._say(left if warns(left, rules) else None)
 
