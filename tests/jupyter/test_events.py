@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 from jupyter_server.serverapp import ServerApp
+from moonlight_jupyter import events
 from moonlight_jupyter.events import Watcher
+from moonlight_spawner.store import files
 
 from tests.support.waiting import PATIENCE
 
@@ -137,6 +139,30 @@ class TestAPageThatLeaves:
             await until(lambda: len(watcher._listeners) == 1)
         await until(lambda: not watcher._listeners)
         await until(lambda: watcher._task and watcher._task.done())
+
+    async def test_goes_on_when_a_place_of_the_records_is_safe_again(
+        self, page: Page, records: Records, watcher: Watcher, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A look that fails is one look, and no end of what the page listens to."""
+        place = records.store.root
+        away = place.with_name("away")
+        monkeypatch.setattr(files, "_LOOK_AGAIN_SECONDS", 0.0)
+        failed: list[str] = []
+        monkeypatch.setattr(events.log, "exception", failed.append)
+        async with page() as listener:
+            assert (await listener.event() or ("",))[0] == "sessions"
+            place.rename(away)
+            place.symlink_to(away)
+            try:
+                watcher.look()
+                await until(lambda: failed)
+            finally:
+                place.unlink()
+                away.rename(place)
+            session_id = records.add()
+            watcher.look()
+            kind, said = await listener.event() or ("", {})
+            assert (kind, said["session_id"]) == ("session", session_id)
 
     async def test_does_not_end_the_stream_of_another(self, page: Page, records: Records) -> None:
         session_id = records.add("starting")

@@ -13,6 +13,7 @@ from moonlight_spawner.agent.node.certificate import make_certificate
 from moonlight_spawner.agent.status import StatusFile
 from moonlight_spawner.model.limits import MAX_STATUS_BYTES
 from moonlight_spawner.model.records import AgentStatus, Callback
+from moonlight_spawner.model.sentences import Said
 from moonlight_spawner.model.session import StepState
 
 from tests.support.told import Told
@@ -186,3 +187,17 @@ def test_a_damaged_file_is_no_callback(
     (tmp_path / "callback.json").write_text(text)
     assert News.of(tmp_path) is None
     assert not text or "told nothing" in caplog.text
+
+
+def test_a_step_is_told_by_the_code_of_what_it_came_to_last(tmp_path: Path) -> None:
+    """A page says codes in its language: one of before would tell of ports that somebody took."""
+    record = StatusFile.new(tmp_path)
+    claim = next(step for step in record.status.steps if step.id == "claim")
+    first = Said.by("Claimed", "display :1, ports from 47000", display="1", port="47000")
+    record.step("claim", StepState.DONE, first)
+    assert (claim.detail_code, claim.detail_params["port"]) == ("Claimed", "47000")
+    record.detail("claim", Said.by("Claimed", "display :1, ports from 48000", port="48000"))
+    assert claim.detail == "display :1, ports from 48000"
+    assert claim.detail_params == {"port": "48000"}
+    record.detail("claim", "display :2")
+    assert (claim.detail, claim.detail_code, claim.detail_params) == ("display :2", "", {})

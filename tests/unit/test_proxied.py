@@ -20,6 +20,7 @@ from moonlight_spawner.model.session import (
     new_session_id,
 )
 from moonlight_spawner.proxied.server import ProxiedDoor, _Visitor, serve
+from moonlight_spawner.relay import viewer
 from moonlight_spawner.sessions.manager import SessionManager
 from moonlight_spawner.site.options import MoonlightSite
 
@@ -175,6 +176,21 @@ def test_what_cannot_be_started_is_told_and_may_be_tried_again(tmp_path: Path) -
         assert manager.store.ids(manager.store.user) == []
 
     asking(tmp_path, check, host_desktop="never", images_dir=str(tmp_path / "images"))
+
+
+def test_where_the_page_is_not_built_the_desktops_own_is_led_to(
+    tmp_path: Path, resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(viewer, "_installed", lambda: None)
+
+    async def check(manager: SessionManager, ask: Ask) -> None:
+        gateway = Gateway(hosts=["127.0.0.1"], port=9, certificate="PEM")
+        put(manager, resources, AgentStatus(phase="running", node="n1", gateway=gateway))
+        status, head, _ = await ask("/", **PAGE)
+        assert (status, "location: desktop/" in head) == (303, True)
+        assert (await ask("/moonlight/static/assets/index.js"))[0] == 404
+
+    asking(tmp_path, check)
 
 
 def test_a_desktop_is_found_again_and_its_end_told(tmp_path: Path, resources: Resources) -> None:

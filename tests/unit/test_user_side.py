@@ -17,7 +17,7 @@ from moonlight_spawner.model.errors import (
 )
 from moonlight_spawner.model.records import AgentStatus
 from moonlight_spawner.model.session import Gateway, may_be_of, new_session_id
-from moonlight_spawner.portal import protocol
+from moonlight_spawner.portal import protocol, sides
 from moonlight_spawner.portal.answers import wrong_gateway
 from moonlight_spawner.portal.places import Places
 from moonlight_spawner.portal.user_side import UserSideManager
@@ -280,3 +280,19 @@ def test_a_wrong_launch_needs_no_process_to_be_told_so() -> None:
     assert set(asyncio.run(_refusal(wrong))) == {"hours", "resolution", "colour"}
     assert asyncio.run(_refusal([])) == ["body"]
     assert asyncio.run(_refusal({}, "a b")) == ["Idempotency-Key"]
+
+
+def test_what_stands_before_a_side_and_does_not_start_it_is_the_administrators(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By whole names: a user's own program may begin its words with as little as "nice"."""
+
+    def said_of(sudo: str) -> MoonlightError:
+        monkeypatch.setattr(sides, "SUDO", sudo)
+        with pytest.raises(MoonlightError) as caught:
+            asyncio.run(sides.Sides(["/bin/true"], 10.0, 1, 1).ask("alice", b"{}\n", 1000))
+        return caught.value
+
+    missing = said_of("/nonexistent/sudo")  # nice says that, and ends
+    assert missing.code == "user_side_unavailable" and "deploy/sudoers" in str(missing)
+    assert said_of("/bin/true").code == "user_side_failed"
