@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.host_ends import comes_back
-from tests.browser.viewer import FRAME
+from tests.browser.viewer import FRAME, close_tool, open_tool
 from tests.cluster.users import TestUser
-from tests.support.chromium import chromium, colours, person
+from tests.support import axe
+from tests.support.chromium import chromium, colours, keep, person
 from tests.support.one_origin import Front
 from tests.support.waiting import wait_for
 
@@ -71,6 +72,8 @@ const results = {};
   await tell('session beside the desktop', () => got('/desktop/api/moonlight/sessions'));
   const session = '/api/moonlight/sessions/' + document.title;
   await tell('stop', () => got(session, { method: 'DELETE' }));
+  const invitation = { method: 'POST', body: '{"role": "view"}' };
+  await tell('invitation', () => got(session + '/sharing', invitation));
   await tell('clipboard', () => got(session + '/clipboard'));
   await tell('clipboard in a frame', async () => {
     const found = await framed('/desktop' + session + '/clipboard');
@@ -105,7 +108,7 @@ def victim(browser: Browser) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def session(launch: Launch, user: TestUser) -> AgentSession:
-    session = launch(env=settings(user))
+    session = launch(env=settings(user, sharing="control"))
     session.wait_running()
     return session
 
@@ -119,8 +122,8 @@ def front(session: AgentSession) -> Iterator[Front]:
         yield front
 
 
-def test_the_owner_works_and_a_page_of_another_user_gets_nothing(
-    session: AgentSession, front: Front, victim: BrowserContext, user: TestUser
+def test_the_owner_works_and_shares_and_a_page_of_another_user_gets_nothing(
+    session: AgentSession, front: Front, victim: BrowserContext, browser: Browser, user: TestUser
 ) -> None:
     page = victim.new_page()
     page.goto(f"{front.url}/pun/sys/dashboard")
@@ -137,6 +140,9 @@ def test_the_owner_works_and_a_page_of_another_user_gets_nothing(
     # A host that is back before the page has noticed is told of by its restarts alone.
     assert said in (["interrupted host", "restored"], ["restored"])
     assert page.frame_locator(FRAME).locator("#overlayInput").count() == 1, "without its own panel"
+
+    with person(browser, ignore_https_errors=True) as colleague:
+        share(page, colleague.new_page(), user)
 
     hostile = victim.new_page()
     hostile.goto(f"{front.url}/hostile")
@@ -160,6 +166,7 @@ def test_the_owner_works_and_a_page_of_another_user_gets_nothing(
         "session": "403",
         "session beside the desktop": "403",
         "stop": "403",
+        "invitation": "403",
         "clipboard": "403",
         "clipboard in a frame": "true",
         "host's frame": "false,true,refused",  # the client's page, which has no token there
@@ -233,6 +240,87 @@ def test_sunshines_page_streams_behind_the_same_door(
             said = comes_back(page, pid, streams)
             ended = ["interrupted host"] if program != "streamer" else []
             assert said == [*ended, "restored"], (program, session.log())
+
+
+# All kinds of input that selkies knows, from a guest's own frame; answered when all of it has been read.
+HANDS_OF_A_VIEWER = """() => new Promise((done, failed) => {
+  const socket = new WebSocket(new URL('api/websockets?role=controller&slot=1', location.href));
+  const input = ['m,300,300,0,0', 'm,300,300,1,0', 'm,300,300,0,0', 'm2,5,5,1,0', 'm2,0,0,0,0'];
+  for (const key of [104, 105, 65293]) input.push(`kd,${key}`, `kh,${key}`, `ku,${key}`);
+  input.push('co,end,theirs', 'kd,65293', 'ku,65293', 'cw,aGk=', 'cws,2', 'cwd,aGk=', 'cwe', 'cr');
+  input.push('REQUEST_CLIPBOARD', 'cmd,touch theirs', 'js,c,0', 'js,b,0,0,1', 'r,640x480', 's,2');
+  input.push('_f,5', 'vb,9', 'SET_NATIVE_CURSOR_RENDERING,1', 'STOP_AUDIO', '_gz,1');
+  const heard = [];
+  socket.onopen = () => {
+    for (const message of input) {
+      socket.send(message);
+      socket.send(new TextEncoder().encode(`\\x05${message}`));
+    }
+    socket.send('START_VIDEO');
+  };
+  socket.onmessage = ({ data }) => {
+    if (typeof data !== 'string') return;
+    heard.push(data.split(',')[0]);
+    if (data.startsWith('PIPELINE_RESETTING')) {
+      socket.close();
+      done(heard);
+    }
+  };
+  socket.onerror = failed;
+})"""
+
+
+def share(owner: Page, guest: Page, user: TestUser) -> None:
+    """The owner shows the desktop to a colleague, gives and takes control, and ends it."""
+    said, heard = user.home / "said.txt", user.home / "heard.txt"
+    owner.keyboard.type(f"read -r line; echo $line > {said}; read -r line; echo $line > {heard}\n")
+    open_tool(owner, "sharing")
+    assert axe.violations(owner) == []
+    owner.get_by_label("For whom").fill("Bob")
+    owner.get_by_test_id("invite").click()
+    link = owner.get_by_test_id("invite-link").input_value()
+    assert link.partition("#")[0] == owner.url + "join"
+
+    guest.goto(link)
+    assert "#" not in guest.url
+    guest.get_by_role("button", name="Join").click()
+    wait_for_desktop(guest)
+    expect(guest.get_by_role("status")).to_have_text("You look on")
+    row = owner.get_by_test_id("invitation")
+    expect(row).to_contain_text("is here · look on")
+    keep(owner, "sharing")
+    close_tool(owner)
+    mark = owner.get_by_test_id("shared-mark")
+    expect(mark).to_have_text("Shared with 1")
+
+    # Neither by the page nor by a program in its place.
+    guest.mouse.click(640, 600)
+    guest.keyboard.type("theirs\n")
+    [client] = guest.main_frame.child_frames
+    answered = client.evaluate(HANDS_OF_A_VIEWER)
+    assert not {one for one in answered if "clipboard" in one}
+    owner.locator(FRAME).focus()
+    owner.keyboard.type("mine\n")
+    wait_for(lambda: said.exists() and said.read_text())
+    assert said.read_text() == "mine\n"
+
+    mark.click()
+    row.get_by_test_id("change-role").click()
+    expect(row).to_contain_text("look on and control")
+    expect(guest.get_by_role("status")).to_have_text("You have control")
+    wait_for(lambda: client.evaluate("window.webrtcInput.isInputAttached()"))
+    guest.keyboard.type("theirs now\n")
+    wait_for(lambda: heard.exists() and heard.read_text())
+    assert heard.read_text() == "theirs now\n"
+
+    row.get_by_test_id("end-invitation").click()
+    guest.get_by_role("heading", name="The desktop's owner has ended the sharing").wait_for()
+    expect(row).to_have_count(0)
+    close_tool(owner)
+    expect(mark).to_have_count(0)
+    guest.goto(link)
+    guest.get_by_role("button", name="Join").click()
+    guest.get_by_role("heading", name="This link opens nothing").wait_for()
 
 
 def wait_for_desktop(page: Page) -> None:

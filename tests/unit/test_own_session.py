@@ -154,3 +154,24 @@ def test_without_its_facts_it_is_told_as_far_as_the_agent_knows(
 ) -> None:
     session = OwnSession(directory, spec, status, _control).session()
     assert (session.session_id, session.image_name) == (ID, "xfce")
+
+
+def test_invitations_are_the_nodes_and_how_many_look_on_is_the_sessions(
+    directory: Path, spec: Spec, status: AgentStatus
+) -> None:
+    asked = []
+
+    async def control(method: str, path: str, body: Any) -> tuple[int, Any]:
+        asked.append((method, path, body))
+        return 404, {"message": "It has ended.", "code": "no_invitation"}
+
+    own = OwnSession(directory, spec, status, control, lambda: 2)
+    assert ask(own, "GET", ONE)[1]["guests"] == 2
+    code, answer = ask(own, "DELETE", f"{ONE}/sharing/1f")
+    assert (code, answer["error"]) == (404, {"code": "no_invitation"})
+    ask(own, "POST", f"{ONE}/sharing", {"role": "view"})
+    ask(own, "GET", f"{ONE}/sharings")
+    assert asked == [
+        ("DELETE", "/sharing/1f", None),
+        ("POST", "/sharing", {"role": "view"}),
+    ]

@@ -1,3 +1,5 @@
+import type { Role } from './sharing/sharing';
+
 export interface PageSettings {
   /** The Jupyter server's base URL, or the page's own folder; begins and ends with a slash. */
   baseUrl: string;
@@ -11,9 +13,17 @@ export interface PageSettings {
   only: string | null;
   /** What such a server can do for its session besides showing and stopping it. */
   can: readonly ('launch' | 'logs')[];
+  /** The most that who has the desktop may give others whom he invites; null: he cannot invite here. */
+  sharing: Role | null;
 }
 
-const ELSEWHERE = { hubStart: null, job: null, only: null, can: ['launch', 'logs'] as const };
+const ELSEWHERE = {
+  hubStart: null,
+  job: null,
+  only: null,
+  can: ['launch', 'logs'] as const,
+  sharing: null,
+};
 
 /** What the server says; one that cannot know its own address leaves that to the page. */
 export function readSettings(source: Document, address: string): PageSettings {

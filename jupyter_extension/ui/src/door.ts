@@ -15,10 +15,16 @@ export interface Door {
   launches: boolean;
   /** Whether what a desktop has logged can be read here. */
   logs: boolean;
+  /** Whether others can be invited to a desktop here. */
+  shares: boolean;
 }
 
-export function doorOf({ baseUrl, hubStart, only, can }: PageSettings): Door {
-  const able = { launches: can.includes('launch'), logs: can.includes('logs') };
+export function doorOf({ baseUrl, hubStart, only, can, sharing }: PageSettings): Door {
+  const able = {
+    launches: can.includes('launch'),
+    logs: can.includes('logs'),
+    shares: sharing !== null,
+  };
   if (only === null) {
     return {
       client: new ApiClient(baseUrl, hubStart),

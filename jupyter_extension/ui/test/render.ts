@@ -15,6 +15,7 @@ const usual: PageSettings = {
   job: null,
   only: null,
   can: ['launch', 'logs'],
+  sharing: null,
 };
 
 /** A part of the page as HTML, as it is before anybody touches it. */

@@ -34,6 +34,8 @@ from .node.addresses import listen_and_announce
 from .node.certificate import make_certificate
 from .own_session import OwnSession
 from .preview import Preview
+from .sharing import Guests, Invitations
+from .sharing.guests import Shown
 from .status import StatusFile
 from .transfers.places import Places
 from .transfers.service import Files
@@ -60,6 +62,8 @@ class Entrance:
         self._clipboard = Clipboard(screen, spec.clipboard)
         self._files = Files(spec.files, _places(spec, host.env), of_the_user())
         self._preview = Preview(screen, spec.previews, spec.request.picture, self._shows)
+        # What cannot be shown to somebody who only watches is not shared.
+        self._invitations = Invitations(spec.sharing if host.watching else "off")
         self._gateway: Gateway | None = None
         self._status: StatusFile | None = None
         self._idle: IdleWatch | None = None
@@ -78,7 +82,11 @@ class Entrance:
         address, hosts = listen_and_announce(spec.gateway_address)
         names = list(dict.fromkeys([os.uname().nodename, *hosts]))
         tls, certificate = make_certificate(runtime, spec.session_id, names)
-        self._own = own = OwnSession(directory, spec, status, self.control)
+        self._own = own = OwnSession(
+            directory, spec, status, self.control, lambda: self._invitations.here
+        )
+        shared = self._invitations.most != "off"
+        guests = Guests(self._invitations, Shown.of(self._host, self._target), spec.session_id)
         settings = {"user": own.session().user, "version": __version__, "only": spec.session_id}
         self._gateway = Gateway(
             Door(token, spec.session_id),
@@ -88,8 +96,9 @@ class Entrance:
             self._host.signaling_path,
             self,
             await _viewer(own),
-            settings,
+            {**settings, "sharing": self._invitations.most} if shared else settings,
             self._files,
+            guests if shared else None,
         )
         await self._gateway.start(address)
         near = str(runtime / _NEAR)
@@ -171,6 +180,8 @@ class Entrance:
             return await self._idle.control(method)
         if path == "/picture":
             return await self._preview.control(method, body)
+        if path == "/sharing" or path.startswith("/sharing/"):
+            return await self._invitations.control(method, path, body)
         if (method, path) == ("GET", "/status") and self._status:
             said = self._status.status.model_copy(update={"beat": now()})
             return 200, said.model_dump(mode="json")

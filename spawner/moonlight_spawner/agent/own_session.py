@@ -34,13 +34,23 @@ class OwnSession:
         The agent's own, as it is at each question.
     control
         What the session's node can be asked.
+    guests
+        How many of those whom the owner has invited look on now.
     """
 
-    def __init__(self, directory: Path, spec: Spec, status: AgentStatus, control: Control):
+    def __init__(
+        self,
+        directory: Path,
+        spec: Spec,
+        status: AgentStatus,
+        control: Control,
+        guests: Callable[[], int] = lambda: 0,
+    ):
         self._directory = directory
         self._spec = spec
         self._status = status
         self._control = control
+        self._guests = guests
         self._facts = _facts(directory, spec)
         self._stopped = False
 
@@ -59,7 +69,7 @@ class OwnSession:
     def as_json(self) -> dict[str, Any]:
         """With its address beside the page."""
         known = self.session().model_dump(mode="json")
-        return {**known, "web_url": None, "stream_url": DESKTOP}
+        return {**known, "web_url": None, "stream_url": DESKTOP, "guests": self._guests()}
 
     async def ask(self, method: str, path: str, body: Any) -> tuple[int, Any]:
         one = f"sessions/{self._spec.session_id}"
@@ -72,6 +82,9 @@ class OwnSession:
         if (method, path) == ("GET", "site"):
             return 200, {"limits": self._sizes()}
         if path in (f"{one}/clipboard", f"{one}/keep"):
+            status, answer = await self._control(method, path.removeprefix(one), body)
+            return status, as_refused(status, answer)
+        if path == f"{one}/sharing" or path.startswith(f"{one}/sharing/"):
             status, answer = await self._control(method, path.removeprefix(one), body)
             return status, as_refused(status, answer)
         return NOTHING

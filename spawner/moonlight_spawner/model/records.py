@@ -279,6 +279,7 @@ class Spec(Model):
     files: str = "off"
     files_folders: list[PathText] = []
     previews: bool = False
+    sharing: str = "off"
     image: ImageOptions = ImageOptions()
     sunshine: SunshineOptions = SunshineOptions()
     idle: IdleOptions = IdleOptions()

@@ -9,7 +9,7 @@ import h11
 from . import gate
 from . import headers as h
 from .incoming import Incoming, Request
-from .pipe import Heard, join
+from .pipe import Heard, Through, join
 from .upstream import Exchange, Target, UpstreamError
 
 Response = h11.Response | h11.InformationalResponse
@@ -68,10 +68,14 @@ async def relay_page(incoming: Incoming, request: Request, target: Target, token
 
 
 async def relay_stream(
-    incoming: Incoming, request: Request, target: Target, heard: Heard | None = None
+    incoming: Incoming,
+    request: Request,
+    target: Target,
+    heard: Heard | None = None,
+    through: Through | None = None,
 ) -> bool:
     """Join browser and host until one of them ends; True: the connection is used up. ``heard`` gets what
-    the host says (:class:`.pipe.Pipe`).
+    the host says, what the browser says goes by ``through`` (:class:`.pipe.Pipe`).
 
     Raises
     ------
@@ -89,7 +93,7 @@ async def relay_stream(
         browser, sent = await incoming.switch(
             gate.for_browser(request.headers, h.websocket_response(response.headers))
         )
-        await join(browser, upstream, to_second=sent, to_first=early, heard=heard)
+        await join(browser, upstream, sent, early, heard, through)
         return True
     finally:
         exchange.close()

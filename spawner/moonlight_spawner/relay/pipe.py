@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable
 
 from .wire import WRITE_LIMIT, close_in_time, set_nodelay
 
+log = logging.getLogger(__name__)
+
 #: Gets the bytes of one end as they pass; False: it has heard enough.
 Heard = Callable[[bytes], bool]
+#: Gets the bytes of one end and gives what of them goes on; raises what ends the relay.
+Through = Callable[[bytes], bytes]
 
 # As much as a loop reads at once; of what is not needed, nothing becomes resident.
 _BUFFER_BYTES = 256 * 1024
@@ -31,6 +36,7 @@ class _Side(asyncio.BufferedProtocol):
         self.lost = False
         self.full = False
         self.heard: Heard | None = None
+        self.through: Through | None = None
         self._patience: asyncio.TimerHandle | None = None
 
     def get_buffer(self, sizehint: int) -> memoryview:
@@ -41,9 +47,26 @@ class _Side(asyncio.BufferedProtocol):
         if self.heard and not self.heard(bytes(self.pipe.buffer[:nbytes])):
             self.heard = None
         writer = self.other.transport
+        if self.through:
+            self.let_through(bytes(self.pipe.buffer[:nbytes]))
+            return
         writer.write(self.pipe.buffer[:nbytes])
         if writer.get_write_buffer_size():  # the rest of it is the transport's now
             self.pipe.buffer = memoryview(bytearray(_BUFFER_BYTES))
+
+    def let_through(self, data: bytes) -> None:
+        """Pass on what of these bytes may go on."""
+        assert self.through
+        try:
+            passed = self.through(data)
+        except Exception as e:
+            log.info("a relay ends: %s", e)
+            for one in (self, self.other):
+                if not one.lost:
+                    one.transport.abort()
+            return
+        if passed and not self.other.lost:
+            self.other.transport.write(passed)
 
     def eof_received(self) -> bool:
         self.other.finish()
@@ -85,6 +108,8 @@ class Pipe:
         Bytes that were read from one end before the relay began and belong to the other.
     heard
         Gets what comes from the second end, until it wants no more.
+    through
+        What comes from the first end goes by it.
     """
 
     def __init__(
@@ -94,6 +119,7 @@ class Pipe:
         to_second: bytes = b"",
         to_first: bytes = b"",
         heard: Heard | None = None,
+        through: Through | None = None,
     ):
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.buffer = memoryview(bytearray(_BUFFER_BYTES))
@@ -101,13 +127,16 @@ class Pipe:
         a.other, b.other = b, a
         a.pipe = b.pipe = self
         b.heard = heard if heard and heard(to_first) else None
+        a.through = through
         for side, early in ((a, to_first), (b, to_second)):
             if side.transport.is_closing():  # uvloop lets nothing be done to one that has closed
                 continue
             set_nodelay(side.transport)
             side.transport.set_write_buffer_limits(high=WRITE_LIMIT)
             side.transport.set_protocol(side)
-            if early:
+            if early and side is b and through:
+                a.let_through(early)
+            elif early:
                 side.transport.write(early)
         for side in (a, b):
             if side.transport.is_closing():  # lost before this relay became its protocol
@@ -145,9 +174,10 @@ async def join(
     to_second: bytes = b"",
     to_first: bytes = b"",
     heard: Heard | None = None,
+    through: Through | None = None,
 ) -> int:
     """Relay until both ends are closed; gives the number of bytes that passed."""
-    pipe = Pipe(first, second, to_second, to_first, heard)
+    pipe = Pipe(first, second, to_second, to_first, heard, through)
     await over(pipe)
     return pipe.bytes
 

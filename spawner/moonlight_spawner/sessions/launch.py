@@ -106,6 +106,7 @@ class Launcher:
             files=site.files,
             files_folders=list(site.files_folders),
             previews=site.previews,
+            sharing=site.sharing,
             image=ImageOptions(
                 changes=site.image_changes,
                 overlay_mb=site.image_overlay_mb,

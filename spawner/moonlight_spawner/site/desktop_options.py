@@ -115,6 +115,12 @@ class DesktopSettings(LoggingConfigurable):
         help="Show users a small picture of each of their running desktops in their list. A user can hide "
         "it; nobody else gets it, and it is kept nowhere.",
     ).tag(config=True)
+    sharing = Enum(
+        ["off", "view", "control"],
+        "view",
+        help="What users may give those whom they invite to a running desktop (selkies): to `view` it, or to "
+        "`control` it as well, which is to work under the user's account.",
+    ).tag(config=True)
 
     @default("sandboxes_dir")
     def _sandboxes_dir(self) -> str:

@@ -4,6 +4,13 @@ import { readEvents, type ServerEvent } from './eventStream';
 import { fetchSeen } from './inFront';
 import { readPicture, type Picture } from '../preview/picture';
 import type {
+  Invitation,
+  InvitationRequest,
+  MadeInvitation,
+  Role,
+  Sharing,
+} from '../sharing/sharing';
+import type {
   Budget,
   ClipboardText,
   Image,
@@ -92,6 +99,19 @@ export class ApiClient {
   showPicture = (id: string, shown: boolean): Promise<unknown> =>
     this.call(this.picturePath(id), { method: 'PUT', body: { shown } });
 
+  /** Who is invited to a running desktop. */
+  sharing = (id: string): Promise<Sharing> => this.call(this.sharingPath(id));
+
+  invite = (id: string, request: InvitationRequest): Promise<MadeInvitation> =>
+    this.call(this.sharingPath(id), { method: 'POST', body: request });
+
+  changeInvitation = (id: string, one: string, role: Role): Promise<Invitation> =>
+    this.call(`${this.sharingPath(id)}/${one}`, { method: 'PATCH', body: { role } });
+
+  /** Ends one, or all of them (null). */
+  endInvitation = (id: string, one: string | null): Promise<Sharing> =>
+    this.call(`${this.sharingPath(id)}${one === null ? '' : `/${one}`}`, { method: 'DELETE' });
+
   /** What changes, as it happens; see {@link readEvents}. */
   events(event: ServerEvent, broken: (afterMs: number) => void): () => void {
     return readEvents(this.url('events'), this.proof(), event, broken);
@@ -104,6 +124,8 @@ export class ApiClient {
   private clipboardPath = (id: string): string => `${this.sessionPath(id)}/clipboard`;
 
   private picturePath = (id: string): string => `${this.sessionPath(id)}/picture`;
+
+  private sharingPath = (id: string): string => `${this.sessionPath(id)}/sharing`;
 
   private url = (path: string): string => `${this.baseUrl}api/moonlight/${path}`;
 

@@ -115,6 +115,8 @@ export interface Session {
   clipboard?: ClipboardWays;
   files?: ClipboardWays;
   picture?: string;
+  /** How many whom its owner has invited look at it now. */
+  guests?: number;
   door?: string;
   way?: 'job' | 'owning' | 'guest';
   /** It ends when nobody has used it for so long, and when that will be, once it is near. */

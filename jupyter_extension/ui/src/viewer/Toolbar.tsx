@@ -8,6 +8,7 @@ import { Icon } from '../parts/Icon';
 import { usePortal } from '../sessions/Portal';
 import { Stale } from '../sessions/SessionFacts';
 import { TimeLeft } from '../sessions/TimeLeft';
+import { SharedMark } from '../sharing/SharedMark';
 import { verdictOf } from './host/connection';
 import type { SelkiesHost, SelkiesState } from './host/selkies';
 import { openSecondScreen } from './secondWindow';
@@ -38,7 +39,7 @@ interface Props {
 export function Toolbar(props: Props) {
   const { session, streamUrl, now, host, state, second, handle, called, onReload, onDone } = props;
   const { t } = useSpeech();
-  const { home } = usePortal().door;
+  const { home, shares } = usePortal().door;
   const [asked, setAsked] = useState<ToolName | null>(null);
   const [blocked, setBlocked] = useState(false);
   const { full, locked, possible, toggle } = useFullScreen();
@@ -143,6 +144,7 @@ export function Toolbar(props: Props) {
                   {...opens('connection')}
                 />
               )}
+              {shares && <Tool icon="people" label={t.sharing.title} {...opens('sharing')} />}
               <Tool
                 icon="again"
                 label={t.viewer.reload}
@@ -182,6 +184,7 @@ export function Toolbar(props: Props) {
           </div>
         )}
       </nav>
+      <SharedMark session={session} onPress={() => setAsked('sharing')} />
       {asked && (
         <ToolDialog
           name={asked}

@@ -24,6 +24,7 @@ from ...relay.one_session import DESKTOP, OneSession
 from ...relay.replies import NO_STORE, reply_page, without_prefix
 from ...relay.upstream import Target, UpstreamError
 from ...relay.wire import Wire, WireClosed
+from ..sharing import Guests
 from ..transfers.service import PATH as FILES
 from ..transfers.service import Files
 from . import last_word, pairing
@@ -62,6 +63,8 @@ class Gateway:
         What that page is told.
     files
         Takes and gives the user's files; None: nobody does.
+    guests
+        Whom the owner has invited; None: nobody can be.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class Gateway:
         viewer: OneSession | None = None,
         settings: Mapping[str, Any] | None = None,
         files: Files | None = None,
+        guests: Guests | None = None,
     ):
         self._door = door
         self._settings = settings or {}
@@ -83,8 +87,9 @@ class Gateway:
         self._tls = tls
         self._plain_http = plain_http
         self._host = host
+        self._guests = guests
         self._passage = Passage(target, signaling_path, host, door.page)
-        self._listener = Listener(self._serve, door.knows)
+        self._listener = Listener(self._serve, self._knows)
         self._near = Near(self._serve_near)
         self._last_word = last_word.LastWord()
         self.port = 0
@@ -115,12 +120,17 @@ class Gateway:
 
     async def end(self, reason: str, session: Any = None) -> None:
         """Tell the pages that are open how the session ended; ``session`` is what the viewer is told."""
+        if self._guests:
+            await self._guests.end("share_over")
         await self._last_word.say(reason, session)
 
     async def stop(self) -> None:
         """Close the port and every connection."""
         await self._listener.close()
         await self._near.close()
+
+    def _knows(self, words: bytes) -> bool:
+        return self._door.knows(words) or bool(self._guests and self._guests.knows(words))
 
     async def _serve(self, connection: socket.socket, secure: bool, visitor: Visitor) -> None:
         await self._talk(connection, self._tls if secure else None, secure, visitor)
@@ -171,7 +181,7 @@ class Gateway:
             if not secure and not self._plain_http:
                 await incoming.refuse(403, "This port speaks HTTPS only.\n")
                 return
-            if self._door.admits(request):
+            if self._door.admits(request) or (self._guests and self._guests.of(request)):
                 visitor.admit()
             else:  # or the limit on strangers' connections would be none on what they ask for
                 incoming.last = True
@@ -185,7 +195,7 @@ class Gateway:
         if request.path == "/login":
             await self._login(incoming, request, secure)
         elif not (bearer or self._door.has_cookie(request)):
-            await reply_page(incoming, request, 401, "login_needed")
+            return await self._for_others(incoming, request, secure)
         elif self._door.has_cookie(request) and not self._door.same_origin(request, secure):
             await reply_page(incoming, request, 403, "other_origin")
         elif bearer:
@@ -203,6 +213,21 @@ class Gateway:
             await self._files.answer(incoming, request)
             return incoming.unread()
         return await self._passage.take(incoming, request, bearer=True)
+
+    async def _for_others(self, incoming: Incoming, request: Request, secure: bool) -> bool:
+        """Answer who is not the owner."""
+        guests = self._guests
+        ours = self._door.from_this_site(request, secure)
+        if guests and await guests.joins(incoming, request, secure, ours):
+            return incoming.unread()
+        one = guests.of(request) if guests else None
+        if guests is None or one is None:
+            await reply_page(incoming, request, 401, "login_needed")
+        elif not self._door.same_origin(request, secure):
+            await reply_page(incoming, request, 403, "other_origin")
+        else:
+            return await guests.take(incoming, request, one, self._passage.watching)
+        return incoming.unread()
 
     async def _for_browser(self, incoming: Incoming, request: Request) -> bool:
         """Answer who has the cookie, which pages of other users may have as well (:mod:`...relay.gate`)."""

@@ -89,6 +89,12 @@ class Host(ABC):
     away = False
     #: It ends so often that it is started again after pauses only.
     pausing = False
+    #: The query that makes a stream one of somebody who only watches, by the host's own rules; empty: it
+    #: has none, and is shown to nobody else.
+    watching = ""
+    #: Its client's page for such a stream, and the files of that client.
+    watching_page = ""
+    watching_files = ""
     #: How often it, or a part of it, has been started again. Whoever sees a picture of before has a dead one.
     restarts = 0
 

@@ -54,6 +54,9 @@ class SelkiesHost(Host):
 
     name = "selkies"
     signaling_path = _WEBSOCKET
+    watching = "role=viewer"
+    watching_page = f"{PAGE}#shared"
+    watching_files = r"/(src|assets|codecs|jsdb)/[A-Za-z0-9_-][A-Za-z0-9._/-]*"
 
     @classmethod
     async def ahead(

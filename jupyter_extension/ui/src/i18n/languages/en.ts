@@ -6,6 +6,7 @@ import { desktops } from './en/desktops';
 import { idle } from './en/idle';
 import { preview } from './en/preview';
 import { ready } from './en/ready';
+import { sharing } from './en/sharing';
 import { tools } from './en/tools';
 
 /** By the server's code; `{name}` stands for a parameter that the server sends with it. */
@@ -381,6 +382,7 @@ export const en = {
   preview,
   ready,
   idle,
+  sharing,
   tools,
 
   desktops,

@@ -8,6 +8,7 @@ import { node } from './ko/node';
 import { reasons } from './ko/reasons';
 import { preview } from './ko/preview';
 import { ready } from './ko/ready';
+import { sharing } from './ko/sharing';
 import { tools } from './ko/tools';
 
 const runsOn: Record<Fate, string> = {
@@ -363,6 +364,7 @@ export const ko: Dictionary = {
   preview,
   ready,
   idle,
+  sharing,
   tools,
 
   desktops,

@@ -1,13 +1,15 @@
 import type { Session } from '../../api/types';
 import { ClipboardDialog } from '../../clipboard/ClipboardDialog';
 import { StopDialog } from '../../sessions/StopDialog';
+import { SharingDialog } from '../../sharing/SharingDialog';
 import type { SelkiesHost, SelkiesState } from '../host/selkies';
 import { ConnectionDialog } from './ConnectionDialog';
 import { FilesDialog } from './FilesDialog';
 import { KeysDialog } from './KeysDialog';
 import { SettingsDialog } from './SettingsDialog';
 
-export type ToolName = 'settings' | 'keys' | 'clipboard' | 'files' | 'connection' | 'stop';
+export type ToolName =
+  'settings' | 'keys' | 'clipboard' | 'files' | 'connection' | 'sharing' | 'stop';
 
 interface Props {
   name: ToolName;
@@ -23,6 +25,8 @@ export function ToolDialog({ name, session, streamUrl, host, state, onClose }: P
   switch (name) {
     case 'clipboard':
       return <ClipboardDialog session={session} onClose={onClose} />;
+    case 'sharing':
+      return <SharingDialog session={session} onClose={onClose} />;
     case 'stop':
       return <StopDialog session={session} onClose={onClose} />;
   }

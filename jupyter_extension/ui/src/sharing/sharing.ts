@@ -1,0 +1,36 @@
+/** What an invitation lets its guest do. */
+export type Role = 'view' | 'control';
+
+/** For one guest: whoever follows its link first. */
+export interface Invitation {
+  id: string;
+  /** The owner's note of whom it is for. */
+  name: string;
+  role: Role;
+  until: string;
+  joined_at: string | null;
+  /** Whether he looks at the desktop now. */
+  here: boolean;
+}
+
+export interface Sharing {
+  /** The most that this site lets an owner give. */
+  most: Role;
+  invitations: Invitation[];
+}
+
+export interface InvitationRequest {
+  name: string;
+  role: Role;
+  minutes: number;
+}
+
+/** As it is made: with what its link carries, which is said once. */
+export type MadeInvitation = Invitation & { token: string };
+
+/** How long an invitation may last, in minutes; the last one outlives every desktop. */
+export const TIMES = [15, 60, 240, 7 * 24 * 60] as const;
+
+/** What is behind the "#" no browser sends to a server, so it is in no log. */
+export const linkOf = (page: string, { token }: MadeInvitation): string =>
+  new URL(`join#${token}`, page).href;
