@@ -72,6 +72,7 @@ class Shared:
     invitations: Invitations
     end: Callable[[], Awaitable[None]]
     loop: asyncio.AbstractEventLoop
+    watching: Callable[[], int]
 
     def do(self, work: Awaitable[Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(_awaited(work), self.loop).result(PATIENCE)
@@ -153,7 +154,9 @@ def shared(host_path: Path, tmp_path: Path) -> Iterator[Shared]:
     )
     asyncio.run_coroutine_threadsafe(gateway.start("127.0.0.1"), loop).result(PATIENCE)
     running = RunningGateway(gateway.port, certificate, 0)
-    yield Shared(running, invitations, lambda: gateway.end("over"), loop)
+    yield Shared(
+        running, invitations, lambda: gateway.end("over"), loop, lambda: gateway.watching.streams
+    )
     asyncio.run_coroutine_threadsafe(gateway.stop(), loop).result(PATIENCE)
     loop.call_soon_threadsafe(loop.stop)
     thread.join(PATIENCE)
@@ -268,6 +271,8 @@ def test_a_viewers_stream_is_one_whatever_he_asks_for(
         stream = await guest.open(shared, "/desktop/api/websockets?role=controller&slot=2")
         assert await stream.recv() == "hi"
         assert shared.control("GET")[1]["here"] == 1
+        await guest.open(shared, "/news")
+        assert shared.watching() == 1, "a desktop at which a guest looks is used"
         for text in ("kd,97", "m,1,1,1,0", "cw,aGk=", "js,c,0", "cmd,xterm", "r,9x9", "_gz,1"):
             await stream.send(text)
         await stream.send(b"\x02sound")
