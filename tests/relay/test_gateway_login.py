@@ -33,6 +33,8 @@ def test_the_right_token_becomes_a_cookie(
 ) -> None:
     answer = login(gateway, TOKEN, tls=tls)
     assert (answer.status, answer.header("location"), answer.body) == (303, "./", b"")
+    # No script that the port's holder before had the browser keep runs beside the page's token.
+    assert answer.header("clear-site-data") == '"cache"'
     assert answer.header("cache-control") == "no-store"
     value, *attributes = answer.header("set-cookie").split("; ")
     assert {"HttpOnly", "SameSite=Strict"} <= set(attributes)

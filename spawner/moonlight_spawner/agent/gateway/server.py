@@ -40,6 +40,11 @@ _TLS_SECONDS = 10.0
 _DESKTOP = DESKTOP.removeprefix(".")
 
 
+# Who had this node's port before may have had the browser keep scripts of his for our addresses, behind
+# Open OnDemand's shared origin; they would run beside the page's token (W3C, Clear Site Data).
+_FORGET = (b"clear-site-data", b'"cache"')
+
+
 class Gateway:
     """Listens on a port that the kernel picks and relays what :class:`Door` admits.
 
@@ -283,7 +288,8 @@ class Gateway:
         # Relative: the gateway cannot know under which path the browser sees it.
         wanted = pairing.fields_of(body).get("to") == "native"
         where = b"." + pairing.PATH.encode() if wanted else b"./"
-        await incoming.answer(303, [(b"location", where), (b"set-cookie", cookie), *NO_STORE])
+        headers = [(b"location", where), (b"set-cookie", cookie), _FORGET, *NO_STORE]
+        await incoming.answer(303, headers)
 
     async def _pairing(self, incoming: Incoming, request: Request, host: Local) -> None:
         """Of the session's owner alone: a page of another user has the cookie too."""
