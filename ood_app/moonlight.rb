@@ -115,6 +115,11 @@ class MoonlightDesktop
     names[layout] || layout
   end
 
+  # Signs of a desktop's name (moonlight_spawner/model/names.py).
+  def most_name_signs
+    60
+  end
+
   # -- what was sent
 
   # What Slurm is asked for. +context+ has the form's values, as texts.
@@ -136,7 +141,9 @@ class MoonlightDesktop
   def request(context)
     asked = values(context)
     quality = @site["qualities"].find { |one| one["name"] == asked["quality"] }
+    name = asked["desktop_name"]
     JSON.generate(
+      **(name.empty? ? {} : { "name" => name }),
       "image" => asked["image"], "hours" => asked["hours"], "cpus" => asked["cores"],
       "memory_gb" => asked["memory"], "gpus" => asked["gpus"], "resolution" => asked["resolution"],
       "follow_window" => true, # its page has no other way
@@ -210,7 +217,8 @@ class MoonlightDesktop
       "memory" => number(context, "memory", partition, whole: false),
       "resolution" => one_of(context, "resolution", @site["resolutions"]),
       "quality" => one_of(context, "quality", @site["qualities"].map { |one| one["name"] }),
-      "keyboard" => one_of(context, "keyboard", @site["keyboards"])
+      "keyboard" => one_of(context, "keyboard", @site["keyboards"]),
+      "desktop_name" => desktop_name(context)
     }
   end
 
@@ -252,6 +260,17 @@ class MoonlightDesktop
     return text if known.include?(text)
 
     raise Wrong, "#{name} is #{shown(text)}, but must be one of #{known.join(', ')}."
+  end
+
+  # The node looks closer; what it would refuse should not wait in a queue first.
+  def desktop_name(context)
+    text = sent(context, "desktop_name").strip
+    if text.match?(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}&&[^\u200c\u200d]]/)
+      raise Wrong, "desktop_name is #{shown(text)}, but must have no control characters."
+    end
+    return text unless text.length > most_name_signs
+
+    raise Wrong, "desktop_name is #{shown(text)}, but must have #{most_name_signs} characters at most."
   end
 
   # A value as it was sent; "" if the form has no such field.

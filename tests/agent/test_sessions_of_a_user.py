@@ -78,6 +78,7 @@ def test_a_desktop_outside_of_any_job_lasts_as_long_as_the_command(
     """Where there is no batch system `moonlight-hpc here` waits for its session, and ends it, also
     when it is told so in the very moment in which the session begins."""
     argv = [sys.executable, "-m", "moonlight_spawner", "here", "--json", "--door", "ood"]
+    argv += ["--name", "유동 해석 3"]
     options = as_user(desk.user, desk.env)
     before = desk.on_record()
     with subprocess.Popen(argv, stdout=subprocess.PIPE, **options) as here:
@@ -88,6 +89,7 @@ def test_a_desktop_outside_of_any_job_lasts_as_long_as_the_command(
         told = json.loads(here.stdout.readline())
         session = desk.adopt(told["session_id"])
         assert (told["door"], told["way"], told["allocation"]) == ("ood", "job", None)
+        assert told["name"] == "유동 해석 3"
         if not untimely:
             here.send_signal(signal.SIGTERM)
     assert here.returncode == 0

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import yaml
 from moonlight_spawner import __version__
+from moonlight_spawner.model.names import MOST_SIGNS
 from moonlight_spawner.ood.install import app_files
 
 from .ondemand import Refused, change_settings, command, render, render_all
@@ -85,7 +86,8 @@ def test_the_form_offers_what_can_be_launched_within_the_limits(
 ) -> None:
     form = render(None, home, do="form", app=str(app))["form"]
     assert form["cluster"] == "lab"
-    assert form["form"] == list(FIELDS)
+    assert form["form"] == [*FIELDS, "desktop_name"]
+    assert form["attributes"]["desktop_name"]["maxlength"] == MOST_SIGNS
     attributes = form["attributes"]
     assert [option[1] for option in attributes["image"]["options"]] == ["host-desktop"]
     assert attributes["hours"] | {"help": ""} == {
@@ -110,6 +112,7 @@ def test_partitions_have_limits_of_their_own_and_no_gpu_is_no_question(
         "image",
         "queue",
         *(f for f in FIELDS[1:] if f != "gpus"),
+        "desktop_name",
         "auto_accounts",
     ]
     [first, second] = form["attributes"]["queue"]["options"]
@@ -264,6 +267,29 @@ def test_what_is_staged_is_the_users_alone_and_asks_the_node_for_what_was_chosen
     parts = [str(directory / f"{name}.sh") for name in ("before", "script", "after")]
     done = subprocess.run([*argv, *parts], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
+
+
+def test_a_name_is_handed_on_as_it_is_and_never_anything_else(
+    app: Path, home: dict[str, str], says: Callable[..., Path], tmp_path: Path
+) -> None:
+    says(images=[DESKTOP])
+    names = ["유동 해석 3", *HOSTILE, "x" * (MOST_SIGNS + 1)]
+    sessions = [staged(tmp_path / str(number)) for number in range(len(names))]
+    asked = [
+        {"do": "stage", "app": str(app), "session": session, "context": {"desktop_name": name}}
+        for name, session in zip(names, sessions, strict=True)
+    ]
+    refused = []
+    answers = render_all(None, home, asked)
+    for name, session, answer in zip(names, sessions, answers, strict=True):
+        if "error" in answer:
+            assert answer["error"].startswith("desktop_name is ")
+            refused.append(name)
+        else:
+            lines = Path(session["staged_root"], "script.sh").read_text().split("\n")
+            assert json.loads(lines[lines.index("MOONLIGHT_REQUEST") - 1])["name"] == name
+    odd = [name for name in names if len(name) > MOST_SIGNS or "\n" in name or "\u202e" in name]
+    assert refused == odd
 
 
 def test_where_the_program_is_not_on_the_node_the_job_says_so(

@@ -188,3 +188,13 @@ def test_the_form_offers_images_by_name_and_no_choice_where_there_is_none(tmp_pa
     images = re.findall(r'<option value="(\w+)"( selected)?>(.*)</option>', both)
     assert ("paraview", "", "Paraview") in images and "cfd_tools" in {i[0] for i in images}
     assert " checked>" in both
+    # A screen follows its window unless a size is chosen, and a desktop has a name if it is given one.
+    assert '<option value="">Follows' in both and '<option value="1280x720">1280 × 720<' in both
+    assert "3840x2160" not in form(MoonlightSite(max_width=2560), desktop=True)
+    asked = from_form({"resolution": [""], "name": [" 유동 해석 "], "desktop": ["no", "yes"]})
+    resources, _, _, name = check(asked, MoonlightSite(images_dir=str(tmp_path)), [])
+    assert resources.follow_window and name == "유동 해석"
+    fixed = check({"resolution": "1280x720"}, MoonlightSite(images_dir=str(tmp_path)), [])[0]
+    assert (fixed.resolution, fixed.follow_window) == ("1280x720", False)
+    with pytest.raises(InvalidRequest, match="name"):
+        check({"name": "x\u202e"}, MoonlightSite(images_dir=str(tmp_path)), [])

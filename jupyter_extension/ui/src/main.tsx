@@ -2,6 +2,7 @@ import { createRoot } from 'react-dom/client';
 
 import { App } from './App';
 import { readSettings } from './config';
+import { focusPressed } from './parts/focusPressed';
 import './styles/tokens.css';
 import './styles/base.css';
 import './styles/controls.css';
@@ -17,6 +18,7 @@ import './styles/tools.css';
 
 const root = document.getElementById('root');
 if (root) {
+  focusPressed(document);
   const settings = readSettings(document, location.href);
   createRoot(root).render(<App settings={settings} pathname={location.pathname} />);
 }

@@ -41,6 +41,7 @@ def add_commands(groups: Any) -> None:
         action="store_true",
         help="the job is there for the desktop alone: stopping that ends the job",
     )
+    here.add_argument("--name", metavar="TEXT", help="what to call the desktop")
     here.add_argument("--door", default="here", metavar="NAME", help="what is told of its origin")
     # For jupyter-server-proxy: a page that starts the desktop and shows it, behind a Unix socket.
     here.add_argument("--socket", type=Path, help=argparse.SUPPRESS)
@@ -58,7 +59,7 @@ async def _here(manager: SessionManager, user: str, options: argparse.Namespace)
         options.then = partial(go_to_its_node, site, options.arguments)
         return 0
     door = _door(options.door)
-    body = _request(options.request)
+    body = _named(_request(options.request), options.name)
     job = await find_job(site)
     if job:
         way = Way.OWNING if options.own else Way.GUEST
@@ -128,6 +129,11 @@ def _request(source: str | None) -> Any:
         return json.loads(data or b"{}")
     except (ValueError, RecursionError) as e:
         raise _wrong(f"The request is not JSON: {shorten(str(e), 120)}.") from e
+
+
+def _named(body: Any, name: str | None) -> Any:
+    """What is wrong with a request that is no object is told by its check."""
+    return {**body, "name": name} if name is not None and isinstance(body, dict) else body
 
 
 def _wrong(message: str) -> InvalidRequest:

@@ -10,13 +10,14 @@ from typing import Any
 import jinja2
 
 from ..model.errors import FieldError, InvalidRequest, shorten
+from ..model.names import MOST_SIGNS
 from ..model.session import Resources
 from ..site.images import Catalogue
 from ..site.options import MoonlightSite
-from ..site.request import keyboards, limits, validate_request
+from ..site.request import keyboards, limits, sizes, validate_name, validate_request
 
 #: Of what a form may have; `desktop` says whether there is to be one.
-FIELDS = ("image", "hours", "cpus", "memory_gb", "gpus", "resolution", "keyboard")
+FIELDS = ("image", "hours", "cpus", "memory_gb", "gpus", "resolution", "keyboard", "name")
 _NUMBERS = {"hours": float, "cpus": int, "memory_gb": float, "gpus": int}
 # ProfilesSpawner of wrapspawner leaves its own choice among the options of whom it wraps.
 _NOT_OURS = {"profile"}
@@ -48,8 +49,9 @@ def from_form(data: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
 
 def check(
     options: Any, site: MoonlightSite, extra: Sequence[str]
-) -> tuple[Resources, bool, dict[str, str]]:
-    """What is asked for, whether a desktop is wanted, and what of ``extra`` was chosen.
+) -> tuple[Resources, bool, dict[str, str], str]:
+    """What is asked for, whether a desktop is wanted, what of ``extra`` was chosen, and what the desktop
+    is to be called.
 
     ``extra`` are traits of the spawner that the site lets its users set (``partition``): one word
     each. Nothing else of ``options`` has a meaning.
@@ -91,7 +93,7 @@ def check(
         raise InvalidRequest(errors)
     if desktop:
         images.get(resources.image)
-    return resources, bool(desktop), chosen
+    return resources, bool(desktop), chosen, validate_name(body)
 
 
 def form(site: MoonlightSite, desktop: bool) -> str:
@@ -108,6 +110,8 @@ def form(site: MoonlightSite, desktop: bool) -> str:
         limits=limits(site),
         site=site,
         keyboards=keyboards(site),
+        sizes=sizes(site),
+        most_signs=MOST_SIGNS,
         desktop=desktop,
     )
 

@@ -113,8 +113,8 @@ class MoonlightSpawner(SlurmSpawner):  # type: ignore[misc]  # batchspawner has 
         if self.server:
             self.server.port = 0
         self._news = "The job is handed to Slurm."
-        resources, desktop, chosen = self._checked(self.user_options or {})
-        script = self._script(resources, desktop)
+        resources, desktop, chosen, name = self._checked(self.user_options or {})
+        script = self._script(resources, desktop, name)
         try:
             self.job_id = await self._slurm().submit(
                 script, resources, self._job_options(chosen), self.get_env()
@@ -259,14 +259,14 @@ class MoonlightSpawner(SlurmSpawner):  # type: ignore[misc]  # batchspawner has 
         if info.node:
             self._node = info.node
 
-    def _checked(self, options: Any) -> tuple[Resources, bool, dict[str, str]]:
+    def _checked(self, options: Any) -> tuple[Resources, bool, dict[str, str], str]:
         try:
-            resources, desktop, chosen = choice.check(options, self.site, self.user_may)
+            resources, desktop, chosen, name = choice.check(options, self.site, self.user_may)
         except MoonlightError as e:
             raise _told(e) from e
         if "desktop" not in (options or {}):
             desktop = self.desktop
-        return resources, desktop, chosen
+        return resources, desktop, chosen, name
 
     def _slurm(self) -> HubSlurm:
         if self.user.name.startswith(("#", "-")):  # to sudo `#0` is a number: root
@@ -291,13 +291,14 @@ class MoonlightSpawner(SlurmSpawner):  # type: ignore[misc]  # batchspawner has 
                 options.append(f"--{name}={value}")
         return options + shlex.split(self.req_options)
 
-    def _script(self, resources: Resources, desktop: bool) -> str:
+    def _script(self, resources: Resources, desktop: bool, name: str = "") -> str:
         environment = jinja2.Environment(
             autoescape=False, undefined=jinja2.StrictUndefined, keep_trailing_newline=True
         )
         environment.filters["quote"] = shlex.quote
         # The job's share is what it has; the rest is what the desktop is asked for.
         request = resources.model_dump(include={"image", "resolution", "follow_window", "keyboard"})
+        request |= {"name": name} if name else {}
         return environment.from_string(self.batch_script).render(
             environment=dict(self.site.job_environment),
             prologue="\n".join(filter(None, (self.site.job_prologue.strip(), self.req_prologue))),

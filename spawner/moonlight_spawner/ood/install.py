@@ -14,7 +14,7 @@ from ..model.errors import MoonlightError
 from ..model.trust import exchangeable
 from ..site.images import data_file
 from ..site.options import MoonlightSite
-from ..site.request import keyboards
+from ..site.request import keyboards, sizes
 from .portal import PROXIES, Portal
 
 SETTINGS = "site.yml"
@@ -118,8 +118,7 @@ def found_here(site: MoonlightSite, portal: Portal) -> dict[str, Any]:
         found["cluster"] = next(iter(portal.clusters))
     if on := [proxy for proxy in PROXIES if portal.proxy_uri(proxy)]:
         found["node_proxy"] = on[0]
-    sizes = [site.resolution, "1920x1080", "1280x720", "1600x900", "2560x1440", "3840x2160"]
-    found["resolutions"] = [s for s in dict.fromkeys(sizes) if _fits(s, site)]
+    found["resolutions"] = sizes(site)
     return found
 
 
@@ -127,11 +126,6 @@ def command() -> Path:
     """The program whose installation this is."""
     beside = Path(sys.executable).parent / "moonlight-hpc"
     return beside if beside.exists() else Path(shutil.which("moonlight-hpc") or beside)
-
-
-def _fits(size: str, site: MoonlightSite) -> bool:
-    width, height = map(int, size.split("x"))
-    return width <= site.max_width and height <= site.max_height
 
 
 def _limits(default: float, least: float, most: float) -> dict[str, float]:

@@ -49,6 +49,12 @@ def keyboards(site: MoonlightSite) -> list[str]:
     return list(dict.fromkeys([site.keyboard, *site.keyboards]))
 
 
+def sizes(site: MoonlightSite) -> list[str]:
+    """Sizes of a screen to offer, the site's default first; any within the limits may be asked for."""
+    usual = [site.resolution, "1920x1080", "1280x720", "1600x900", "2560x1440", "3840x2160"]
+    return [size for size in dict.fromkeys(usual) if _fits(size, site)]
+
+
 def validate_request(body: Any, site: MoonlightSite, default_image: str) -> Resources:
     """The request as a :class:`Resources`, with the site's defaults for what was left out.
 
@@ -171,6 +177,11 @@ def validate_user(user: str) -> str:
     if not 0 < len(user) <= 256 or user.startswith("-") or _NO_USER.search(user):
         raise InvalidRequest([_error("user", user, f"{shorten(user)} is no login name.")])
     return user
+
+
+def _fits(size: str, site: MoonlightSite) -> bool:
+    width, height = map(int, size.split("x"))
+    return width <= site.max_width and height <= site.max_height
 
 
 class _Wrong(ValueError):
