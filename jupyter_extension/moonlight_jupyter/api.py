@@ -79,6 +79,8 @@ class SiteHandler(MoonlightAPIHandler):
                 "limits": limits(site),
                 "keyboards": keyboards(site),
                 "names": True,
+                "begin_days": site.begin_days if slurm else 0,
+                "mail": site.mail and slurm,
                 "where": _where(self.manager, job),
                 "here": self._as_json(job) if job else None,
             }

@@ -77,6 +77,8 @@ def schemas(site: MoonlightSite, where: Sequence[str]) -> dict[str, Any]:
                 "limits": {"type": "object", "additionalProperties": _RANGE},
                 "keyboards": {"type": "array", "items": TEXT},
                 "names": {"type": "boolean"},
+                "begin_days": NUMBER,
+                "mail": {"type": "boolean"},
                 "where": {"type": "array", "items": {"enum": ["here", "job"]}},
                 "here": {"oneOf": [ref("JobHere"), {"type": "null"}]},
             }
@@ -159,6 +161,12 @@ def _launch(site: MoonlightSite, where: Sequence[str]) -> dict[str, Any]:
         "keyboard": {"enum": keyboards(site)},
         "host": {"enum": list(HOSTS)},
         "picture": {"type": "boolean"},
+        "begin": {
+            "type": ["string", "null"],
+            "description": "ISO 8601 with a zone, or now+COUNT and seconds, minutes, hours, days or weeks",
+        },
+        "mail": {"type": "boolean"},
+        "mail_to": TEXT,
         "name": NAME,
     }
     if where:

@@ -124,6 +124,26 @@ def test_a_pending_session_can_be_stopped(
         slurm.scontrol("update", "PartitionName=viz", "State=UP")
 
 
+def test_one_that_is_to_begin_later_waits_for_its_time_and_can_be_stopped(
+    slurm: SlurmCluster, slurm_users: SlurmUsers, cli: MakeCli
+) -> None:
+    alice = cli(slurm_users.alice)
+    begin = datetime.now().astimezone() + timedelta(hours=30)
+    mail = {"MOONLIGHT_HPC_MAIL": "1", "MOONLIGHT_HPC_MAIL_DOMAIN": "site.org"}
+    asked = ("--begin", begin.isoformat(), "--mail")
+    session = alice.create(*asked, env=mail)
+    session = alice.wait(
+        session["session_id"], lambda s: (s["queue"] or {}).get("code") == "BeginAsked"
+    )
+    start = datetime.fromisoformat(session["queue"]["estimated_start"])
+    assert abs(start - begin) < timedelta(seconds=2)
+    words = slurm.job(session["slurm_job_id"])
+    there = datetime.fromisoformat(words["StartTime"]).astimezone()
+    assert abs(there - begin) < timedelta(seconds=60), "by whatever zone Slurm has"
+    assert (words["MailUser"], words["MailType"]) == (f"{alice.user}@site.org", "BEGIN")
+    assert alice.stop(session["session_id"])["status"] == "cancelled"
+
+
 ONE_MINUTE = {"MOONLIGHT_HPC_MAX_HOURS": "0.017", "MOONLIGHT_HPC_HOURS": "0.017"}
 
 
@@ -149,7 +169,10 @@ def test_a_limit_that_an_administrator_changes_counts(
 ) -> None:
     alice = cli(slurm_users.alice)
     session = alice.wait(alice.create(env=ONE_MINUTE)["session_id"], lambda s: s["ends_at"])
-    slurm.scontrol("update", f"JobId={session['slurm_job_id']}", "TimeLimit=3")
+    more = ["scontrol", "update", f"JobId={session['slurm_job_id']}", "TimeLimit=3"]
+    refused = slurm.run_as(alice.user, more)
+    assert refused.returncode == 1 and "permission denied" in refused.stderr, "docs/operations.md"
+    slurm.scontrol(*more[1:])
     later = ends_at(session) + timedelta(minutes=2)
     said = alice.directory(session["session_id"]) / "status.json"
 

@@ -36,6 +36,12 @@ def add_commands(groups: Any) -> None:
     create.add_argument("--bitrate-kbps", type=int, help="highest bitrate of the picture")
     create.add_argument("--keyboard", help="keyboard layout, e.g. kr or de(nodeadkeys)")
     create.add_argument("--host", choices=["auto", "selkies", "sunshine"], help="what streams it")
+    create.add_argument(
+        "--begin", metavar="WHEN", help="not before 2026-11-30T08:00:00+09:00, or now+2hours"
+    )
+    create.add_argument(
+        "--mail", metavar="ADDRESS", nargs="?", const="", help="when it begins; without one: yours"
+    )
     create.add_argument("--key", help="the same key twice gives one session")
     create.add_argument("--wait", action="store_true", help="until it runs, telling each step")
 
@@ -76,8 +82,10 @@ def _of_one(command: argparse.ArgumentParser) -> None:
 
 async def _create(manager: SessionManager, user: str, options: argparse.Namespace) -> int:
     fields = ["image", "hours", "cpus", "memory_gb", "gpus", "resolution", "fps", "host"]
-    fields += ["bitrate_kbps", "keyboard", "name"]
+    fields += ["bitrate_kbps", "keyboard", "name", "begin"]
     body = {f: getattr(options, f) for f in fields if getattr(options, f) is not None}
+    if options.mail is not None:
+        body |= {"mail": True, "mail_to": options.mail}
     session, _ = await manager.create(user, body, options.key, door="cli")
     _tell(options, f"Session {session.session_id}")
     if options.wait:

@@ -202,6 +202,9 @@ class Resources(Model):
     bitrate_kbps: int = 20000
     keyboard: str = "us"
     host: str = "auto"
+    begin: Moment | None = None  # not before that
+    mail: bool = False  # when it begins
+    mail_to: str = ""
     picture: bool = True
 
     @property

@@ -48,13 +48,15 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class JobRequest:
-    """A job to submit. ``script`` is the whole batch script; ``name`` is unique."""
+    """A job to submit. ``script`` is the whole batch script; ``name`` is unique. ``mail_to`` is where mail
+    goes that its resources ask for, empty for the batch system's own idea of that."""
 
     name: str
     script: str
     directory: Path
     log: Path
     resources: Resources
+    mail_to: str = ""
 
 
 class Asks(Protocol):

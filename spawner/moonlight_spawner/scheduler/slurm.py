@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 from ..model.budget import Budget
 from ..model.errors import SchedulerRefused, SchedulerUnavailable, SubmitUnconfirmed
-from ..model.session import Resources
+from ..model.session import Resources, now
 from ..site.options import MoonlightSite
 from . import slurm_words as words
 from .base import JobRequest, Scheduler, Snapshot
@@ -78,7 +78,7 @@ class SlurmScheduler(Scheduler):
             "--open-mode=append",
             f"--comment={comment(request.resources.image)}",
         ]
-        return argv + resource_options(self._site, request.resources)
+        return argv + _when(request) + resource_options(self._site, request.resources)
 
     async def query(self, job_ids: Collection[str]) -> Snapshot:
         return await self._queue.snapshot(job_ids)
@@ -155,6 +155,18 @@ class SlurmScheduler(Scheduler):
             r.cpus,
             r.memory_gb,
         )
+
+
+def _when(request: JobRequest) -> list[str]:
+    """A moment is told as seconds from now: sbatch takes any other for one of its own time zone."""
+    argv = []
+    if begin := request.resources.begin:
+        seconds = max(0, round((begin - now()).total_seconds()))
+        argv.append(f"--begin=now+{seconds}")
+    if request.resources.mail:
+        argv.append("--mail-type=BEGIN")
+        argv += [f"--mail-user={request.mail_to}"] if request.mail_to else []
+    return argv
 
 
 def resource_options(site: MoonlightSite, resources: Resources) -> list[str]:

@@ -96,7 +96,8 @@ def _live(
         if info and info.state is JobState.RUNNING and info.message:
             session.reason, session.reason_code = info.message, info.code
     else:
-        session.queue = _queue(job, info)
+        begin = session.request.begin
+        session.queue = _queue(job, info, begin if begin and begin > moment else None)
         session.reason, session.reason_code = session.queue.message, session.queue.code
     if info and info.state.ended and session.stale_since is None:
         _not_believed(session, info, agent, since.said or moment)
@@ -119,7 +120,8 @@ def _not_believed(
         )
 
 
-def _queue(job: Job | None, info: JobInfo | None) -> Queue:
+def _queue(job: Job | None, info: JobInfo | None, begin: datetime | None) -> Queue:
+    """``begin``: its user wants it to begin then."""
     if job is None:
         return Queue(
             code="SubmitUnconfirmed",
@@ -127,6 +129,12 @@ def _queue(job: Job | None, info: JobInfo | None) -> Queue:
         )
     if info is None:
         return Queue(code="Submitting", message="The job was handed to the batch system.")
+    if begin and info.code == "BeginTime":
+        return Queue(
+            code="BeginAsked",
+            message="It waits for the time that you asked for.",
+            estimated_start=begin,
+        )
     return Queue(
         code=info.code or "None",
         message=info.message,

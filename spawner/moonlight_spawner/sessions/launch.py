@@ -27,6 +27,7 @@ from ..model.session import End, Session, State, Way, now
 from ..scheduler import JobRequest, Scheduler
 from ..scheduler.base import same_place
 from ..site.options import MoonlightSite
+from ..site.when import mail_to
 from ..store import FileStore
 from ..store.base import Damaged, M, Part
 from .damage import Record
@@ -128,6 +129,7 @@ class Launcher:
             directory=directory,
             log=logs / "agent.log",
             resources=facts.request,
+            mail_to=mail_to(facts.request.mail_to, facts.user, site),
         )
 
     async def _submit_job(self, facts: Facts, callback: Callback | None) -> None:
@@ -332,7 +334,9 @@ def sunshine_options(site: MoonlightSite, facts: Facts) -> SunshineOptions:
     if not secret:
         log.warning("no TURN for this session: %s is empty", site.turn_secret_file)
         return options
-    seconds = facts.request.minutes * 60 + _QUEUE_SECONDS
+    begin = facts.request.begin
+    wait = max(0.0, (begin - now()).total_seconds()) if begin else 0.0
+    seconds = round(facts.request.minutes * 60 + wait + _QUEUE_SECONDS)
     username, credential = turn_credentials(secret, facts.session_id, seconds)
     update = {"turn_username": username, "turn_credential": credential}
     return options.model_copy(update={**update, "turn_uris": list(site.turn_uris)})

@@ -24,6 +24,7 @@ from ..model.session import End, Session, Way, job_named, newest_first, now
 from ..scheduler import Scheduler, make_scheduler
 from ..site.options import MoonlightSite
 from ..site.request import (
+    begins_at_once,
     cannot_be,
     validate_renaming,
     validate_where,
@@ -177,6 +178,8 @@ class SessionManager:
             Nothing is on record.
         """
         new = self._recorder.checked(user, body, request_key, door)
+        if new.resources.begin:
+            raise begins_at_once(new.resources.begin)
         new = replace(new, resources=as_the_job_has(new.resources, job.allocation))
         facts, owner = await self._recorder.record(new, job, way)
         if facts is None:

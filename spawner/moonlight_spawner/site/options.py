@@ -113,6 +113,21 @@ class MoonlightSite(DesktopSettings, IdleSettings, SideSettings, PortalSettings,
     max_bitrate_kbps = Int(
         50000, min=500, max=500000, help="Highest bitrate a user may ask for, kbit/s."
     ).tag(config=True)
+    begin_days = Float(
+        14.0,
+        min=0,
+        max=366,
+        help="How many days ahead a user may have a session begin (`--begin`); 0: at once only. Slurm's.",
+    ).tag(config=True)
+    mail = Bool(
+        False,
+        help="Whether a user may have Slurm send mail when his session begins: its `MailProg` works here.",
+    ).tag(config=True)
+    mail_domain = Unicode(
+        "",
+        help="Such mail goes to USER@this; empty: to whom Slurm takes for the user (`MailDomain`). A user "
+        "may name another address, which all users of the cluster can read in his job.",
+    ).tag(config=True)
     max_sessions = Int(4, min=1, help="Live sessions a user may have.").tag(config=True)
 
     sessions_dir = Unicode(
@@ -193,13 +208,19 @@ class MoonlightSite(DesktopSettings, IdleSettings, SideSettings, PortalSettings,
         return path
 
     @validate(
-        *("hours", "memory_gb", "max_hours", "max_memory_gb"),
+        *("hours", "memory_gb", "max_hours", "max_memory_gb", "begin_days"),
         *("cache_seconds", "answer_seconds", "retention_days", "user_side_seconds"),
     )
     def _finite(self, proposal: Mapping[str, float]) -> float:
         if not math.isfinite(value := proposal["value"]):
             raise TraitError(f"{proposal['trait'].name} is {value}, but must be a number.")  # type: ignore[attr-defined]
         return value
+
+    @validate("mail_domain")
+    def _domain(self, proposal: Mapping[str, str]) -> str:
+        if proposal["value"] and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*", proposal["value"]):
+            raise TraitError(f"mail_domain is {proposal['value']!r}, but must look like site.org.")
+        return proposal["value"]
 
     @validate("keyboard")
     def _layout(self, proposal: Mapping[str, str]) -> str:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, TypeVar
 
 from ..model.errors import FieldError, InvalidRequest, shorten
 from ..model.limits import MIN_HEIGHT, MIN_WIDTH
 from ..model.names import session_name
 from ..model.session import Resources
 from .options import MoonlightSite
+from .when import address_of, begin_of, mail_of
+
+T = TypeVar("T")
 
 _RESOLUTION = re.compile(r"([1-9][0-9]{2,4})x([1-9][0-9]{2,4})", re.ASCII)
 _REQUEST_KEY = re.compile(r"[!-~]{1,128}", re.ASCII)
@@ -82,6 +86,9 @@ def validate_request(body: Any, site: MoonlightSite, default_image: str) -> Reso
         "follow_window": ("resolution" not in body, _yes_or_no),
         "host": (site.streaming_host, lambda n, v: _one_of(n, v, HOSTS)),
         "picture": (True, _yes_or_no),
+        "begin": (None, lambda n, v: _said(n, v, lambda: begin_of(v, site))),
+        "mail": (False, lambda n, v: _said(n, v, lambda: mail_of(v, site))),
+        "mail_to": ("", lambda n, v: _said(n, v, lambda: address_of(v))),
         "name": ("", _name),
     }
     errors = [
@@ -152,6 +159,12 @@ def validate_where(body: Any) -> tuple[str | None, Any]:
 def cannot_be(where: str, why: str) -> InvalidRequest:
     """That a desktop cannot run ``where`` it was asked for."""
     return InvalidRequest([_error("where", where, f"where is {where!r}, but {why}")])
+
+
+def begins_at_once(begin: datetime) -> InvalidRequest:
+    """That a desktop in a job that is there already waits for no time."""
+    message = f"begin is {begin.isoformat()}, but a desktop in a job that is there begins at once."
+    return InvalidRequest([_error("begin", begin.isoformat(), message)])
 
 
 def validate_request_key(key: str | None) -> str | None:
@@ -229,8 +242,12 @@ def _yes_or_no(name: str, value: Any) -> bool:
 def _name(name: str, value: Any) -> str:
     if not isinstance(value, str):
         raise _Wrong(f"{name} is {_shown(value)!r}, but must be a text.")
+    return _said(name, value, lambda: session_name(value))
+
+
+def _said(name: str, value: Any, check: Callable[[], T]) -> T:
     try:
-        return session_name(value)
+        return check()
     except ValueError as e:
         raise _Wrong(f"{name} is {_shown(value)!r}, but {e}.") from e
 

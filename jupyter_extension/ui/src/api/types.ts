@@ -25,6 +25,9 @@ export interface LaunchRequest {
   picture?: boolean;
   name?: string;
   where?: Where;
+  begin?: string | null;
+  mail?: boolean;
+  mail_to?: string;
 }
 
 /** In the job that the Jupyter server itself runs in, or in a job of its own. */
@@ -169,6 +172,9 @@ export interface Site {
   keyboards?: string[];
   /** Whether a desktop can be given a name. */
   names?: boolean;
+  /** How many days ahead a desktop may be told to begin, and whether mail can be had when it does. */
+  begin_days?: number;
+  mail?: boolean;
   /** Where a desktop can run; the job that the server itself runs in, if it runs in one. */
   where?: Where[];
   here?: (Allocation & { job_id: string }) | null;

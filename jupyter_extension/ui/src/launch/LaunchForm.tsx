@@ -20,6 +20,8 @@ import { PresetDialog } from './PresetDialog';
 import { sizeWords, summaryOf } from './summary';
 import { useChoices } from './useChoices';
 import { useLaunch } from './useLaunch';
+import { AT_ONCE, whenOf } from './when';
+import { WhenFields } from './WhenFields';
 import { WhereChoice } from './WhereChoice';
 
 export function LaunchForm({ site, images }: { site: Site; images: readonly Image[] }) {
@@ -27,6 +29,7 @@ export function LaunchForm({ site, images }: { site: Site; images: readonly Imag
   const choices = useChoices(site, images);
   const { image, values, presets, preset } = choices;
   const [name, setName] = useState('');
+  const [when, setWhen] = useState(AT_ONCE);
   const [wrong, setWrong] = useState<FieldMessages>({});
   const [where, setWhere] = useState(() => firstWhere(site));
   const [unfolded, setUnfolded] = useState(false);
@@ -62,10 +65,12 @@ export function LaunchForm({ site, images }: { site: Site; images: readonly Imag
       return;
     }
     setWrong({});
-    const request = requestOf(image.id, values, where, sizeOfWindow(site.limits));
+    const wanted = requestOf(image.id, values, where, sizeOfWindow(site.limits));
+    const request = where === 'here' ? wanted : { ...wanted, ...whenOf(when) };
     launch(name.trim() ? { ...request, name: name.trim() } : request, (session) => {
       choices.remember();
       setName('');
+      setWhen(AT_ONCE);
       revealCard(session.session_id);
     });
   };
@@ -135,6 +140,9 @@ export function LaunchForm({ site, images }: { site: Site; images: readonly Imag
             where={where}
             onChange={choices.change}
           />
+          {where !== 'here' && (
+            <WhenFields site={site} when={when} messages={messages} onChange={setWhen} />
+          )}
           {site.partition && where !== 'here' && (
             <p className="quiet">{t.launch.queueName(site.partition, site.qos ?? '')}</p>
           )}

@@ -24,7 +24,7 @@ import { KeyboardInput } from './KeyboardInput';
 
 /** What to say beside a field, by the API's field name. */
 export type FieldMessages = Partial<
-  Record<NumberField | 'resolution' | 'keyboard' | 'name', string>
+  Record<NumberField | 'resolution' | 'keyboard' | 'name' | 'begin' | 'mail' | 'mail_to', string>
 >;
 
 interface Props {

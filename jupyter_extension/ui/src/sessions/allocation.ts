@@ -23,6 +23,7 @@ export function allocatedTo(t: Dictionary, { allocation, way, door, request }: S
 /** The same once more: in a job of its own where it had one, else where the server begins with. */
 export const requestAgain = ({ request, way, name }: Session): LaunchRequest => ({
   ...request,
+  ...(request.begin && { begin: null }),
   ...(name && { name }),
   ...(way === 'job' && { where: 'job' }),
 });

@@ -7,6 +7,7 @@ import { idle } from './en/idle';
 import { preview } from './en/preview';
 import { ready } from './en/ready';
 import { sharing } from './en/sharing';
+import { when } from './en/when';
 import { tools } from './en/tools';
 
 /** By the server's code; `{name}` stands for a parameter that the server sends with it. */
@@ -383,6 +384,7 @@ export const en = {
   ready,
   idle,
   sharing,
+  when,
   tools,
 
   desktops,

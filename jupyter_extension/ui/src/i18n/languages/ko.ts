@@ -9,6 +9,7 @@ import { reasons } from './ko/reasons';
 import { preview } from './ko/preview';
 import { ready } from './ko/ready';
 import { sharing } from './ko/sharing';
+import { when } from './ko/when';
 import { tools } from './ko/tools';
 
 const runsOn: Record<Fate, string> = {
@@ -365,6 +366,7 @@ export const ko: Dictionary = {
   ready,
   idle,
   sharing,
+  when,
   tools,
 
   desktops,

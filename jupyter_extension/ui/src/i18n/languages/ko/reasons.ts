@@ -28,6 +28,7 @@ export const reasons: Reasons = {
   RequeueHold: '작업이 대기열로 돌아가 보류되어 있습니다. scontrol release로 해제하세요.',
   SpecialExit: '작업이 대기열로 돌아가 보류되어 있습니다. 관리자에게 알려 주세요.',
   Dependency: '요청한 대로 다른 작업이 끝나기를 기다리고 있습니다.',
+  BeginAsked: '요청한 시각이 되기를 기다리고 있습니다.',
   BeginTime: '잠시 후 Slurm이 다시 배정을 시도합니다.',
   Licenses: '사용 가능한 라이선스를 기다리고 있습니다.',
   JobHeldUser: '작업이 보류되어 있습니다. scontrol release로 해제하세요.',
