@@ -208,14 +208,14 @@ class TestTheServedDescription:
 
 class TestTheWrittenDescription:
     async def test_its_session_has_the_real_fields(self, described: Described) -> None:
-        session = examples()[0]
+        session = examples()[1]
         assert session.keys() == SESSION
         for name, schema in (("request", "Resources"), ("queue", "Queue")):
             assert session[name].keys() == described.fields(schema)
         assert session["steps"][0].keys() == described.fields("Step")
 
     async def test_its_site_images_and_errors_have_the_real_fields(self, api: Call) -> None:
-        _, site, images, error = examples()
+        _, _, site, images, error = examples()
         assert keys((await api("GET", "/site")).json) == keys(site)
         assert keys((await api("GET", "/images")).json) == keys(images)
         assert keys((await api("POST", "/sessions", hours=99)).json) == keys(error)
@@ -224,7 +224,7 @@ class TestTheWrittenDescription:
         text = API_MD.read_text("utf-8")
         # What only a portal has is held by tests/portal/test_surface.py.
         text = re.sub(r"\nIn a portal besides:.*?\n## ", "\n## ", text, flags=re.DOTALL)
-        table = set(re.findall(r"\| `(GET|PUT|POST|PATCH|DELETE) (\S+)`", text))
+        table = set(re.findall(r"\| `(GET|PUT|POST|PATCH|DELETE) (/\S+)`", text))
         named = {(method, path.replace("<id>", "<session_id>")) for method, path in table}
         routes = {(m, re.sub(r"\{(\w+)\}", r"<\1>", path)) for m, path in described.routes}
         assert routes == named | {("GET", "/api/moonlight/openapi.json")}

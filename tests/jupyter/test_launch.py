@@ -68,7 +68,8 @@ class TestALaunch:
     async def test_takes_what_was_asked_for(self, api: Call) -> None:
         wish = {"image": "host-desktop", "hours": 0.2, "cpus": 2, "memory_gb": 1.5, "gpus": 0}
         wish |= {"resolution": "1024x768", "fps": 25, "bitrate_kbps": 5000, "keyboard": "kr"}
-        wish |= {"host": "selkies", "follow_window": False}
+        wish |= {"host": "selkies", "follow_window": False, "picture": False}
+        wish |= {"begin": None, "mail": False, "mail_to": ""}
         answer = await api("POST", "/sessions", **wish)
         assert (answer.status, answer.json["request"]) == (201, wish)
 
