@@ -7,6 +7,7 @@ import ssl
 import tempfile
 import threading
 from collections.abc import Coroutine
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -33,6 +34,12 @@ class Control:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+
+    def around_stream(self, path: str) -> AbstractAsyncContextManager[None]:
+        return nullcontext()
+
+    def starts_stream(self, method: str, path: str) -> bool:
+        return False
 
     def begun(self, kind: int, data: bytes) -> bool:
         return True

@@ -9,6 +9,7 @@ import re
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -139,6 +140,7 @@ def shared(host_path: Path, tmp_path: Path) -> Iterator[Shared]:
     shown = Shown(
         lambda: target,
         lambda path: known if path == "/core.html" else None,
+        lambda path: nullcontext(),
         SelkiesHost.signaling_path,
         SelkiesHost.watching,
         SelkiesHost.watching_page,

@@ -17,7 +17,6 @@ from moonlight_spawner.model.files import write_private
 from tests.cluster.daemon import Daemon
 from tests.cluster.packages import SEARCH_PATH
 from tests.cluster.ports import PortClaims
-from tests.cluster.processes import listening
 from tests.support.waiting import STILL
 from tests.turn.gathering import Gathered
 
@@ -64,14 +63,14 @@ class Coturn:
 
 
 @contextmanager
-def coturn(directory: Path) -> Iterator[Coturn]:
-    """One in the foreground, with all its files in ``directory``."""
+def coturn(directory: Path, address: str = "") -> Iterator[Coturn]:
+    """One in the foreground, with all its files in ``directory``; ``address`` is one of the caller's own."""
     program = shutil.which("turnserver", path=SEARCH_PATH)
     assert program, "turnserver is not installed: `tools/packages test` installs coturn"
     claims = PortClaims()
     port = claims.claim()
     # The port is claimed on the whole machine, so nobody else makes this address of it.
-    address = f"127.77.{port >> 8}.{port & 0xFF}"
+    address = address or f"127.77.{port >> 8}.{port & 0xFF}"
     # As `openssl rand -base64 32` makes it.
     secret = base64.b64encode(secrets.token_bytes(32)).decode()
     secret_file, config = directory / "secret", directory / "turnserver.conf"
@@ -81,7 +80,7 @@ def coturn(directory: Path) -> Iterator[Coturn]:
     )
     daemon = Daemon("turnserver", [program, "-c", str(config)], directory / "turnserver.log")
     try:
-        daemon.start(lambda: listening(port) and _answers(address, port))
+        daemon.start(lambda: _answers(address, port))
         uris = [f"turn:{address}:{port}?transport={transport}" for transport in ("udp", "tcp")]
         yield Coturn(address, uris, secret, secret_file)
     finally:

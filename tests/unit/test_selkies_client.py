@@ -17,14 +17,23 @@ import pytest
 import selkies
 from moonlight_spawner.agent.hosts import selkies_start
 from moonlight_spawner.agent.hosts.selkies import PAGE, SelkiesHost, of_this_python
+from moonlight_spawner.agent.hosts.selkies_transport import SERVERS, SIGNALING_PATHS, SWITCH
+from moonlight_spawner.model.records import SunshineOptions
 
 WEB = Path(selkies.__file__).parent / "selkies_web"
 VIEWER = Path(__file__).parents[2] / "jupyter_extension" / "ui" / "src" / "viewer" / "host"
 
 
-def page() -> str:
-    host = cast(SelkiesHost, SelkiesHost.__new__(SelkiesHost))
-    cast(Any, host).context = SimpleNamespace()
+def host_with(runtime: Path = Path("/nonexistent"), **options: Any) -> SelkiesHost:
+    spec = SimpleNamespace(sunshine=SunshineOptions(**options), files="both")
+    context = SimpleNamespace(
+        spec=spec, env={}, runtime=runtime, log_dir=runtime, ahead=None, ports=20_000
+    )
+    return SelkiesHost(cast(Any, context))
+
+
+def page(**options: Any) -> str:
+    host = host_with(**options)
     answer = host.answer(f"{PAGE}?x=1")
     assert answer and answer[0] == 200
     assert host.answer("/") is None and host.answer("/assets/core.html") is None
@@ -94,22 +103,107 @@ print(json.dumps({
 """
 
 
-def test_its_start_finds_the_pauses_that_it_shortens_and_leaves_webrtc_out(tmp_path: Path) -> None:
+WEBRTC = {
+    "webrtc": True,
+    "stun_uris": ["stun:turn.site:3478"],
+    "turn_uris": ["turn:turn.site:3478?transport=udp"],
+    "turn_username": "1796030744:ml-alice",
+    "turn_credential": "c0vered/",
+}
+SERVERS_TOLD = [
+    {"urls": ["stun:turn.site:3478"]},
+    {
+        "urls": ["turn:turn.site:3478?transport=udp"],
+        "username": "1796030744:ml-alice",
+        "credential": "c0vered/",
+    },
+]
+
+
+def test_the_page_tries_what_the_site_has() -> None:
+    meta = '<meta name="moonlight-transport" content="{}">'
+    assert meta.format("websockets") in page() and meta.format("webrtc") in page(**WEBRTC)
+    assert "moonlight-transport" in (VIEWER / "selkies.ts").read_text()
+    # What guests say is read on its way, so they come by WebSocket whatever the site has.
+    shared = SelkiesHost.watching_page.partition("#")[2]
+    assert f"if (location.hash === '#{shared}') transport.content = 'websockets'" in page(**WEBRTC)
+
+
+def test_its_webrtc_uses_the_sessions_port_and_the_sites_servers_and_no_others(
+    tmp_path: Path,
+) -> None:
+    assert not SelkiesHost.binds_ports(host_with().context.spec)
+    assert host_with()._webrtc() == [selkies_start.ALONE]
+    host = host_with(tmp_path, **WEBRTC)
+    assert SelkiesHost.binds_ports(host.context.spec)
+    argv, file = host._webrtc(), tmp_path / "ice.json"
+    assert "--webrtc-udp-mux-port=20022" in argv and f"--rtc-config-json={file}" in argv
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert not [word for word in argv if "c0vered" in word or "1796030744" in word]
+    # The page is told the same by the gateway, since it asks before selkies knows of WebRTC.
+    answer = host.answer(SERVERS)
+    assert answer and answer[0] == 200 and (b"cache-control", b"no-store") in answer[1]
+    assert json.loads(answer[2]) == json.loads(file.read_text()) == {"iceServers": SERVERS_TOLD}
+    assert host_with().answer(SERVERS) is None
+    read = (
+        "import asyncio, json, sys; from selkies.webrtc_ice_config import get_rtc_configuration as get;"
+        "from selkies.settings import settings;"
+        "stun, turn, _, _ = asyncio.run(get(settings)); print(json.dumps([stun, turn]))"
+    )
+
+    def known(words: list[str]) -> Any:
+        argv = [sys.executable, "-c", read, *words]
+        said = subprocess.run(argv, capture_output=True, text=True, check=True)
+        return json.loads(said.stdout)
+
+    turn = "turn://1796030744%3Aml-alice:c0vered%2F@turn.site:3478?transport=udp"
+    assert known(argv) == [["stun://turn.site:3478"], [turn]]
+    assert known(host_with(tmp_path, webrtc=True)._webrtc()) == [[], []], "a public one"
+
+
+def test_how_its_picture_comes_is_not_for_pages_to_switch() -> None:
+    host = host_with(**WEBRTC)
+    for path in (SWITCH, f"{SWITCH}/", "/api//switch", "/%61pi/switch"):
+        assert host.refusal("POST", path, False) == "not_for_pages", path
+    assert host.refusal("GET", "/api/status", False) == ""
+
+
+def test_the_client_does_by_webrtc_what_the_page_and_the_gateway_expect() -> None:
+    core = (WEB / "src" / "selkies-core.js").read_text()
+    assert "window.__SELKIES_STREAMING_MODE__?window.__SELKIES_STREAMING_MODE__" in core
+    assert f"{SERVERS}`" in core and "`api/`+e+`/signaling/`" in core
+    for figure in ("stream_info=", "stream_client=", "stream_stats=", "window.fps="):
+        assert figure in core, figure
+    assert "new RTCPeerConnection(" in core and "alert(`Disconnected: `" in core
+    source = Path(selkies.__file__).parent
+    assert b"Superseded by" in (source / "webrtc_signaling_server.py").read_bytes()
+    routes = (source / "webrtc_mode.py").read_text()
+    assert "/api/webrtc/signaling{{slash:/?}}" in routes and "/api/ws" in routes
+    assert f"{SIGNALING_PATHS[0]}/" in SIGNALING_PATHS and f'"{{api_prefix}}{SERVERS}"' in routes
+    server = (source / "stream_server.py").read_text()
+    assert f"{SWITCH}" in server and "status=204" in routes and "status=409" in routes
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_its_start_finds_the_pauses_that_it_shortens_and_leaves_webrtc_out_where_it_is_not_wanted(
+    tmp_path: Path, alone: bool
+) -> None:
     program = tmp_path / "selkies"
     program.write_text(LOOKS)
+    more = ["--ui-title=a title", *([selkies_start.ALONE] if alone else [])]
     started = subprocess.run(
         [sys.executable, selkies_start.__file__, str(program), "--unix-socket=/a/b"],
-        input=json.dumps({"arguments": ["--ui-title=a title"], "environment": {"DISPLAY": ":7"}})
-        + "\nmore",
+        input=json.dumps({"arguments": more, "environment": {"DISPLAY": ":7"}}) + "\nmore",
         capture_output=True,
         text=True,
         check=True,
     )
-    assert json.loads(started.stdout) == {
+    told = json.loads(started.stdout)
+    assert bool(told.pop("loaded")) is not alone
+    assert told == {
         "settle": selkies_start.SETTLE_SECONDS,
         "debounce": 0,
-        "webrtc": [False, "webrtc"],
-        "loaded": [],
+        "webrtc": [not alone, "webrtc"],
         "told": ["/a/b", "a title", ":7"],
         "web": str(WEB),
         "input": "",

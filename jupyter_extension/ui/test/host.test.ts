@@ -41,6 +41,7 @@ const path = (changes: Partial<Path> = {}): Path => ({
   gpuEncodes: false,
   gpuExpected: false,
   transport: 'websockets',
+  relayed: false,
   decoder: 'software',
   size: '1280x720',
   poor: false,
@@ -74,13 +75,18 @@ describe('what the client in the frame says', () => {
     };
     expect(sampleOf(data, 7)).toMatchObject({ fps: 29.5, roundTrip: null, node: 8, here: null });
     expect(pathOf(data)).toMatchObject({ encoder: 'x264 h264', gpuExpected: true, poor: true });
-    expect(pathOf(undefined)).toMatchObject({ encoder: '', gpuEncodes: null });
+    expect(pathOf(undefined)).toMatchObject({ encoder: '', gpuEncodes: null, relayed: false });
+    expect(pathOf({ client: { transport: 'webrtc', path: 'relay udp' } }).relayed).toBe(true);
+    expect(pathOf({ client: { transport: 'webrtc', path: 'host' } }).relayed).toBe(false);
   });
 
   it('tells that another window has the picture', () => {
     const kill = 'a new primary client connected connection killed';
     expect(saysElsewhere(`Connection Terminated: ${kill}`)).toBe(true);
     expect(saysElsewhere('Session opened elsewhere. Reload this page to take over.')).toBe(true);
+    expect(saysElsewhere('Disconnected: Superseded by a new controller connection.')).toBe(true);
+    const loop = 'Session takeover loop detected; another page holds this session.';
+    expect(saysElsewhere(`Disconnected: ${loop}`)).toBe(true);
     expect(saysElsewhere('WebSocket disconnected. Attempting to reconnect...')).toBe(false);
   });
 });
@@ -126,6 +132,20 @@ describe('the verdict on the connection', () => {
     expect(shown).toContain('Delay: 20 ms');
     expect(shown).toContain('Encoder: x264 h264, by CPU');
     expect(shown).toContain('Transport: WebSocket');
+    for (const words of [en, ko]) {
+      const beside = (way: Path, fellBack: boolean): string =>
+        figuresOf(words, steady({}), way, fellBack)
+          .filter(({ label }) => label === words.tools.figures.transport)
+          .map(({ value, more }) => `${value} ${more}`)
+          .join();
+      const { way } = words.tools.figures;
+      expect(beside(path(), false)).toBe('WebSocket ');
+      expect(beside(path(), true)).toBe(`WebSocket ${way.fallback}`);
+      expect(beside(path({ transport: 'webrtc' }), false)).toBe('WebRTC ');
+      expect(beside(path({ transport: 'webrtc', relayed: true }), false)).toBe(
+        `WebRTC ${way.relayed}`,
+      );
+    }
     const graph = createElement(Graph, {
       label: 'Delay',
       values: [10, null, 30],
@@ -243,7 +263,7 @@ describe('the words of the tools', () => {
     typeof words === 'object' && words ? Object.values(words).flatMap(leaves) : [words];
   it('are Korean, but for names of keys and techniques', () => {
     const names =
-      /Ctrl|Alt|Del|Super|Windows|Tab|Print Screen|Esc|CPU|GPU|HTTPS|https|ms|Mbps|F11/g;
+      /WebRTC|TURN|UDP|Ctrl|Alt|Del|Super|Windows|Tab|Print Screen|Esc|CPU|GPU|HTTPS|https|ms|Mbps|F11/g;
     for (const word of leaves(ko.tools).filter((word) => typeof word === 'string')) {
       expect((word as string).replace(names, '')).not.toMatch(/[A-Za-z]{2}/);
     }

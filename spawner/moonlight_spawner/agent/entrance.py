@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +161,12 @@ class Entrance:
     @property
     def one_start_at_a_time(self) -> bool:
         return self._host.one_start_at_a_time
+
+    def around_stream(self, path: str) -> AbstractAsyncContextManager[None]:
+        return self._host.around_stream(path)
+
+    def starts_stream(self, method: str, path: str) -> bool:
+        return self._host.starts_stream(method, path)
 
     def begun(self, kind: int, data: bytes) -> bool:
         return self._host.begun(kind, data)

@@ -368,7 +368,7 @@ class Parts:
     def _claim_ports(self) -> int:
         """The session's block of ports; a second call gives it back and claims another one."""
         number = self._ports.number if self._ports else None
-        bound = self._kind_of_host.binds_ports
+        bound = self._kind_of_host.binds_ports(self._spec)
         ports = claims.claim_ports(self._spec.port_min, self._spec.port_max, number, bound)
         if self._ports:
             self._ports.release()

@@ -7,6 +7,7 @@ import json
 import logging
 import time
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -39,6 +40,12 @@ class Local(Protocol):
     @property
     def one_start_at_a_time(self) -> bool:
         """Whether streams have to start one after the other."""
+
+    def around_stream(self, path: str) -> AbstractAsyncContextManager[None]:
+        """Around a WebSocket on its way to the host; UpstreamError: it is not to be passed on."""
+
+    def starts_stream(self, method: str, path: str) -> bool:
+        """Whether a request that is no WebSocket starts a stream."""
 
     def begun(self, kind: int, data: bytes) -> bool:
         """Whether a message on a stream says that its start is over."""
@@ -141,6 +148,8 @@ class Passage:
             token = None if bearer else self._token_for(request)
             if token is not None:
                 await relay_page(incoming, request, target, token)
+            elif self._starts(request):
+                await self._start(incoming, request)
             else:
                 await relay_exchange(incoming, request, target)
         except UpstreamError as e:
@@ -161,13 +170,34 @@ class Passage:
 
     async def _joined(self, incoming: Incoming, request: Request) -> bool:
         host = self._host
-        if host is None or not host.one_start_at_a_time:
+        if host is None:
             return await relay_stream(incoming, request, self._there())
+        async with host.around_stream(request.path):
+            if not host.one_start_at_a_time:
+                return await relay_stream(incoming, request, self._there())
+            return await self._in_turn(incoming, request, host)
+
+    async def _in_turn(self, incoming: Incoming, request: Request, host: Local) -> bool:
         turn = await self._turns.take(host.begun)
         try:
             if incoming.wire.transport.is_closing():  # tired of waiting
                 return True
             return await relay_stream(incoming, request, self._there(), turn.hear)
+        finally:
+            turn.end()
+
+    def _starts(self, request: Request) -> bool:
+        host = self._host
+        return bool(
+            host and host.one_start_at_a_time and host.starts_stream(request.method, request.path)
+        )
+
+    async def _start(self, incoming: Incoming, request: Request) -> None:
+        """Pass a request on that starts a stream, when it is its turn; the answer is the end of it."""
+        turn = await self._turns.take(lambda kind, data: False)
+        try:
+            if not incoming.wire.transport.is_closing():
+                await relay_exchange(incoming, request, self._there())
         finally:
             turn.end()
 

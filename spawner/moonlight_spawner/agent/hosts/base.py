@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,8 +82,6 @@ class Host(ABC):
     """A program that captures the display and serves a web client."""
 
     name: str
-    #: Whether it binds ports of the session's block, which then have to be free.
-    binds_ports = False
     #: Whether it must not be asked for two streams at once.
     one_start_at_a_time = False
     #: It has ended and does not stream yet again.
@@ -101,6 +100,11 @@ class Host(ABC):
     def __init__(self, context: HostContext):
         self.context = context
         self.env = dict(context.env)
+
+    @classmethod
+    def binds_ports(cls, spec: Spec) -> bool:
+        """Whether it binds ports of the session's block, which then have to be free."""
+        return False
 
     @classmethod
     async def ahead(
@@ -155,6 +159,15 @@ class Host(ABC):
     def files(self) -> str:
         """Which ways its page carries files: the setting, where it can carry any."""
         return "off"
+
+    def around_stream(self, path: str) -> AbstractAsyncContextManager[None]:
+        """Around a WebSocket of its page's, from before it is passed on until it ends; UpstreamError out
+        of it: it cannot be passed on."""
+        return nullcontext()
+
+    def starts_stream(self, method: str, path: str) -> bool:
+        """Whether this request, which is no WebSocket, starts a stream, and the answer ends the start."""
+        return False
 
     def begun(self, kind: int, data: bytes) -> bool:
         """Whether a message on the stream's WebSocket says that its start is over: video has come, or

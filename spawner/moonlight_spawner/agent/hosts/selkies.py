@@ -1,4 +1,5 @@
-"""selkies (PyPI), the embedded default: H.264 over one WebSocket, no image and no GPU needed.
+"""selkies (PyPI), the embedded default: H.264 over one WebSocket, no image and no GPU needed; or by
+WebRTC, where the site has it (:mod:`.selkies_transport`).
 
 Facts measured on selkies 2.1.0 with pixelflux 2.2.1: it is ready in 0.7 to 2 s on a Unix socket,
 whose mode follows the umask. Its port answers even when pixelflux could not load, so only a
@@ -15,9 +16,11 @@ import posixpath
 import shlex
 import sys
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from urllib.parse import unquote
 
+from ...model.files import write_private
 from ...model.records import Spec
 from ...model.texts import json_of
 from ...processes.child import Child
@@ -25,20 +28,24 @@ from ...processes.environment import find
 from ...relay.replies import NO_STORE
 from ...relay.upstream import Target
 from ..display.clipboard import FROM_DESKTOP, TO_DESKTOP
+from ..node.claims import WEBRTC_OFFSETS
 from .base import Answer, Host, HostContext, HostFailed
+from .ice import ice_servers
 from .joined import BINARY, TEXT, joined
+from .selkies_start import ALONE
+from .selkies_transport import SERVERS, SWITCH, WEBSOCKET_PATH, WEBSOCKETS, Transport
 
 #: The page of its client without the panel: the viewer around it has those tools.
 PAGE = "/core.html"
 # As it is now: a session outlives an update of its program.
 _PAGE = (Path(__file__).parent / "selkies.html").read_bytes()
+_PLACE = b"{transport}"  # in it
 _START_SECONDS = 90.0
 _LOOK_SECONDS = 0.02  # between two looks whether it listens
 _PICTURE_SECONDS = 90.0
 _END_SECONDS = 0.5
 _LOG = "stream.log"
 _START = Path(__file__).with_name("selkies_start.py")
-_WEBSOCKET = "/api/websockets"
 _VIDEO_FRAME = 0x04  # first byte of a binary message with H.264
 _USUAL_KBPS = 8000  # its own default, to which a client may add up to the user's limit
 _CLIPBOARD = {"both": "true", "to_desktop": "in", "from_desktop": "out", "off": "false"}
@@ -53,10 +60,14 @@ class SelkiesHost(Host):
     """One selkies process on a Unix socket in the session's private directory."""
 
     name = "selkies"
-    signaling_path = _WEBSOCKET
+    signaling_path = WEBSOCKET_PATH
     watching = "role=viewer"
     watching_page = f"{PAGE}#shared"
     watching_files = r"/(src|assets|codecs|jsdb)/[A-Za-z0-9_-][A-Za-z0-9._/-]*"
+
+    @classmethod
+    def binds_ports(cls, spec: Spec) -> bool:
+        return spec.sunshine.webrtc
 
     @classmethod
     async def ahead(
@@ -78,6 +89,7 @@ class SelkiesHost(Host):
         super().__init__(context)
         self._ahead = context.ahead
         self._child = self._ahead or Child("host", [], self.env, context.log_dir / _LOG)
+        self._transport = Transport(self.target) if context.spec.sunshine.webrtc else None
 
     @property
     def child(self) -> Child:
@@ -92,6 +104,8 @@ class SelkiesHost(Host):
         if program is None:
             raise HostFailed(f"selkies is not installed on this node. {_INSTALL}")
         self._socket.unlink(missing_ok=True)
+        if self._transport:
+            self._transport.begins()
         await self._begin(program)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + _START_SECONDS
@@ -120,15 +134,26 @@ class SelkiesHost(Host):
         return self.context.spec.files
 
     def answer(self, path: str) -> Answer | None:
-        if path.partition("?")[0] != PAGE:
+        path = path.partition("?")[0]
+        if path == SERVERS and self._transport:
+            # Asked before the page comes to negotiate, by which selkies knows of WebRTC.
+            return 200, [(b"content-type", b"application/json"), *NO_STORE], self._ice().encode()
+        if path != PAGE:
             return None
-        return 200, [(b"content-type", b"text/html;charset=utf-8"), *NO_STORE], _PAGE
+        by = self._transport.proposed if self._transport else WEBSOCKETS
+        page = _PAGE.replace(_PLACE, by.encode())
+        return 200, [(b"content-type", b"text/html;charset=utf-8"), *NO_STORE], page
 
     def refusal(self, method: str, path: str, websocket: bool) -> str:
         closed: tuple[str, ...] = () if self.files in TO_DESKTOP else _UPLOADS
         closed += () if self.files in FROM_DESKTOP else _DOWNLOADS
         plain = posixpath.normpath(unquote(path)).lstrip("/").lower()
+        if plain.startswith(SWITCH.lstrip("/")):  # how the picture comes is for who comes to say
+            return "not_for_pages"
         return "files_off" if plain.startswith(closed) else ""
+
+    def around_stream(self, path: str) -> AbstractAsyncContextManager[None]:
+        return self._transport.stream(path) if self._transport else super().around_stream(path)
 
     async def stop(self) -> None:
         await self._child.stop(_END_SECONDS)
@@ -145,17 +170,34 @@ class SelkiesHost(Host):
             ahead = None
         begin = (context.spec, self.env, context.runtime, context.log_dir)
         ahead = ahead or await self.ahead(*begin)
-        audio = f"--audio-enabled={str(context.audio).lower()}"
+        more = [f"--audio-enabled={str(context.audio).lower()}", *self._webrtc()]
         if ahead:
             self._child = ahead
-            ahead.tell(json.dumps({"arguments": [audio], "environment": self.env}).encode() + b"\n")
+            ahead.tell(json.dumps({"arguments": more, "environment": self.env}).encode() + b"\n")
             return
-        argv = [program, *_arguments(context.spec, context.runtime), audio]
+        argv = [program, *_arguments(context.spec, context.runtime), *more]
         self._child = Child("host", argv, self.env, context.log_dir / _LOG, self.env["HOME"])
         try:
             await self._child.start()
         except OSError as e:
             raise HostFailed(f"selkies cannot be run on this node: {e.strerror}. {_INSTALL}") from e
+
+    def _webrtc(self) -> list[str]:
+        """What it is told of WebRTC. Its file of servers is the first that it looks for, and without
+        one it would go by public servers of its own."""
+        if not self._transport:
+            return [ALONE]
+        path = self.context.runtime / "ice.json"
+        write_private(path, self._ice())
+        port = self.context.ports + WEBRTC_OFFSETS[0]
+        return [
+            "--enable-dual-mode=true",
+            f"--rtc-config-json={path}",
+            f"--webrtc-udp-mux-port={port}",
+        ]
+
+    def _ice(self) -> str:
+        return json.dumps({"iceServers": ice_servers(self.context.spec.sunshine)})
 
     async def _answers(self) -> bool:
         try:
@@ -192,12 +234,12 @@ def _socket_in(runtime: Path) -> Path:
 
 
 def _arguments(spec: Spec, runtime: Path) -> list[str]:
-    """What it is told, but whether there is sound."""
+    """What it is told, but whether there is sound, and WebRTC."""
     # Access is the gateway's business: the socket lies in a directory of mode 0700.
     argv = ["--unix-socket", str(_socket_in(runtime))]
     argv += ["--enable-basic-auth=false", "--enable-https=false", "--mode=websockets"]
-    argv += ["--enable-dual-mode=false", "--microphone-enabled=false"]
-    argv += ["--webcam-enabled=false", "--printing-enabled=false", "--command-enabled=false"]
+    argv += ["--microphone-enabled=false", "--webcam-enabled=false"]
+    argv += ["--printing-enabled=false", "--command-enabled=false"]
     # A still screen costs 5 % of a core instead of 25 %.
     argv += ["--video-streaming-mode=false", f"--framerate={spec.request.fps}"]
     argv += ["--ui-title=Moonlight HPC", "--enable-sharing=false"]

@@ -12,8 +12,8 @@ the first page comes right behind the agent, which has just looked whether there
 Its web client, 2,000 files, is served from where it is installed: it would copy them for each session and
 remove them at its end, which took longer than all the rest of its start.
 
-And its other transport, WebRTC, is left out: we run it with ``--mode=websockets`` alone, and loading
-the other is a third of its libraries.
+And its other transport, WebRTC, is left out where the site does not have it: loading it is a third of its
+libraries.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ LIBRARIES = (
     "aiohttp.web", "pixelflux", "prometheus_client", "psutil", "pulsectl_asyncio", "pynvml", "uvloop",
     "watchdog.observers",
 )  # fmt: skip
+#: Told where it is to have the WebSocket alone.
+ALONE = "--enable-dual-mode=false"
 #: Seconds from the first picture until selkies says what encodes it.
 SETTLE_SECONDS = 0.05
 
@@ -53,7 +55,8 @@ def main() -> None:
     sys.argv = [program, *web_client(), *arguments, *told["arguments"]]
     with contextlib.suppress(ImportError):  # then the program says why
         shorten()
-        leave_out_webrtc()
+        if ALONE in sys.argv:
+            leave_out_webrtc()
     runpy.run_path(program, run_name="__main__")
 
 

@@ -11,7 +11,7 @@ import hmac
 import logging
 import re
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qs
@@ -43,6 +43,7 @@ class Shown:
 
     target: Callable[[], Target | None]
     answer: Callable[[str], tuple[int, h.Headers, bytes] | None]
+    around_stream: Callable[[str], AbstractAsyncContextManager[None]]
     websocket: str
     watching: str
     page: str
@@ -53,6 +54,7 @@ class Shown:
         return cls(
             target,
             host.answer,
+            host.around_stream,
             host.signaling_path,
             host.watching,
             host.watching_page,
@@ -199,8 +201,9 @@ class Guests:
             request, path=self._shown.websocket, query=self._shown.watching, headers=kept
         )
         try:
-            if not one.over:
-                await relay_stream(incoming, plain, target, through=Guard(hands.act))
+            async with self._shown.around_stream(self._shown.websocket):
+                if not one.over:
+                    await relay_stream(incoming, plain, target, through=Guard(hands.act))
         finally:
             one.here -= 1
             one.changed.discard(ends)

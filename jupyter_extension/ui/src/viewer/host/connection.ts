@@ -23,6 +23,8 @@ export interface Path {
   /** There is a GPU that should. */
   gpuExpected: boolean;
   transport: string;
+  /** Through a server of the site's, since it found no direct way (TURN). */
+  relayed: boolean;
   decoder: string;
   size: string;
   /** The host itself finds the network poor. */

@@ -11,6 +11,8 @@ import { bitrateOf, keepWishes, rateOf, readWishes, type Wishes } from './wishes
 export const PAGE = 'core.html';
 /** That page says in a `meta` of this name that it is the one. */
 export const MARK = 'moonlight-client';
+/** And in one of this name how the picture comes: `fallback` is the WebSocket since WebRTC did not come through. */
+const TRANSPORT = 'moonlight-transport';
 const SCREEN = 'overlayInput';
 const WORDS = 'status-display';
 const TOUCH_KEYBOARD = 'keyboard-input-assist';
@@ -28,6 +30,8 @@ export interface SelkiesState {
   size: ScreenSize;
   samples: readonly Sample[];
   path: Path | null;
+  /** WebRTC was to bring the picture and did not come through. */
+  fellBack: boolean;
   transfers: readonly Transfer[];
 }
 
@@ -56,6 +60,7 @@ export class SelkiesHost {
       size: this.first ? screenOf(session) : 'window',
       samples: [],
       path: null,
+      fellBack: false,
       transfers: [],
     };
   }
@@ -111,7 +116,16 @@ export class SelkiesHost {
       this.frame = null;
       this.detach = () => undefined;
     };
-    this.set({ drivable: true, elsewhere: false, noRoom: false, samples: [], path: null });
+    const transport = page.querySelector<HTMLMetaElement>(`meta[name="${TRANSPORT}"]`)?.content;
+    const fellBack = transport === 'fallback';
+    this.set({
+      drivable: true,
+      elsewhere: false,
+      noRoom: false,
+      samples: [],
+      path: null,
+      fellBack,
+    });
     this.applySize();
     this.apply();
     this.say({ type: 'statsOpen', open: true });
@@ -250,7 +264,7 @@ export const isFrom = (
 
 /** By a line over its picture it says, in English alone, that another window has that now. */
 export const saysElsewhere = (words: string): boolean =>
-  /client connected connection killed|superseded|opened elsewhere/i.test(words);
+  /client connected connection killed|superseded|opened elsewhere|another page holds/i.test(words);
 
 /** And that there can be no second screen, or none of that size. */
 export const saysNoRoom = (words: string): boolean =>
@@ -290,6 +304,7 @@ export function pathOf(data: unknown): Path {
     gpuEncodes: typeof info.hardware === 'boolean' ? info.hardware : null,
     gpuExpected: info.hardware_expected === true,
     transport: text(client.transport),
+    relayed: text(client.path).startsWith('relay'),
     decoder: text(client.decoder),
     size: text(client.resolution),
     poor: client.connection === 'poor',

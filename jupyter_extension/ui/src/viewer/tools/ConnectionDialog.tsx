@@ -8,7 +8,7 @@ import { Graph } from './Graph';
 /** How the picture comes: a verdict, what to do, the figures behind it, and how they went. */
 export function ConnectionDialog({ state, onClose }: { state: SelkiesState; onClose: () => void }) {
   const { t } = useSpeech();
-  const { samples, path } = state;
+  const { samples, path, fellBack } = state;
   const words = t.tools;
   const verdict = verdictOf(samples, path);
   return (
@@ -20,7 +20,7 @@ export function ConnectionDialog({ state, onClose }: { state: SelkiesState; onCl
       {samples.length > 0 && (
         <>
           <dl className="facts">
-            {figuresOf(t, samples, path).map(({ label, value, more }) => (
+            {figuresOf(t, samples, path, fellBack).map(({ label, value, more }) => (
               <div key={label}>
                 <dt>{label}</dt>
                 <dd>
@@ -64,6 +64,7 @@ export function figuresOf(
   { tools: words }: Dictionary,
   samples: readonly Sample[],
   path: Path | null,
+  fellBack = false,
 ): Figure[] {
   const { figures } = words;
   const shown = (value: number | null, how: (n: number) => string): string =>
@@ -82,7 +83,11 @@ export function figuresOf(
     { label: figures.delay, value: shown(delayOf(samples), ms), more: parts },
     { label: figures.mbps, value: shown(last?.mbps ?? null, (n) => words.mbit(n.toFixed(1))) },
     { label: figures.encoder, value: [path?.encoder, by].filter(Boolean).join(', ') },
-    { label: figures.transport, value: TRANSPORTS[path?.transport ?? ''] ?? path?.transport ?? '' },
+    {
+      label: figures.transport,
+      value: TRANSPORTS[path?.transport ?? ''] ?? path?.transport ?? '',
+      more: fellBack ? figures.way.fallback : path?.relayed ? figures.way.relayed : '',
+    },
     { label: figures.size, value: (path?.size ?? '').replace('x', ' × ') },
     {
       label: figures.cpu,

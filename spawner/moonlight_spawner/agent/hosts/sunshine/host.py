@@ -14,6 +14,7 @@ import secrets
 from typing import Any
 
 from ....model.account import account
+from ....model.records import Spec
 from ....model.sentences import Said
 from ....processes.child import Child, listening
 from ....relay.upstream import Target
@@ -36,8 +37,11 @@ class SunshineHost(Host):
     """One Sunshine and one web client in the session's port block."""
 
     name = "sunshine"
-    binds_ports = True
     one_start_at_a_time = True
+
+    @classmethod
+    def binds_ports(cls, spec: Spec) -> bool:
+        return True
 
     def __init__(self, context: HostContext):
         super().__init__(context)
@@ -120,6 +124,9 @@ class SunshineHost(Host):
     @property
     def absence(self) -> str:
         return "native_only" if self._native_only else "host_away"
+
+    def starts_stream(self, method: str, path: str) -> bool:
+        return self._web is not None and self._web.starts_stream(method, path)
 
     def begun(self, kind: int, data: bytes) -> bool:
         return self._web is None or self._web.begun(kind, data)

@@ -20,6 +20,7 @@ from ....relay.upstream import Target, UpstreamError, call, listening_uids
 from ...desktop.container import Node
 from ...node.claims import WEBRTC_OFFSETS
 from ..base import Answer, HostContext, HostFailed
+from ..ice import ice_servers
 from .files import DESKTOP_APP_ID, KeyPair
 
 USER_HEADER = "x-moonlight-session-user"
@@ -29,7 +30,8 @@ _READING = ("GET", "HEAD")
 # As it is now: a session outlives an update of its program.
 _OURS = (Path(__file__).parent / "page.js").read_text()
 # All that its page has to change for a stream: end one, and negotiate WebRTC (v3).
-_WEBRTC = re.compile(r"/api/host/stream/webrtc(?:/[A-Za-z0-9-]+)?")
+_WEBRTC_START = "/api/host/stream/webrtc"
+_WEBRTC = re.compile(_WEBRTC_START + "(?:/[A-Za-z0-9-]+)?")
 _CHANGES = {"/api/host/cancel": ("POST",)}
 # On the WebSocket of a stream: which channel has video, and what is said where none will come.
 _TEXT, _BINARY = 1, 2
@@ -137,6 +139,10 @@ class WebClient:
         over = _FAILED if not self._options.webrtc else (*_FAILED, b'{"ConnectionComplete"')
         return kind == _TEXT and any(word in data for word in over)
 
+    def starts_stream(self, method: str, path: str) -> bool:
+        """By WebRTC, v3's server asks Sunshine for the stream and is connected to it before it answers."""
+        return method == "POST" and path == _WEBRTC_START
+
     def refusal(self, method: str, path: str, websocket: bool) -> str:
         """Nothing but what streams: its API would let a page delete, change or pair the host.
 
@@ -211,17 +217,6 @@ class WebClient:
         raise HostFailed(f"moonlight-web-stream does not answer after {_START_SECONDS:g} s.")
 
     def _config(self) -> dict[str, Any]:
-        servers: list[dict[str, Any]] = []
-        if self._options.stun_uris:
-            servers.append({"urls": list(self._options.stun_uris)})
-        if self._options.turn_uris:
-            servers.append(
-                {
-                    "urls": list(self._options.turn_uris),
-                    "username": self._options.turn_username,
-                    "credential": self._options.turn_credential,
-                }
-            )
         return {
             "data_storage": {
                 "type": "json",
@@ -240,7 +235,7 @@ class WebClient:
                 },
             },
             "webrtc": {
-                "ice_servers": servers,
+                "ice_servers": ice_servers(self._options),
                 # The end of the session's block, which Sunshine leaves free.
                 "port_range": {
                     "min": self._http_port + WEBRTC_OFFSETS[0],

@@ -91,6 +91,11 @@ export const tools = {
     encoder: 'Encoder',
     by: { gpu: 'by GPU', cpu: 'by CPU' },
     transport: 'Transport',
+    // Beside the transport.
+    way: {
+      relayed: 'through the site’s relay (TURN)',
+      fallback: 'WebRTC did not come through: UDP may be blocked on the way',
+    },
     size: 'Screen',
     cpu: 'CPUs of the node',
   },

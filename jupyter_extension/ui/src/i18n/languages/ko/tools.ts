@@ -84,6 +84,11 @@ export const tools: ToolWords = {
     encoder: '인코더',
     by: { gpu: 'GPU 사용', cpu: 'CPU 사용' },
     transport: '전송 방식',
+    // Beside the transport.
+    way: {
+      relayed: '사이트의 중계 서버(TURN)를 거칩니다',
+      fallback: 'WebRTC가 연결되지 않았습니다. 중간에서 UDP가 막혀 있을 수 있습니다',
+    },
     size: '화면',
     cpu: '노드의 CPU',
   },
