@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from tests.browser.desktop import type_command
 from tests.browser.host_ends import comes_back
 from tests.browser.viewer import FRAME, close_tool, open_tool
 from tests.cluster.users import TestUser
@@ -272,8 +273,9 @@ HANDS_OF_A_VIEWER = """() => new Promise((done, failed) => {
 
 def share(owner: Page, guest: Page, user: TestUser) -> None:
     """The owner shows the desktop to a colleague, gives and takes control, and ends it."""
-    said, heard = user.home / "said.txt", user.home / "heard.txt"
-    owner.keyboard.type(f"read -r line; echo $line > {said}; read -r line; echo $line > {heard}\n")
+    ready, said, heard = (user.home / f"{name}.txt" for name in ("ready", "said", "heard"))
+    hears = f"read -r line; echo $line > {said}; read -r line; echo $line > {heard}"
+    type_command(owner, f"echo ready > {ready}; {hears}", ready)
     open_tool(owner, "sharing")
     assert axe.violations(owner) == []
     owner.get_by_label("For whom").fill("Bob")
@@ -332,7 +334,5 @@ def shows_a_desktop(page: Page) -> bool:
 
 
 def typed(page: Page, user: TestUser) -> None:
-    from tests.browser.desktop import type_command
-
     result = user.home / "typed.txt"
     assert type_command(page, f"echo it works > {result}", result).strip() == "it works"

@@ -71,6 +71,7 @@ class Shared:
 
     gateway: RunningGateway
     invitations: Invitations
+    owner: str
     end: Callable[[], Awaitable[None]]
     loop: asyncio.AbstractEventLoop
     watching: Callable[[], int]
@@ -147,8 +148,10 @@ def shared(host_path: Path, tmp_path: Path) -> Iterator[Shared]:
         SelkiesHost.watching_files,
     )
     tls, certificate = make_certificate(tmp_path, SESSION)
+    door = Door(TOKEN, SESSION)
+    owner = door.set_cookie(secure=False).split(b";")[0].decode()
     gateway = Gateway(
-        Door(TOKEN, SESSION),
+        door,
         lambda: target,
         tls,
         plain_http=True,
@@ -157,7 +160,12 @@ def shared(host_path: Path, tmp_path: Path) -> Iterator[Shared]:
     asyncio.run_coroutine_threadsafe(gateway.start("127.0.0.1"), loop).result(PATIENCE)
     running = RunningGateway(gateway.port, certificate, 0)
     yield Shared(
-        running, invitations, lambda: gateway.end("over"), loop, lambda: gateway.watching.streams
+        running,
+        invitations,
+        owner,
+        lambda: gateway.end("over"),
+        loop,
+        lambda: gateway.watching.streams,
     )
     asyncio.run_coroutine_threadsafe(gateway.stop(), loop).result(PATIENCE)
     loop.call_soon_threadsafe(loop.stop)
@@ -194,6 +202,15 @@ def test_a_link_lets_in_once_and_its_token_is_in_no_log(
     assert made["id"] in line and "'Bob', view" in line and "127.0.0.1 (for 10.0.0.7)" in line
     assert made["token"] not in caplog.text and cookie.split("=")[1][:20] not in caplog.text
     assert host.heads == []
+
+
+def test_an_owner_who_tries_his_link_is_at_his_desktop_and_the_link_still_counts(
+    shared: Shared,
+) -> None:
+    token = shared.invite()["token"]
+    tried = shared.ask(shared.owner, "/node/n1/8/join", DOCUMENT)
+    assert (tried.status, tried.header("location")) == (303, "./#"), "without what was behind the #"
+    assert shared.join(token).status == 303
 
 
 # What there is at a gateway besides, and spellings that might be taken for what there is.

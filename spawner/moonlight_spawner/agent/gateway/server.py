@@ -25,6 +25,7 @@ from ...relay.replies import NO_STORE, reply_page, without_prefix
 from ...relay.upstream import Target, UpstreamError
 from ...relay.wire import Wire, WireClosed
 from ..sharing import Guests
+from ..sharing import pages as sharing
 from ..transfers.service import PATH as FILES
 from ..transfers.service import Files
 from . import last_word, pairing
@@ -260,6 +261,8 @@ class Gateway:
             await reply_page(incoming, request, 403, "page_needed")
         elif request.path.startswith("/control/"):
             await reply_page(incoming, request, 403, "login_refused")
+        elif self._guests and request.path == sharing.JOIN:  # the owner, who tries his link
+            await incoming.answer(303, [(b"location", b"./#"), *NO_STORE])
         elif own and self._viewer:
             await self._viewer.page(incoming, request, self._settings, self._door.page)
         elif not (self._viewer and await self._viewer.answer(incoming, request)):
