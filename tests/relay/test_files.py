@@ -502,6 +502,7 @@ def test_who_comes_again_takes_the_place_of_a_connection_that_hangs(
         ("GET", "list?in=~&sort=nothing", "", b"", (400, "invalid_request")),
         ("GET", "list?in=~&most=99999", "", b"", (400, "invalid_request")),
         ("GET", "list", "", b"", (400, "invalid_request")),
+        ("GET", "list?in=~" + "&a" * 20, "", b"", (400, "invalid_request")),
         ("POST", "fetch", "", b"[]", (400, "invalid_request")),
         ("POST", "fetch", "", b'{"at": "\\ud800"}', (400, "invalid_request")),
         ("POST", "fetch", "", b"[" * 5000, (400, "invalid_request")),

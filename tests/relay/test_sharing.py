@@ -182,6 +182,8 @@ def test_a_link_lets_in_once_and_its_token_is_in_no_log(
     assert page.status == 200 and b'action="join"' in page.body
     assert "default-src 'self'" in page.header("content-security-policy")
     assert page.header("referrer-policy") == "same-origin"
+    assert page.header("clear-site-data") == '"cache"'
+    assert ask(shared.gateway, get(f"/join?{made['id']}", bearer=False)).body == page.body
     assert ask(shared.gateway, get("/join.js", bearer=False)).status == 200
     for wrong in ("", "x", TOKEN, made["id"]):
         assert shared.join(wrong).status == 403

@@ -28,7 +28,7 @@ const mark = (guests: number) =>
 describe('a link', () => {
   it('carries its token where no server is sent it', () => {
     const link = linkOf('https://portal/node/n1/4711/', made);
-    expect(link).toBe('https://portal/node/n1/4711/join#once');
+    expect(link).toBe(`https://portal/node/n1/4711/join?${made.id}#once`);
     expect(new URL(link).pathname + new URL(link).search).not.toContain('once');
   });
 });

@@ -10,6 +10,9 @@ from . import pages
 from .incoming import Incoming, Request
 
 NO_STORE: h.Headers = [(b"cache-control", b"no-store")]
+#: Who had this node's port before may have had the browser keep scripts of his for our addresses, behind
+#: Open OnDemand's shared origin; they would run beside the page's token (W3C, Clear Site Data).
+FORGET = (b"clear-site-data", b'"cache"')
 _NODE_PREFIX = re.compile(r"/(?:secure_)?r?node/[A-Za-z0-9._-]+/[0-9]{1,5}(?=/|$)")
 
 

@@ -31,6 +31,9 @@ export type MadeInvitation = Invitation & { token: string };
 /** How long an invitation may last, in minutes; the last one outlives every desktop. */
 export const TIMES = [15, 60, 240, 7 * 24 * 60] as const;
 
-/** What is behind the "#" no browser sends to a server, so it is in no log. */
-export const linkOf = (page: string, { token }: MadeInvitation): string =>
-  new URL(`join#${token}`, page).href;
+/**
+ * What is behind the "#" no browser sends to a server, so it is in no log. What is before it is of this
+ * invitation alone: whoever had the node's port before cannot have had a browser keep a page for it.
+ */
+export const linkOf = (page: string, { id, token }: MadeInvitation): string =>
+  new URL(`join?${id}#${token}`, page).href;

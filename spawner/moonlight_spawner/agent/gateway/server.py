@@ -21,7 +21,7 @@ from ...relay import headers as h
 from ...relay.framing import own_origin_only
 from ...relay.incoming import Incoming, Request
 from ...relay.one_session import DESKTOP, OneSession
-from ...relay.replies import NO_STORE, reply_page, without_prefix
+from ...relay.replies import FORGET, NO_STORE, reply_page, without_prefix
 from ...relay.upstream import Target, UpstreamError
 from ...relay.wire import Wire, WireClosed
 from ..sharing import Guests
@@ -39,11 +39,6 @@ log = logging.getLogger(__name__)
 
 _TLS_SECONDS = 10.0
 _DESKTOP = DESKTOP.removeprefix(".")
-
-
-# Who had this node's port before may have had the browser keep scripts of his for our addresses, behind
-# Open OnDemand's shared origin; they would run beside the page's token (W3C, Clear Site Data).
-_FORGET = (b"clear-site-data", b'"cache"')
 
 
 class Gateway:
@@ -291,7 +286,7 @@ class Gateway:
         # Relative: the gateway cannot know under which path the browser sees it.
         wanted = pairing.fields_of(body).get("to") == "native"
         where = b"." + pairing.PATH.encode() if wanted else b"./"
-        headers = [(b"location", where), (b"set-cookie", cookie), _FORGET, *NO_STORE]
+        headers = [(b"location", where), (b"set-cookie", cookie), FORGET, *NO_STORE]
         await incoming.answer(303, headers)
 
     async def _pairing(self, incoming: Incoming, request: Request, host: Local) -> None:

@@ -21,7 +21,7 @@ from ...relay import headers as h
 from ...relay.forward import relay_exchange, relay_page, relay_stream
 from ...relay.incoming import Incoming, Request
 from ...relay.one_session import DESKTOP
-from ...relay.replies import NO_STORE, reply_page
+from ...relay.replies import FORGET, NO_STORE, reply_page
 from ...relay.upstream import Target, UpstreamError
 from ..hosts import Host
 from . import pages, told
@@ -112,7 +112,7 @@ class Guests:
         elif request.path != pages.JOIN:
             return False
         elif request.method != "POST":
-            await incoming.answer(200, pages.headers(), pages.join(language))
+            await incoming.answer(200, [*pages.headers(), FORGET], pages.join(language))
         elif not ours:
             await reply_page(incoming, request, 403, "other_origin")
         else:

@@ -126,7 +126,10 @@ class Files:
     async def _list(self, query: str) -> dict[str, Any]:
         if not (self._in or self._out):
             raise _off()
-        given = parse_qs(query, keep_blank_values=True, max_num_fields=16)
+        try:
+            given = parse_qs(query, keep_blank_values=True, max_num_fields=16)
+        except ValueError as e:
+            raise wrong("The address has more than sixteen fields.") from e
         said = {name: values[0] for name, values in given.items()}
         first, most = said.get("from", "0"), said.get("most", str(MOST_AT_ONCE))
         if not (first.isdecimal() and most.isdecimal() and len(first + most) < 20):
