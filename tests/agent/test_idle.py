@@ -1,11 +1,12 @@
-"""A desktop that nobody uses is ended, once its user was told and did not say that he keeps it."""
+"""The user of a desktop that nobody uses is told on it, and no more when somebody opens it.
+
+That it ends is in tests/slurm/test_report.py, and that a page keeps it in tests/browser.
+"""
 
 from __future__ import annotations
 
 import json
 from typing import Any
-
-from moonlight_spawner.model.session import State
 
 from tests.cluster.users import TestUser
 from tests.support.waiting import wait_until
@@ -15,12 +16,12 @@ from .sessions import settings
 from .test_time_left import look
 
 
-def test_it_is_told_kept_and_ended_with_what_was_seen(user: TestUser, launch: Launch) -> None:
+def test_it_is_told_on_the_desktop_until_somebody_opens_it(user: TestUser, launch: Launch) -> None:
     # What is computed is decided in tests/unit; the machine may be busy with other tests.
-    minutes = {"idle_minutes": "0.12", "idle_ends_busy": "1"}
+    minutes = {"idle_minutes": "0.2", "idle_ends_busy": "1"}
     session = launch(env=settings(user, **minutes))
     status = session.wait_running()
-    assert status.idle_minutes == 0.12
+    assert status.idle_minutes == 0.2
 
     def told(says: bool) -> bool:
         return wait_until(lambda: (session.status.idle_ends_at is not None) is says, interval=0.05)
@@ -37,10 +38,4 @@ def test_it_is_told_kept_and_ended_with_what_was_seen(user: TestUser, launch: La
     session.first_frame()
     assert told(False), "somebody has opened it"
     assert wait_until(lambda: not look(session)["there"], interval=0.1)
-    assert ask("POST", "/keep") == {"idle_minutes": 0.12, "idle_ends_at": None}
-
-    end = session.wait_ended().end
-    assert end and (end.state, end.code) == (State.TIMEOUT, "Idle"), session.log()
-    assert end.params["watching"] == "0" and end.params["used"].startswith("CPU "), end
-    assert session.wait_exit() == 0
-    session.assert_nothing_left()
+    assert ask("POST", "/keep") == {"idle_minutes": 0.2, "idle_ends_at": None}

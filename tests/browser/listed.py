@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import sys
+
 from playwright.sync_api import Page, expect
 
+from tests.cluster.users import run_as
 from tests.support import axe
+from tests.support.chromium import keep
+from tests.support.lab import Lab
+from tests.support.reachable import reachable
 
 from .desktop import session_card
 
@@ -51,3 +58,23 @@ def delete(page: Page, session_id: str) -> None:
         page.locator("[data-testid=delete-confirm]").click()
     assert said.value.json() == {"deleted": [session_id]}
     expect(session_card(page, session_id)).to_have_count(0)
+
+
+def keep_one_that_nobody_uses(page: Page, lab: Lab) -> None:
+    """Its card counts down, and does so no more when its user says that he keeps it."""
+    argv = [sys.executable, "-m", "moonlight_spawner", "session", "create", "--json"]
+    rule = {"MOONLIGHT_HPC_IDLE_MINUTES": "0.3", "MOONLIGHT_HPC_IDLE_ENDS_BUSY": "1"}
+    done = run_as(lab.user, argv, env={**lab.env, **rule}, cwd=reachable(), check=True)
+    session_id = json.loads(done.stdout)["session_id"]
+    card = session_card(page, session_id)
+    warning = card.get_by_test_id("idle")
+    expect(warning).to_contain_text("Nobody seems to use this desktop. It ends in ")
+    expect(card).to_contain_text("Ends after 18 s without use.")
+    with page.expect_response(lambda answer: answer.url.endswith(f"{session_id}/keep")) as said:
+        warning.get_by_test_id("keep").press("Enter")
+    assert said.value.json()["idle_ends_at"] is None
+    expect(warning).to_have_count(0)
+    expect(warning).to_be_visible()
+    axe.check(page, "idle")
+    keep(page, "idle")
+    lab.api(f"sessions/{session_id}", "DELETE")

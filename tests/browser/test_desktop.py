@@ -81,6 +81,7 @@ def test_from_the_launcher_card_to_text_typed_into_a_file_on_the_node(
     page.bring_to_front()
     listed.delete(page, session_id)
     assert session_id not in str(lab.api("sessions"))
+    listed.keep_one_that_nobody_uses(page, lab)
 
 
 def test_the_keyboard_leads_to_typed_text_and_tools_it_outlives_its_jupyter_server_the_page_comes_back(

@@ -63,6 +63,8 @@ def test_what_two_users_ran_is_what_it_says(
     slurm.wait_job(fails, "FAILED")
     ended = alice.wait(session["session_id"], "timeout")
     assert ended["reason_code"] == "Idle", ended
+    seen = ended["reason_params"]
+    assert seen["watching"] == "0" and seen["used"].startswith("CPU "), seen
     slurm.wait_job(ended["slurm_job_id"], "COMPLETED")
 
     def told(user: str) -> dict[str, float]:

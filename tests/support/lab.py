@@ -38,6 +38,11 @@ class Lab:
         self.log = user.home / f"lab-{self.port}.log"
 
     @property
+    def env(self) -> dict[str, str]:
+        """What the server's environment has: its user's commands with it are of the same site."""
+        return dict(self._env)
+
+    @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}{self.base_url}"
 
