@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -115,14 +116,15 @@ class Parts:
 
         step("desktop", StepState.RUNNING)
         self._look_at_home(container, env)
-        manifest, changed, graphics, audio, _ = await together(
+        looks = partial(self._look_at_graphics, container, dict(env), gpu)
+        manifest, changed, audio, _, *seen = await together(
             read_manifest(container, env),
             self._open_changes(container, env),
-            look(container, env, gpu, self._spec.request.gpus, self._spec.virtualgl),
             self._start_sound(env, container),
             self._set_keyboard(env, container),
+            *([looks()] if gpu else []),
         )
-        self._tell_graphics(graphics)
+        graphics = seen[0] if seen else Graphics(None)
         if self._sound and audio:
             env |= self._sound.environment
         env |= graphics.environment
@@ -138,6 +140,8 @@ class Parts:
         await together(
             self._start_desktop(),
             self._start_host(self._desktop.parts_env, container, ports, gpu, audio, manifest),
+            # Without a GPU what OpenGL draws with changes nothing that is started: it is only told.
+            *([] if gpu else [looks()]),
         )
 
         step("gateway", StepState.RUNNING)
@@ -296,10 +300,15 @@ class Parts:
                 )
             )
 
-    def _tell_graphics(self, graphics: Graphics) -> None:
+    async def _look_at_graphics(
+        self, container: Container, env: dict[str, str], gpu: Gpu | None
+    ) -> Graphics:
+        spec = self._spec
+        graphics = await look(container, env, gpu, spec.request.gpus, spec.virtualgl)
         self._status.status.gl_renderer = graphics.renderer
         if graphics.note:
             self._status.note(graphics.note)
+        return graphics
 
     async def _start_desktop(self) -> None:
         assert self._desktop and self._x
