@@ -15,6 +15,9 @@ from typing import Any
 
 import psutil
 from moonlight_spawner.processes.child import die_with_parent
+from moonlight_spawner.processes.meter import CpuMeter
+
+__all__ = ["CpuMeter", "DidNotStart", "Program", "answers", "free_port"]
 
 
 class DidNotStart(Exception):
@@ -125,33 +128,6 @@ class Program:
         with contextlib.suppress(OSError):
             return " / ".join(self.log.read_text("utf-8", "replace").splitlines()[-4:])
         return ""
-
-
-class CpuMeter:
-    """CPU time of some processes (without their children) between entry and exit.
-
-    ``percent`` is of one core. By the scheduler's own count (proc(5), schedstat), to the nanosecond: the
-    clock's is to 10 ms.
-    """
-
-    def __init__(self, pids: Sequence[int]):
-        self._pids = list(pids)
-        self.percent = self.seconds = 0.0
-
-    def __enter__(self) -> CpuMeter:
-        self._used, self._began = self._seconds(), time.monotonic()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.seconds = self._seconds() - self._used
-        self.percent = 100.0 * self.seconds / max(1e-9, time.monotonic() - self._began)
-
-    def _seconds(self) -> float:
-        return sum(
-            int(task.read_text().split()[0]) / 1e9
-            for pid in self._pids
-            for task in Path(f"/proc/{pid}/task").glob("*/schedstat")
-        )
 
 
 def free_port() -> int:

@@ -9,6 +9,7 @@ from moonlight_spawner.model.records import AgentStatus
 
 from tests.cluster.fixtures import SlurmUsers
 from tests.cluster.slurm import SlurmCluster
+from tests.slurm import measured
 from tests.slurm.conftest import MakeCli
 from tests.support.cli import Session
 from tests.support.waiting import wait_until
@@ -35,6 +36,7 @@ def test_a_session_is_a_job_with_the_qos_and_ends_when_it_is_stopped(
     assert {step["state"] for step in session["steps"]} == {"done"}
     assert session["stale_since"] is None
 
+    measured.beside_vnc(alice, session)
     stopped = alice.stop(session["session_id"])
     assert (stopped["status"], stopped["reason_code"]) == ("cancelled", "StoppedByUser")
     slurm.wait_job(session["slurm_job_id"], ("CANCELLED", "COMPLETED"))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from moonlight_spawner.cli import main
-from moonlight_spawner.cli.report import _drawing
+from moonlight_spawner.cli.report import _draw
 from moonlight_spawner.model.errors import SchedulerUnavailable
 from moonlight_spawner.model.limits import IDLE_MARK
 from moonlight_spawner.scheduler.slurm_accounting import Used, comment, failed, parse
@@ -188,7 +188,7 @@ def test_a_picture_has_room_for_whatever_jobs_say_that_they_were(tmp_path: Path)
     said.append(used(ran, ran, ran + HOUR, image="rocky$x^$"))
     rows = figures(said, at(11, 1), at(12, 1), "image", ran + HOUR)
     file = tmp_path / "used.svg"
-    _drawing(file)(rows, "a title", file)
+    _draw(rows, "a title", file)
     drawn = file.read_text("utf-8")
     assert "rocky$x^$" in drawn, "no sign of a name means something"
     assert "942 others" in drawn

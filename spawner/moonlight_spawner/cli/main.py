@@ -29,6 +29,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments[1:] == ["--version"]:
             print(f"moonlight-hpc {__version__}")
             return 0
+        if arguments[1:2] == ["--measure"] and len(arguments) == 5:
+            from ..agent.measure.here import run as measure
+
+            return measure(*arguments[2:])
         if len(arguments) != 2:
             print("usage: moonlight-hpc agent SESSION_DIRECTORY", file=sys.stderr)
             return 2

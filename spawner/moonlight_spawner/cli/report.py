@@ -18,6 +18,7 @@ from ..model.account import account
 from ..scheduler.slurm_accounting import used
 from ..scheduler.usage import BY, Figures, figures
 from ..site.settings import load_site
+from .drawing import bars_in, keep, look_at_plot, new_picture
 
 # In a picture. A user's jobs may say that they were of as many images as he likes.
 _MOST_BARS = 60
@@ -63,11 +64,12 @@ async def _report(options: argparse.Namespace) -> int:
     if last < options.since:
         raise ValueError(f"--until {last} is before --since {options.since}.")
     until = datetime.combine(last + timedelta(days=1), datetime.min.time()).astimezone()
-    draw = _drawing(options.plot) if options.plot else None
+    if options.plot:
+        look_at_plot(options.plot, "--csv needs nothing.")
     jobs = await used(load_site(), since, until, None if options.all_users else account().login)
     rows = figures(jobs, since, until, options.by, time.time())
-    if draw:
-        draw(rows, f"{options.since} to {last}, by {options.by}", options.plot)
+    if options.plot:
+        _draw(rows, f"{options.since} to {last}, by {options.by}", options.plot)
     elif options.json:
         told = {"since": str(options.since), "until": str(last), "by": options.by}
         print(
@@ -149,41 +151,12 @@ def _idle_of(rows: Sequence[Figures]) -> tuple[int | None, float | None]:
     return sum(row.ended_idle or 0 for row in rows), sum(row.saved_gpu_hours or 0 for row in rows)
 
 
-def _drawing(file: Path) -> Any:
-    """The function that draws.
-
-    Raises
-    ------
-    ValueError
-        It cannot be drawn here; nothing was asked of Slurm yet.
-    """
-    if file.suffix not in (".png", ".svg"):
-        raise ValueError(f"--plot {file}: its name has to end with .png or .svg.")
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as e:
-        raise ValueError(
-            f"--plot needs {e.name}, which is not installed here: pip install 'moonlight-hpc[report]'. "
-            "--csv needs nothing."
-        ) from e
-
-    def draw(rows: Sequence[Figures], title: str, file: Path) -> None:
-        groups = _largest(rows[:-1])
-        picture = Figure(figsize=(8, 2 + 0.35 * 2 * max(1, len(groups))), layout="constrained")
-        picture.suptitle(f"Moonlight HPC, {title}")
-        for axes, name, values in zip(
-            picture.subplots(2, 1),
-            ("GPU-hours", "sessions"),
-            ([g.gpu_hours for g in groups], [g.sessions for g in groups]),
-            strict=True,
-        ):
-            bars = axes.barh([g.group.replace("$", r"\$") for g in groups], values)
-            axes.bar_label(bars, padding=3)
-            axes.invert_yaxis()
-            axes.set_xlabel(name)
-        try:
-            picture.savefig(file)
-        except OSError as e:
-            raise ValueError(f"--plot {file} cannot be written: {e.strerror}.") from e
-
-    return draw
+def _draw(rows: Sequence[Figures], title: str, file: Path) -> None:
+    groups = _largest(rows[:-1])
+    picture = new_picture(8, 2 + 0.35 * 2 * max(1, len(groups)))
+    picture.suptitle(f"Moonlight HPC, {title}")
+    hours, sessions = picture.subplots(2, 1)
+    names = [g.group for g in groups]
+    bars_in(hours, "GPU-hours", names, [g.gpu_hours for g in groups])
+    bars_in(sessions, "sessions", names, [g.sessions for g in groups])
+    keep(picture, file)

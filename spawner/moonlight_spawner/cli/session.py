@@ -12,6 +12,7 @@ from ..model.errors import as_json
 from ..model.session import Session, State, Way
 from ..sessions.manager import SessionManager
 from .command import add_command
+from .measure import add_measure
 from .page import find_page
 
 _LAST_LOOKS = 300  # ten a second: a runner ends what is left within seconds, and writes its end
@@ -66,6 +67,8 @@ def add_commands(groups: Any) -> None:
     commands.choices["stop"].add_argument("--wait", action="store_true", help="until it has ended")
     commands.choices["logs"].add_argument("--tail", type=int, default=65536, metavar="BYTES")
     commands.choices["logs"].add_argument("--log", help="only this one")
+
+    add_measure(commands)
 
     show = add_command(commands, "show", _show, "tell all that is known of a desktop")
     show.set_defaults(error_as_json=as_json)

@@ -1,0 +1,45 @@
+"""What `session measure` says of a session in its job, and leaves behind on the node."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tests.support.cli import Session, UserCli
+
+
+def beside_vnc(user: UserCli, session: Session) -> None:
+    """Both columns are filled, the desktop is as it was, and nothing is left."""
+    before = _programs(user.user.uid)
+    plot = user.user.home / "measured.svg"
+    done = user.run(
+        "session", "measure", session["session_id"], "--seconds", "1", "--json", "--plot", str(plot)
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"Measuring on node {session['node']}" in done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    assert (found["session_id"], found["resolution"]) == (session["session_id"], session["screen"])
+    ours, vnc = found["ways"]
+    assert ours["name"].startswith("Moonlight (selkies") and vnc["name"].startswith("TigerVNC")
+    for way in (ours, vnc):
+        assert 0 < way["frames_per_second"] <= 3 * found["fps"], way
+        assert way["traffic_kb_per_s"] > 1 and way["cpu_percent"] > 0, way
+        assert way["clicks"] and 0 < way["click_ms"] <= way["click_ms_p95"] < 3000, way
+    drawn = plot.read_text("utf-8")
+    assert drawn.startswith("<?xml") and len(drawn) > 5000
+    assert _programs(user.user.uid) == before
+    assert not list(Path("/tmp").glob("moonlight-measure-*"))
+
+
+def _programs(uid: int) -> list[str]:
+    """X and streaming servers of the user."""
+    names = ("Xvfb", "Xtigervnc", "Xvnc", "selkies")
+    found = []
+    for process in psutil.process_iter(["uids", "name", "cmdline"]):
+        argv = " ".join(process.info["cmdline"] or [])
+        if process.info["uids"].real == uid and any(name in argv for name in names):
+            found.append(f"{process.pid} {process.info['name']}")
+    return sorted(found)
