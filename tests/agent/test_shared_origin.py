@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.desktop import type_command
 from tests.browser.host_ends import comes_back
-from tests.browser.viewer import FRAME, close_tool, open_tool
+from tests.browser.viewer import DROP, FRAME, close_tool, open_tool
 from tests.cluster.users import TestUser
 from tests.support import axe
 from tests.support.chromium import chromium, colours, keep, person
@@ -60,6 +60,13 @@ const results = {};
   await tell('script', () => got('/gate.js').then((said) => said.slice(0, 3)));
   await tell('files', () => got('/api/files/'));
   await tell('files as it', () => got('/api/files/', { referrer: theirs + '/' }));
+  await tell('own files', () => got('/files/list?in=~'));
+  await tell('own files beside the desktop', () => got('/desktop/files/places'));
+  await tell('own upload', () => got('/files/uploads', { method: 'POST' }));
+  await tell('own download', () => got('/files/fetch/' + 'x'.repeat(43)));
+  await tell('own files in a frame', async () => {
+    return (await framed('/desktop/files/list?in=~')).includes('own window only');
+  });
   await tell('screenshot', () => got('/api/screenshot'));
   await tell('encoded', () => got('/%61pi/screenshot'));
   await tell('upload', () => got('/api/upload', { method: 'POST', body: 'x' }));
@@ -155,6 +162,11 @@ def test_the_owner_works_and_shares_and_a_page_of_another_user_gets_nothing(
         "script": "200",
         "files": "403",
         "files as it": "403",
+        "own files": "403",
+        "own files beside the desktop": "403",
+        "own upload": "403",
+        "own download": "403",
+        "own files in a frame": "true",
         "screenshot": "403",
         "encoded": "403",
         "upload": "403",
@@ -188,29 +200,31 @@ def test_the_owners_page_lists_and_fetches_his_files(
     wait_for_desktop(page)
     base = f"/node/n1/{session.gateway.port}"
     [client] = page.main_frame.child_frames
-    fetched = f"fetch('{base}/api/files/result.txt').then((a) => a.text())"
-    assert page.evaluate(fetched) == "forty-two"
+    where = f"{base}/desktop/files/list?in=~/Desktop"
+    assert "result.txt" in page.evaluate(f"fetch('{where}').then((a) => a.text())")
     by_xhr = f"""new Promise((done) => {{
       const asked = new XMLHttpRequest();
-      asked.open('GET', '{base}/api/files/result.txt');
+      asked.open('GET', '{where}');
       asked.onload = () => done(asked.responseText);
       asked.send();
     }})"""
-    assert page.evaluate(by_xhr) == "forty-two"
+    assert "result.txt" in page.evaluate(by_xhr)
     in_a_worker = f"""new Promise((done) => {{
-      const text = "fetch('{front.url}{base}/desktop/api/files/result.txt').then((a) => a.text())"
+      const text = "fetch('{front.url}{where}').then((a) => a.text())"
         + ".then((text) => postMessage(text))";
       const blob = new Blob([text], {{ type: 'text/javascript' }});
       new Worker(URL.createObjectURL(blob)).onmessage = (e) => done(e.data);
     }})"""
-    assert client.evaluate(in_a_worker) == "forty-two"
-    frame = f"""new Promise((done) => {{
-      const frame = document.createElement('iframe');
-      frame.onload = () => done(frame.contentDocument.body.innerText);
-      frame.src = '{base}/api/files/';
-      document.body.append(frame);
-    }})"""
-    assert "result.txt" in page.evaluate(frame)
+    assert "result.txt" in client.evaluate(in_a_worker)
+    ticket = f"""fetch('{base}/desktop/files/fetch', {{
+      method: 'POST', body: '{{"at": "~/Desktop/result.txt"}}'
+    }}).then((a) => a.json()).then((told) => told.href)"""
+    # The browser itself goes there, with the cookie alone.
+    got = victim.request.get(f"{front.url}{base}/desktop/files/{page.evaluate(ticket)}")
+    assert (got.status, got.body()) == (200, b"forty-two")
+    assert got.headers["content-disposition"].startswith("attachment")
+    bare = victim.request.get(f"{front.url}{where}")
+    assert bare.status == 403
     # And nothing of it is left where another script could find it.
     for one in (page.main_frame, client):
         assert (
@@ -236,6 +250,10 @@ def test_sunshines_page_streams_behind_the_same_door(
             return frames.count() == 1 and int(frames.inner_text()) > 5
 
         wait_for(streams, interval=0.1)
+        inner.locator("body").evaluate(DROP, "dropped.bin")  # its client never hears of it
+        wait_for(lambda: list(user.home.rglob("dropped.bin")))
+        [dropped] = user.home.rglob("dropped.bin")
+        assert dropped.read_bytes() == bytes(range(256)) * 4096
         for program in ("sunshine_standin", "web-server", "streamer"):
             [*_, pid] = [p for p, words in session.processes().items() if program in words]
             said = comes_back(page, pid, streams)

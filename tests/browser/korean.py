@@ -17,10 +17,11 @@ _NAMES = frozenset(
 _WORD = re.compile(r"[A-Za-z][A-Za-z-]{2,}")
 _SESSION = re.compile(r"ml-[a-z0-9_.-]+")
 
-# What is seen and what a screen reader says; not who one is, nor what programs wrote into logs.
+# What is seen and what a screen reader says; not who one is, what files are called, nor what programs
+# wrote into logs.
 _ALL_SAID = """() => {
   const said = [];
-  const not = 'pre, .mono, .user, script, style, select.language, [lang=en]';
+  const not = 'pre, .mono, .user, script, style, select.language, [lang=en], [translate=no]';
   const counts = (element) => element.checkVisibility() && !element.closest(not);
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   for (let node = walk.nextNode(); node; node = walk.nextNode()) {

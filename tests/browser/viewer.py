@@ -23,12 +23,24 @@ _HOLD_LISTS = """() => {
   const released = new Promise((release) => (window.releaseLists = release));
   window.fetch = async (...asked) => {
     const answer = await fetch(...asked);
-    if (String(asked[0]).endsWith('/api/files/')) {
+    if (String(asked[0]).includes('/files/list')) {
       window.listsHeld = true;
       await released;
     }
     return answer;
   };
+}"""
+
+
+# A file of a megabyte, dragged onto the picture.
+DROP = """(picture, name) => {
+  const bytes = new Uint8Array(2 ** 20).map((_, i) => i % 256);
+  const dataTransfer = new DataTransfer();
+  dataTransfer.items.add(new File([bytes], name));
+  for (const kind of ['dragenter', 'dragover', 'drop']) {
+    const init = { dataTransfer, bubbles: true, cancelable: true };
+    picture.dispatchEvent(new DragEvent(kind, init));
+  }
 }"""
 
 
@@ -106,32 +118,47 @@ def send_keys_that_browsers_keep(page: Page) -> None:
 
 
 def carry_files(page: Page, home: Path) -> None:
-    """Two to the desktop, with their progress, and one of them back."""
+    """Into a folder of the user's choice, with their progress and by a drop onto the picture; and back."""
     open_tool(page, "files")
     expect(page.locator(".fetchable")).to_have_attribute("aria-busy", "false")
+    page.get_by_test_id("new-folder").click()
+    page.get_by_label("Name of the new folder").fill("유동 해석")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="유동 해석")).to_have_attribute(
+        "aria-current", "location"
+    )
     page.evaluate(_HOLD_LISTS)
     _send(page, "자료 1.txt")
     wait_for(lambda: page.evaluate("window.listsHeld"), interval=0.05)  # the page allows no eval
     _send(page, "second.txt")  # while the list with the first one is on its way
     page.evaluate("window.releaseLists()")
-    expect(page.get_by_test_id("entries").get_by_role("link", name="second.txt")).to_be_visible()
-    assert (home / "Desktop" / "자료 1.txt").read_bytes() == b"forty-two"
-    entry = page.get_by_test_id("entries").get_by_role("link", name="자료 1.txt")
+    entries = page.get_by_test_id("entries")
+    expect(entries.get_by_role("button", name="Fetch second.txt")).to_be_visible()
+    folder = home / "Desktop" / "유동 해석"
+    assert (folder / "자료 1.txt").read_bytes() == b"forty-two"
     with page.expect_download() as fetched:
-        entry.click()
+        entries.get_by_role("button", name="Fetch 자료 1.txt").click()
     assert fetched.value.suggested_filename == "자료 1.txt"
     assert Path(fetched.value.path()).read_bytes() == b"forty-two"
     keep(page, "viewer-files")
     close_tool(page)
+    page.frame_locator(FRAME).locator("#overlayInput").evaluate(DROP, "dropped.bin")
+    expect(page.get_by_test_id("transfers").locator("li").first).to_contain_text("dropped.bin")
+    wait_for((folder / "dropped.bin").exists)  # under its name only when all of it is there
+    assert (folder / "dropped.bin").read_bytes() == bytes(range(256)) * 4096
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "dropped.bin",
+        "second.txt",
+        "자료 1.txt",
+    ]
 
 
 def _send(page: Page, name: str) -> None:
     with page.expect_file_chooser() as asked:
         page.get_by_test_id("upload").click()
     asked.value.set_files({"name": name, "mimeType": "text/plain", "buffer": b"forty-two"})
-    newest = page.get_by_test_id("transfers").last.locator("li").first
-    expect(newest).to_contain_text(name)
-    expect(newest).to_contain_text("arrived")
+    came = page.get_by_test_id("transfers").last.locator("li", has_text=name)
+    expect(came).to_contain_text("arrived")
 
 
 def look_at_the_connection(page: Page) -> None:

@@ -165,6 +165,9 @@ def test_it_goes_on_from_where_it_broke_and_is_never_half_there(
         answer, _ = read_head(connection)
     assert answer.startswith(b"HTTP/1.1 204")
     assert gateway.memory() - before < ALLOWED
+    heard = call(gateway, "HEAD", where, TUS)  # whoever did not hear it asks again
+    assert (heard.status, heard.header("upload-offset")) == (200, str(LARGE))
+    assert heard.header("moonlight-file") == "~/large.bin"
     [came] = home.iterdir()
     with came.open("rb") as f:
         assert (came.name, hashlib.file_digest(f, "sha256").hexdigest()) == ("large.bin", whole)

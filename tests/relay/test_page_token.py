@@ -106,14 +106,13 @@ def test_what_changes_something_wants_the_pages_token(
     assert ask(gateway, head + f"X-Moonlight-Page: {gateway.page}\r\n").status == 200
 
 
-def test_the_hosts_list_of_files_may_stand_in_its_pages_frame(
+def test_no_api_is_an_answer_in_a_frame(
     gateway: RunningGateway, host: FakeHost, cookie: str
 ) -> None:
-    host.behave = answers(html(PAGE))
     same = "Sec-Fetch-Site: same-origin\r\n"
-    assert by_cookie(gateway, "/api/files/", cookie, FRAME, same).body == PAGE
-    assert by_cookie(gateway, "/api/files/", cookie, FRAME).status == 403
-    assert by_cookie(gateway, "/api/filesystem", cookie, FRAME, same).status == 403
+    for path in ("/api/files/", "/files/places", "/files/list?in=~"):
+        assert by_cookie(gateway, path, cookie, FRAME, same).status == 403
+    assert host.heads == []
 
 
 def switched(protocol: str) -> bytes:

@@ -64,7 +64,7 @@ def test_the_client_takes_and_gives_what_the_viewer_says_and_hears() -> None:
     assert {"settings", "getStats", "setManualResolution", "resetResolutionToWindow"} <= said
     for name in said:
         assert re.search(f"case *`{name}`:", core), name
-    for name in ("stats", "fileUpload"):
+    for name in ("stats",):
         assert f"type === '{name}'" in viewer
         assert re.search(f"type: *`{name}`", core), name
     for name in ("overlayInput", "status-display"):

@@ -1,7 +1,6 @@
 import { createElement } from 'react';
 import { describe, expect, it, vi } from 'vitest';
 
-import { afterWord, bytesOf, type Transfer } from '../src/viewer/host/files';
 import {
   delayOf,
   delaysOf,
@@ -18,7 +17,6 @@ import { isToolsShortcut } from '../src/viewer/shortcut';
 import { figuresOf } from '../src/viewer/tools/ConnectionDialog';
 import { Graph } from '../src/viewer/tools/Graph';
 import { lineOf } from '../src/viewer/tools/line';
-import { TransferNotice } from '../src/viewer/tools/TransferNotice';
 import { mayAct, SAME_GESTURE_MS } from '../src/viewer/useFold';
 import { enterFullScreen } from '../src/viewer/useFullScreen';
 import { en } from '../src/i18n/languages/en';
@@ -211,40 +209,6 @@ describe('the bar', () => {
   });
 });
 
-describe('files on their way', () => {
-  const words = (list: Transfer[]) => list.map((one) => `${one.name} ${one.state} ${one.percent}`);
-
-  it('are one line each, the newest first', () => {
-    let list: Transfer[] = [];
-    for (const told of [
-      { status: 'start', fileName: 'a.txt', fileSize: 10 },
-      { status: 'progress', fileName: 'a.txt', progress: 40 },
-      { status: 'end', fileName: 'a.txt' },
-      { status: 'start', fileName: 'a.txt', fileSize: 12 },
-      { status: 'error', fileName: 'a.txt', message: 'disk full' },
-      { status: 'start', fileName: 'b.txt' },
-      { status: 'warning', fileName: 'c.txt' },
-      { status: 7 },
-    ]) {
-      list = afterWord(list, told);
-    }
-    expect(words(list)).toEqual(['b.txt going 0', 'a.txt failed 0', 'a.txt done 100']);
-  });
-
-  it('have the size that the host tells, as far as it does', () => {
-    expect(bytesOf('12.5 KB')).toBe(12_800);
-    expect(bytesOf('0.0 KB')).toBeNull();
-    expect(bytesOf('-')).toBeNull();
-  });
-
-  it('are told of over the picture', () => {
-    const transfers: Transfer[] = [{ name: 'a.txt', size: 2_000, percent: 40, state: 'going' }];
-    const html = render(createElement(TransferNotice, { transfers }), 'ko');
-    expect(html).toMatch(/role="status".*a\.txt.*40%.*2 kB.*<progress aria-label="a.txt"/);
-    expect(render(createElement(TransferNotice, { transfers: [] }))).toBe('');
-  });
-});
-
 describe('a desktop that another window shows', () => {
   it.each([
     ['en', /shown in another window.*Use it here/],
@@ -323,7 +287,6 @@ describe('a frame whose page is not ours any more', () => {
       leave();
       expect(ownPage(frame)).toBeNull();
       host.press('super');
-      host.upload();
       host.attach(frame, 'Desktop');
       expect(host.getState().drivable).toBeNull();
       host.leave();

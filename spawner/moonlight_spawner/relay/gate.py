@@ -78,15 +78,10 @@ def refuses(request: Request, in_frames: bool = False) -> bool:
     """Whether the cookie alone does not open this. ``in_frames``: it is the host's client, whose page
     may stand in a frame."""
     mode, target = _fetch(request)
-    first, _, rest = _meant(request.path).partition("/")
+    first = first_of(request.path)
     if request.method not in ("GET", "HEAD") or h.is_websocket(request.headers):
         return True
-    if first == "api":
-        # The host's list of files is a page in a frame, a download a way to go.
-        files = rest == "files" or rest.startswith("files/")
-        site = h.get(request.headers, b"sec-fetch-site")
-        return not (files and mode == "navigate" and site == "same-origin")
-    if first == "signaling":
+    if first in ("api", "signaling"):
         return True
     if mode == "navigate" or "text/html" in h.get(request.headers, b"accept"):
         framed = in_frames and is_frame(request)

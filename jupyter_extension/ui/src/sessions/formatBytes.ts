@@ -1,4 +1,4 @@
-/** "512 B", "64 kB", "1.2 MB". */
+/** "512 B", "64 kB", "1.2 MB", "3.4 GB". */
 export function formatBytes(bytes: number): string {
   if (bytes < 1_000) {
     return `${bytes} B`;
@@ -6,5 +6,8 @@ export function formatBytes(bytes: number): string {
   if (bytes < 1_000_000) {
     return `${Math.round(bytes / 1_000)} kB`;
   }
-  return `${(bytes / 1_000_000).toFixed(1)} MB`;
+  if (bytes < 1_000_000_000) {
+    return `${(bytes / 1_000_000).toFixed(1)} MB`;
+  }
+  return `${(bytes / 1_000_000_000).toFixed(1)} GB`;
 }

@@ -1,9 +1,15 @@
 import { useCallback, useEffect, useRef, useState } from 'react';
 
 import type { Session } from '../api/types';
+import { fileWaysOf } from '../clipboard/clipboard';
 import { useSpeech } from '../i18n/Language';
 import { IdleWarning } from '../idle/IdleWarning';
+import { calledOf } from '../sessions/called';
 import { useFeed } from '../sessions/Portal';
+import { DropHint } from '../transfers/DropHint';
+import { TransferNotice } from '../transfers/TransferNotice';
+import { useDrop } from '../transfers/useDrop';
+import { useTransfers } from '../transfers/useTransfers';
 import { ConnectionBanner } from './ConnectionBanner';
 import { DesktopFrame } from './DesktopFrame';
 import { Elsewhere } from './Elsewhere';
@@ -12,10 +18,8 @@ import { displayOf } from './secondWindow';
 import { NoFirst, NoRoom, useAlone } from './SecondScreen';
 import { isToolsShortcut } from './shortcut';
 import { Toolbar } from './Toolbar';
-import { TransferNotice } from './tools/TransferNotice';
 import { useConnection } from './useConnection';
 import { useSelkies } from './useSelkies';
-import { calledOf } from '../sessions/called';
 
 interface Props {
   session: Session;
@@ -39,7 +43,15 @@ export function DesktopView({ session, streamUrl, now }: Props) {
   const toDesktop = useCallback(() => frame.current?.focus(), []);
   const whole = t.viewer.frame(calledOf(session));
   const name = second ? `${t.tools.secondScreen}, ${whole}` : whole;
-  const loaded = useCallback((inner: Window) => host?.attach(inner, name), [host, name]);
+  const transfers = useTransfers(streamUrl);
+  const { over, listenTo } = useDrop(fileWaysOf(session).toDesktop ? transfers.drop : null);
+  const loaded = useCallback(
+    (inner: Window) => {
+      listenTo(inner);
+      host?.attach(inner, name);
+    },
+    [host, name, listenTo],
+  );
   useEffect(() => host?.startAgain(), [host, connection.frame]);
   const useHere = useCallback(() => {
     host?.comeBack();
@@ -64,16 +76,17 @@ export function DesktopView({ session, streamUrl, now }: Props) {
       <h1 className="visually-hidden">{calledOf(session)}</h1>
       <Toolbar
         session={session}
-        streamUrl={streamUrl}
         now={now}
         host={drivable}
         state={state}
         second={second}
+        transfers={transfers}
         handle={handle}
         called={called}
         onReload={state?.elsewhere || state?.noRoom ? useHere : reload}
         onDone={toDesktop}
       />
+      {over && <DropHint folder={transfers.folder} />}
       <div className="desktop-notices">
         <ConnectionBanner connection={connection} session={session} />
         {host && !window.isSecureContext && (
@@ -81,7 +94,7 @@ export function DesktopView({ session, streamUrl, now }: Props) {
             {t.tools.insecure}
           </p>
         )}
-        <TransferNotice transfers={state?.transfers ?? []} />
+        <TransferNotice transfers={transfers} />
         <IdleWarning session={session} now={now} />
         <EndWarning endsAt={session.ends_at} startedAt={session.started_at} now={now} />
       </div>

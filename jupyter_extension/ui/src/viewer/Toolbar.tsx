@@ -9,6 +9,7 @@ import { usePortal } from '../sessions/Portal';
 import { Stale } from '../sessions/SessionFacts';
 import { TimeLeft } from '../sessions/TimeLeft';
 import { SharedMark } from '../sharing/SharedMark';
+import type { Transfers } from '../transfers/useTransfers';
 import { verdictOf } from './host/connection';
 import type { SelkiesHost, SelkiesState } from './host/selkies';
 import { openSecondScreen } from './secondWindow';
@@ -20,13 +21,13 @@ import { calledOf } from '../sessions/called';
 
 interface Props {
   session: Session;
-  streamUrl: string;
   now: number;
   /** The client in the frame, where it can be driven. */
   host: SelkiesHost | null;
   state: SelkiesState | null;
   /** This window is the desktop's second screen. */
   second: boolean;
+  transfers: Transfers;
   handle: RefObject<HTMLButtonElement | null>;
   /** Rises when the user calls for the tools by the keyboard. */
   called: number;
@@ -37,7 +38,7 @@ interface Props {
 
 /** The tools above the desktop; they fold into a small handle when nobody needs them. */
 export function Toolbar(props: Props) {
-  const { session, streamUrl, now, host, state, second, handle, called, onReload, onDone } = props;
+  const { session, now, host, state, second, transfers, handle, called, onReload, onDone } = props;
   const { t } = useSpeech();
   const { home, shares } = usePortal().door;
   const [asked, setAsked] = useState<ToolName | null>(null);
@@ -133,8 +134,8 @@ export function Toolbar(props: Props) {
               {!second && isUsable(waysOf(session)) && (
                 <Tool icon="clipboard" label={t.clipboard.title} {...opens('clipboard')} />
               )}
-              {host && !second && isUsable(fileWaysOf(session)) && (
-                <Tool icon="files" label={t.tools.files} {...opens('files')} />
+              {!second && isUsable(fileWaysOf(session)) && (
+                <Tool icon="files" label={t.transfers.title} {...opens('files')} />
               )}
               {host && (
                 <Tool
@@ -189,8 +190,8 @@ export function Toolbar(props: Props) {
         <ToolDialog
           name={asked}
           session={session}
-          streamUrl={streamUrl}
           host={host}
+          transfers={transfers}
           state={state}
           onClose={closeDialog}
         />

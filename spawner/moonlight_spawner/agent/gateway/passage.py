@@ -128,7 +128,7 @@ class Passage:
 
     def _token_for(self, request: Request) -> str | None:
         """What a page of the host's is given on its way; None: it is passed on as it is."""
-        if gate.first_of(request.path) == "api":  # the user's own files
+        if gate.first_of(request.path) == "api":  # no page
             return None
         if gate.is_page(request):
             return self._token

@@ -155,11 +155,6 @@ class Host(ABC):
         """Which page tells why there is no web client (:mod:`moonlight_spawner.relay.pages`)."""
         return "host_away"
 
-    @property
-    def files(self) -> str:
-        """Which ways its page carries files: the setting, where it can carry any."""
-        return "off"
-
     def around_stream(self, path: str) -> AbstractAsyncContextManager[None]:
         """Around a WebSocket of its page's, from before it is passed on until it ends; UpstreamError out
         of it: it cannot be passed on."""

@@ -27,7 +27,6 @@ from ...processes.child import Child
 from ...processes.environment import find
 from ...relay.replies import NO_STORE
 from ...relay.upstream import Target
-from ..display.clipboard import FROM_DESKTOP, TO_DESKTOP
 from ..node.claims import WEBRTC_OFFSETS
 from .base import Answer, Host, HostContext, HostFailed
 from .ice import ice_servers
@@ -49,10 +48,9 @@ _START = Path(__file__).with_name("selkies_start.py")
 _VIDEO_FRAME = 0x04  # first byte of a binary message with H.264
 _USUAL_KBPS = 8000  # its own default, to which a client may add up to the user's limit
 _CLIPBOARD = {"both": "true", "to_desktop": "in", "from_desktop": "out", "off": "false"}
-_FILES = {"both": "upload,download", "to_desktop": "upload", "from_desktop": "download"}
-# selkies refuses by itself what its option does not allow; the gateway does not even ask it.
-_UPLOADS = ("api/upload",)
-_DOWNLOADS = ("api/files", "api/print")
+# Its own ways for files, which nothing uses (:mod:`...transfers`): it refuses them by itself, and the gateway
+# does not even ask it.
+_FILES = ("api/upload", "api/files", "api/print")
 _INSTALL = "An administrator has to install it there: pip install 'moonlight-hpc[selkies]'."
 
 
@@ -129,10 +127,6 @@ class SelkiesHost(Host):
         except OSError as e:
             raise HostFailed(f"selkies went away: {e}") from e
 
-    @property
-    def files(self) -> str:
-        return self.context.spec.files
-
     def answer(self, path: str) -> Answer | None:
         path = path.partition("?")[0]
         if path == SERVERS and self._transport:
@@ -145,12 +139,10 @@ class SelkiesHost(Host):
         return 200, [(b"content-type", b"text/html;charset=utf-8"), *NO_STORE], page
 
     def refusal(self, method: str, path: str, websocket: bool) -> str:
-        closed: tuple[str, ...] = () if self.files in TO_DESKTOP else _UPLOADS
-        closed += () if self.files in FROM_DESKTOP else _DOWNLOADS
         plain = posixpath.normpath(unquote(path)).lstrip("/").lower()
         if plain.startswith(SWITCH.lstrip("/")):  # how the picture comes is for who comes to say
             return "not_for_pages"
-        return "files_off" if plain.startswith(closed) else ""
+        return "files_off" if plain.startswith(_FILES) else ""
 
     def around_stream(self, path: str) -> AbstractAsyncContextManager[None]:
         return self._transport.stream(path) if self._transport else super().around_stream(path)
@@ -244,7 +236,7 @@ def _arguments(spec: Spec, runtime: Path) -> list[str]:
     argv += ["--video-streaming-mode=false", f"--framerate={spec.request.fps}"]
     argv += ["--ui-title=Moonlight HPC", "--enable-sharing=false"]
     argv += [f"--enable-clipboard={_CLIPBOARD[spec.clipboard]}"]
-    argv += [f"--file-transfers={_FILES.get(spec.files, 'none')}"]
+    argv += ["--file-transfers=none"]
     most = spec.request.bitrate_kbps
     return [*argv, f"--video-bitrate={min(most, _USUAL_KBPS)},100-{most}"]
 

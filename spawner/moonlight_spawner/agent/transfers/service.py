@@ -72,6 +72,8 @@ class Files:
         self.ways = ways
         self._in, self._out = ways in TO_DESKTOP, ways in FROM_DESKTOP
         self._coming: OrderedDict[str, Coming] = OrderedDict()
+        # Who has not heard that the last byte came asks again.
+        self._came: OrderedDict[str, tuple[int, h.Headers]] = OrderedDict()
         self._busy: dict[str, tuple[asyncio.Lock, Wire | None]] = {}
         self._tickets: OrderedDict[str, str] = OrderedDict()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="files")
@@ -198,6 +200,11 @@ class Files:
             await incoming.answer(201, [*_offset(offset), *more])
 
     async def _go_on(self, incoming: Incoming, request: Request, upload_id: str) -> None:
+        if request.method == "HEAD" and (came := self._came.get(upload_id)):
+            size, more = came
+            length = (b"upload-length", str(size).encode())
+            await incoming.answer(200, [*_offset(size), length, *more])
+            return
         coming = self._coming.get(upload_id)
         if not coming:
             message = "This upload is not known any more. Send the file again: it goes on from where it was."
@@ -248,7 +255,11 @@ class Files:
         name = await self._in_thread(part.finish)
         self._coming.pop(coming.id, None)
         log.info("a file of %d bytes has come", coming.length)
-        return [(b"moonlight-file", f"{coming.folder}/{as_part(name)}".encode())]
+        more = [(b"moonlight-file", f"{coming.folder}/{as_part(name)}".encode())]
+        self._came[coming.id] = coming.length, more
+        while len(self._came) > _MOST_COMING:
+            self._came.popitem(last=False)
+        return more
 
     def _remove_old(self, at: str, keep: set[bytes]) -> None:
         folder = self._places.folder(at)
@@ -258,6 +269,7 @@ class Files:
             os.close(folder)
 
     def _remember(self, coming: Coming) -> None:
+        self._came.pop(coming.id, None)
         self._coming[coming.id] = coming
         self._coming.move_to_end(coming.id)
         while len(self._coming) > _MOST_COMING:  # which are found again by who comes back for them

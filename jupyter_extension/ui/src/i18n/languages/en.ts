@@ -9,6 +9,7 @@ import { ready } from './en/ready';
 import { sharing } from './en/sharing';
 import { when } from './en/when';
 import { tools } from './en/tools';
+import { transfers } from './en/transfers';
 
 /** By the server's code; `{name}` stands for a parameter that the server sends with it. */
 export type Reasons = Readonly<Record<string, string>>;
@@ -386,6 +387,7 @@ export const en = {
   sharing,
   when,
   tools,
+  transfers,
 
   desktops,
 

@@ -11,6 +11,7 @@ import { ready } from './ko/ready';
 import { sharing } from './ko/sharing';
 import { when } from './ko/when';
 import { tools } from './ko/tools';
+import { transfers } from './ko/transfers';
 
 const runsOn: Record<Fate, string> = {
   on: '데스크톱은 자체 작업에서 계속 실행 중입니다.',
@@ -368,6 +369,7 @@ export const ko: Dictionary = {
   sharing,
   when,
   tools,
+  transfers,
 
   desktops,
 

@@ -1,6 +1,5 @@
 import type { Session } from '../../api/types';
 import { SAMPLE_EVERY_MS, withSample, type Path, type Sample } from './connection';
-import { afterWord, type Told, type Transfer } from './files';
 import { strokesOf, type Chord } from './keys';
 import type { Display } from '../secondWindow';
 import { ownPage } from './ownPage';
@@ -32,7 +31,6 @@ export interface SelkiesState {
   path: Path | null;
   /** WebRTC was to bring the picture and did not come through. */
   fellBack: boolean;
-  transfers: readonly Transfer[];
 }
 
 type Message = Record<string, unknown> & { type?: unknown };
@@ -61,7 +59,6 @@ export class SelkiesHost {
       samples: [],
       path: null,
       fellBack: false,
-      transfers: [],
     };
   }
 
@@ -171,14 +168,6 @@ export class SelkiesHost {
 
   showKeyboard = (): void => this.say({ type: 'showVirtualKeyboard' });
 
-  /** Asks the user for files and puts them onto the desktop. */
-  upload(): void {
-    const { frame } = this;
-    if (frame && ownPage(frame)) {
-      frame.dispatchEvent(new Event('requestFileUpload'));
-    }
-  }
-
   private apply(): void {
     const { wishes } = this.state;
     const { request } = this.session;
@@ -234,8 +223,6 @@ export class SelkiesHost {
       this.set({ samples: withSample(this.state.samples, sampleOf(data)), path });
     } else if (type === 'serverSettings') {
       this.set({ extends: part(payload, 'second_screen').value !== false });
-    } else if (type === 'fileUpload') {
-      this.set({ transfers: afterWord(this.state.transfers, (payload ?? {}) as Told) });
     }
   };
 

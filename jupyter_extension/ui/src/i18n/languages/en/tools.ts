@@ -45,22 +45,6 @@ export const tools = {
   keyboard: 'Show the keyboard',
   trackpad: 'A finger moves the pointer, as on a trackpad',
 
-  upload: 'Send files to the desktop',
-  uploadHint: 'They arrive on the desktop. You can also drag them onto the picture.',
-  uploads: 'Files on their way',
-  transfer: {
-    going: (percent: number) => `${percent} %`,
-    done: 'arrived',
-    failed: 'did not arrive',
-  },
-  download: 'Fetch files from the desktop',
-  downloadHint: 'What lies on the desktop is listed here.',
-  folder: (name: string) => `Folder ${name}`,
-  top: 'Desktop',
-  nothing: 'There are no files.',
-  noUpload: 'This site does not allow files to be sent to the desktop.',
-  noDownload: 'This site does not allow files to be taken out of the desktop.',
-
   verdicts: {
     unknown: 'Measuring…',
     good: 'Good',

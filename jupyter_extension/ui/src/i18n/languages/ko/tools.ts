@@ -41,22 +41,6 @@ export const tools: ToolWords = {
   keyboard: '화면 키보드 열기',
   trackpad: '손가락을 트랙패드처럼 사용하여 포인터 이동',
 
-  upload: '데스크톱으로 파일 보내기',
-  uploadHint: '바탕 화면에 저장됩니다. 파일을 화면 위로 끌어다 놓아도 됩니다.',
-  uploads: '보내는 파일',
-  transfer: {
-    going: (percent) => `${percent}%`,
-    done: '도착함',
-    failed: '보내지 못함',
-  },
-  download: '데스크톱에서 파일 가져오기',
-  downloadHint: '바탕 화면에 있는 파일이 여기에 표시됩니다.',
-  folder: (name) => `폴더 ${name}`,
-  top: '바탕 화면',
-  nothing: '파일이 없습니다.',
-  noUpload: '이 사이트에서는 데스크톱으로 파일을 보낼 수 없습니다.',
-  noDownload: '이 사이트에서는 데스크톱의 파일을 밖으로 가져올 수 없습니다.',
-
   verdicts: {
     unknown: '측정하는 중…',
     good: '좋음',
