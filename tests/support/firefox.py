@@ -177,13 +177,31 @@ class Tab:
         return picture
 
 
+def find_firefox(path: str) -> str | None:
+    """One in the directories of ``path`` that is a program, and not Ubuntu's script that calls a snap."""
+    for name in ("firefox-esr", "firefox"):
+        for directory in path.split(os.pathsep):
+            found = shutil.which(name, path=directory) if directory else None
+            if found and not _leads_to_snap(found):
+                return found
+    return None
+
+
+def _leads_to_snap(program: str) -> bool:
+    real = os.path.realpath(program)
+    with open(real, "rb") as file:
+        head = file.read(4096)
+    return "/snap/" in program or real.endswith("/snap") or (head[:2] == b"#!" and b"snap" in head)
+
+
 @contextmanager
 def firefox() -> Iterator[Firefox]:
     """Debian's Firefox ESR, or the Firefox that is there."""
-    program = shutil.which("firefox-esr") or shutil.which("firefox")
+    program = find_firefox(os.environ.get("PATH", ""))
     assert program, (
-        "Firefox is missing. On Debian run tools/packages test; Ubuntu's is a snap, which cannot "
-        "run here: install Mozilla's own package firefox-esr."
+        "Firefox is missing. On Debian run tools/packages test. Ubuntu's packages firefox and firefox-esr "
+        "only fetch a snap, which root cannot run without a desktop of its own: add Mozilla's apt "
+        "repository, prefer it to Ubuntu's (Pin-Priority: 1000), and install its firefox-esr."
     )
     home = Path(tempfile.mkdtemp(prefix="firefox-"))
     (home / "user.js").write_text(_PREFERENCES)
