@@ -62,9 +62,11 @@ class MoonlightDesktop
                    "help" => "The desktop ends by itself after this time." },
       "gpus" => { "label" => "GPUs", "step" => 1 },
       "cores" => { "label" => "CPU cores", "step" => 1 },
-      "memory" => { "label" => "Memory (GiB)", "step" => 1 }
+      "memory" => { "label" => "Memory (GiB)", "step" => 1 },
+      "begin" => { "label" => "Start in (hours)", "step" => 0.5,
+                   "help" => "Not before that. 0: as soon as possible." }
     }
-    largest("gpus").positive? ? words : words.except("gpus")
+    words.select { |name, _| !%w[gpus begin].include?(name) || largest(name).positive? }
   end
 
   def partitions
@@ -128,6 +130,8 @@ class MoonlightDesktop
     options = ["--nodes=1", "--ntasks=1", "--cpus-per-task=#{asked['cores']}",
                "--mem=#{(asked['memory'] * 1024).round}M"]
     options << "--gres=gpu:#{asked['gpus']}" if asked["gpus"].positive?
+    options << "--begin=now+#{(asked['begin'] * 3600).round}" if asked["begin"].positive?
+    options << "--mail-type=BEGIN" if asked["mail"] == "1"
     {
       "partition" => asked["queue"],
       "qos" => @site["qos"].empty? ? nil : @site["qos"],
@@ -215,6 +219,8 @@ class MoonlightDesktop
       "gpus" => number(context, "gpus", partition),
       "cores" => number(context, "cores", partition),
       "memory" => number(context, "memory", partition, whole: false),
+      "begin" => number(context, "begin", nil, whole: false),
+      "mail" => @site["mail"] == true ? one_of(context, "mail", %w[0 1]) : "0",
       "resolution" => one_of(context, "resolution", @site["resolutions"]),
       "quality" => one_of(context, "quality", @site["qualities"].map { |one| one["name"] }),
       "keyboard" => one_of(context, "keyboard", @site["keyboards"]),
@@ -306,7 +312,8 @@ class MoonlightDesktop
     unless proxies.include?(site["node_proxy"])
       wrong("node_proxy", "must be one of #{proxies.join(', ')}")
     end
-    %w[hours gpus cores memory].each { |name| check_number(site, name) }
+    site["begin"] ||= { "default" => 0, "min" => 0, "max" => 0 } # of before there was one
+    %w[hours gpus cores memory begin].each { |name| check_number(site, name) }
     %w[resolutions keyboards sbatch_options].each do |name|
       site[name] = [] if site[name].nil?
       wrong(name, "must be a list of texts") unless list_of(site[name], String)

@@ -208,6 +208,30 @@ def test_what_slurm_is_asked_for(
     }
 
 
+def test_a_later_start_and_mail_are_asked_where_the_site_has_them(
+    app: Path, home: dict[str, str], says: Callable[..., Path]
+) -> None:
+    says(images=[DESKTOP])
+    later = {"begin": "1.5", "mail": "1"}
+
+    def asked() -> tuple[set[str], set[str]]:
+        form = render(None, home, do="form", app=str(app))["form"]
+        assert set(form["attributes"]) == set(form["form"])
+        told = render(None, home, do="submit", app=str(app), context=later)["submit"]
+        native = told["script"]["native"]
+        return set(form["form"]), {w for w in native if w.startswith(("--begin", "--mail"))}
+
+    with pytest.raises(Refused, match=r"^begin is 1\.5, but this site allows 0 to 0"):
+        asked()
+    change_settings(app, begin={"default": 0, "min": 0, "max": 48}, mail=True)
+    fields, options = asked()
+    assert {"begin", "mail"} <= fields
+    assert options == {"--begin=now+5400", "--mail-type=BEGIN"}
+    for wrong in ({"begin": "49"}, {"begin": "now"}, {"mail": "yes"}):
+        with pytest.raises(Refused, match=f"^{next(iter(wrong))} is "):
+            render(None, home, do="submit", app=str(app), context=wrong)
+
+
 def test_a_hostile_value_is_refused_with_field_and_limit(
     app: Path, home: dict[str, str], says: Callable[..., Path], tmp_path: Path
 ) -> None:
