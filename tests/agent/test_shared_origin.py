@@ -303,9 +303,12 @@ def share(owner: Page, guest: Page, user: TestUser) -> None:
 
     guest.goto(link)
     assert "#" not in guest.url
+    assert axe.violations(guest) == []
     guest.get_by_role("button", name="Join").click()
     wait_for_desktop(guest)
     expect(guest.get_by_role("status")).to_have_text("You look on")
+    wait_for(lambda: guest.frame_locator("iframe").get_by_label("A desktop on").count())
+    assert axe.violations(guest) == []
     row = owner.get_by_test_id("invitation")
     expect(row).to_contain_text("is here · look on")
     keep(owner, "sharing")

@@ -381,6 +381,27 @@ def test_who_is_not_to_see_it_any_more_sees_nothing_and_is_told_why(
     assert shared.control("GET")[1]["invitations"] == []
 
 
+def test_however_many_connections_he_opens_some_are_left(shared: Shared, talk: Talk) -> None:
+    guest = shared.guest()
+    assert shared.ask(guest.cookie, "/guest.js").header("connection") == "close"
+
+    async def work() -> None:
+        streams = [await guest.open(shared, "/desktop/api/websockets") for _ in range(4)]
+        with pytest.raises(InvalidStatus):
+            await guest.open(shared, "/desktop/api/websockets")
+        news = [await guest.open(shared, "/news") for _ in range(12)]
+        for path in ("/news", "/end"):
+            with pytest.raises(InvalidStatus):
+                await guest.open(shared, path)
+        assert shared.ask(guest.cookie, "/guest.js").status == 403
+        assert shared.guest().id and shared.control("GET")[1]["here"] == 1
+        await streams[0].close()
+        wait_for(lambda: shared.ask(guest.cookie, "/guest.js").status == 200)
+        assert len(news) == 12
+
+    asyncio.run(work())
+
+
 def test_bytes_that_no_browser_sends_end_his_stream(shared: Shared, talk: Talk) -> None:
     guest = shared.guest()
     shown = f"Sec-WebSocket-Protocol: moonlight-page, moonlight-page.{guest.page}\r\n"

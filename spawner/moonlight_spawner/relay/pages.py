@@ -21,7 +21,8 @@ body {{ font: 1rem/1.6 system-ui, "Noto Sans KR", sans-serif; display: grid; pla
 main {{ max-width: 34rem; padding: 2rem }} h1 {{ font-size: 1.4rem }}
 p {{ color: #c3c9dd }} a {{ color: #9db8ff }}
 </style></head>
-<body><main role="alert" data-page="{name}"><h1>{title}</h1><p>{text}</p>{detail}</main></body></html>
+<body><main data-page="{name}"><div role="alert"><h1>{title}</h1><p>{text}</p>{detail}</div>{form}</main>
+</body></html>
 """
 
 
@@ -45,7 +46,8 @@ def html(
         language=lang,
         title=_html.escape(title),
         text=_html.escape(text),
-        detail=extra + form,
+        detail=extra,
+        form=form,
         refresh='<meta http-equiv="refresh" content="3">' if again else "",
     )
     return page.encode()

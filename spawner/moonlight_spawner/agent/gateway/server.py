@@ -90,7 +90,7 @@ class Gateway:
         self._host = host
         self._guests = guests
         self._passage = Passage(target, signaling_path, host, door.page)
-        self._listener = Listener(self._serve, self._knows)
+        self._listener = Listener(self._serve, door.knows)
         self._near = Near(self._serve_near)
         self._last_word = last_word.LastWord()
         self.port = 0
@@ -129,9 +129,6 @@ class Gateway:
         """Close the port and every connection."""
         await self._listener.close()
         await self._near.close()
-
-    def _knows(self, words: bytes) -> bool:
-        return self._door.knows(words) or bool(self._guests and self._guests.knows(words))
 
     async def _serve(self, connection: socket.socket, secure: bool, visitor: Visitor) -> None:
         await self._talk(connection, self._tls if secure else None, secure, visitor)
@@ -182,10 +179,12 @@ class Gateway:
             if not secure and not self._plain_http:
                 await incoming.refuse(403, "This port speaks HTTPS only.\n")
                 return
-            if self._door.admits(request) or (self._guests and self._guests.of(request)):
+            if self._door.admits(request):
                 visitor.admit()
             else:  # or the limit on strangers' connections would be none on what they ask for
                 incoming.last = True
+                if self._guests and self._guests.of(request):  # has a limit of his own
+                    visitor.admit()
             if await self._answer(incoming, request, secure):
                 return
 

@@ -13,6 +13,10 @@ time.textContent = until.toLocaleString(document.documentElement.lang, {
 
 let role = '';
 const fit = () => {
+  const page = frame.contentDocument;
+  page?.getElementById('overlayInput')?.setAttribute('aria-label', frame.title);
+  // It has no name and is not seen: nobody who comes by Tab is to land there.
+  page?.getElementById('keyboard-input-assist')?.setAttribute('tabindex', '-1');
   const input = frame.contentWindow?.webrtcInput;
   if (!input?.isInputAttached) return;
   if (role === 'control' && !input.isInputAttached()) {

@@ -34,7 +34,8 @@ log = logging.getLogger(__name__)
 _DESKTOP = DESKTOP.removeprefix(".")
 _MAX_FORM_BYTES = 1024
 _HEARD_SECONDS = 0.5
-_MAX_STREAMS = 4  # of one guest
+# Of one guest, with what he asks for beside them. A browser has six at a time, and three sockets.
+_MAX_STREAMS, _MAX_OPEN = 4, 16
 
 
 @dataclass(frozen=True)
@@ -92,11 +93,6 @@ class Guests:
         ]
         return self._known([one.decode("latin-1") for one in shown[:8]])
 
-    def knows(self, words: bytes) -> bool:
-        """Whether the first words of a connection are of a guest."""
-        found = re.findall(re.escape(self._cookie_name.encode()) + rb"=([^;\s]+)", words)
-        return self._known([one.decode("latin-1") for one in found[:8]]) is not None
-
     async def end(self, why: str) -> None:
         """The session ends, and every invitation with it."""
         for one in self.invitations:
@@ -141,7 +137,22 @@ class Guests:
         self, incoming: Incoming, request: Request, one: Invitation, watching: Watching
     ) -> bool:
         """Answer a guest's request; True if the connection has become a stream and is over, which is
-        among those of ``watching`` as long as it lasts."""
+        among those of ``watching`` as long as it lasts.
+
+        However many connections he opens, some are left for the owner.
+        """
+        if one.open >= _MAX_OPEN:
+            await reply_page(incoming, request, 403, "guest_may_not")
+            return incoming.unread()
+        one.open += 1
+        try:
+            return await self._take(incoming, request, one, watching)
+        finally:
+            one.open -= 1
+
+    async def _take(
+        self, incoming: Incoming, request: Request, one: Invitation, watching: Watching
+    ) -> bool:
         shows = hmac.compare_digest(
             gate.token_of(request).encode("utf-8", "replace"), one.page.encode()
         )

@@ -44,6 +44,8 @@ class Invitation:
         self.over = ""
         #: His streams that are open.
         self.here = 0
+        #: His connections that are busy, those streams among them.
+        self.open = 0
         self.cookie = secrets.token_urlsafe(32)
         #: What his page has and no other (:mod:`...relay.gate`).
         self.page = secrets.token_urlsafe(32)
