@@ -24,6 +24,7 @@ from .desktop.desktop import Desktop, DesktopFailed
 from .desktop.gpu import Gpu, job_gpu
 from .desktop.graphics import Graphics, look
 from .desktop.home import NoHome, look_at_home, own_places, private_home
+from .desktop.input_method import around_desktop
 from .desktop.manifest import Manifest, read_manifest
 from .desktop.shell import shell_for_terminals
 from .desktop.sound import Sound
@@ -98,8 +99,7 @@ class Parts:
         self._status.status.display_num = self._display.number
         ports = self._claim_ports()
         self._native_address = native_address(self._spec.gateway_address)
-        said = _claimed(self._display.number, ports)
-        step("claim", StepState.DONE, said)
+        step("claim", StepState.DONE, _claimed(self._display.number, ports))
 
         self._memory.begin()
 
@@ -131,6 +131,7 @@ class Parts:
         application = self._spec.application
         around = graphics.vglrun if application or manifest.opengl == "desktop" else ()
         desktop_env, config_dirs = self._desktop_environment(container, env)
+        around = (*around_desktop(self._spec, desktop_env, self._runtime), *around)
         self._desktop = Desktop(
             desktop_env, env, self._runtime, self._logs, changed, around, config_dirs, application
         )
@@ -389,5 +390,4 @@ class Parts:
 
 
 def _claimed(display: int | None, ports: int) -> Said:
-    sentence = "display :{number}, ports from {ports}"
-    return Said.by("Claimed", sentence, number=display, ports=ports)
+    return Said.by("Claimed", "display :{number}, ports from {ports}", number=display, ports=ports)

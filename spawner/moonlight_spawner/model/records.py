@@ -275,6 +275,7 @@ class Spec(Model):
     x_server_command: list[str] = []
     virtualgl: bool = True
     audio: bool = True
+    input_method: bool = True
     clipboard: str = "off"
     files: str = "off"
     files_folders: list[PathText] = []

@@ -103,6 +103,7 @@ class Launcher:
             x_server_command=list(site.x_server_command),
             virtualgl=site.virtualgl,
             audio=site.audio,
+            input_method=site.input_method,
             clipboard=site.clipboard,
             files=site.files,
             files_folders=list(site.files_folders),

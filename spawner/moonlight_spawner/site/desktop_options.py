@@ -95,6 +95,11 @@ class DesktopSettings(LoggingConfigurable):
         True, help="Let OpenGL programs draw on the job's GPU by VirtualGL, where it is installed."
     ).tag(config=True)
     audio = Bool(True, help="Stream sound, where PulseAudio is installed.").tag(config=True)
+    input_method = Bool(
+        True,
+        help="Begin an input method (fcitx5 or IBus, where it is installed) with the desktops of users who "
+        "write Korean, Japanese or Chinese, by their keyboard or locale.",
+    ).tag(config=True)
     clipboard = Enum(
         ["both", "to_desktop", "from_desktop", "off"],
         "both",
