@@ -48,6 +48,9 @@ test-web: $(VENV)/.tools ## the tests of the web pages
 pictures: packages-desktop packages-test install-test browser ## the pictures of the documentation, from the program as it runs
 	$(BIN)/python tools/pictures.py
 
+keyboards: packages-desktop packages-test install-test browser ## the tables of docs/keyboards.md, from every key of every layout (root)
+	KEYBOARDS=write $(BIN)/python -m pytest -q -n0 tests/agent/test_keyboards.py
+
 bench: packages-desktop packages-test packages-bench install-test $(VENV)/.bench browser ## speed, ours beside its peers
 	$(BIN)/python -m bench --out bench/results
 

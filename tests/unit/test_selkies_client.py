@@ -253,3 +253,17 @@ def test_a_script_of_this_python_is_known_by_its_first_lines(
 
 def test_the_one_that_is_installed_with_us_is_of_this_python() -> None:
     assert of_this_python(str(Path(sys.executable).parent / "selkies"))
+
+
+def test_its_start_has_characters_pressed_with_the_modifiers_that_they_need() -> None:
+    """EuroSign and aogonek, but no key of the number pad, no Shift and no Hangul key."""
+    program = (
+        "from moonlight_spawner.agent.hosts import selkies_start; selkies_start.press_with_modifiers()\n"
+        "from selkies.input_handler import _XTestKeyboard as Keyboard\n"
+        "keyboard = Keyboard.__new__(Keyboard)\n"
+        "keyboard._xkb, keyboard._pressed_kc, keyboard._group_hold = None, {}, None\n"
+        "keysyms = (0x20AC, 0x1B1, 0xFFB1, 0xFFE1, 0xFF31)\n"
+        "print([keyboard.outside_base_group(k) for k in keysyms])\n"
+    )
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert told.stdout.split("\n")[-2] == "[True, True, False, False, False]", told.stderr

@@ -174,10 +174,13 @@ describe('keys that a browser keeps', () => {
     expect(Object.keys(en.tools.chords)).toEqual(Object.keys(CHORDS));
   });
 
-  it('lead to the tools by one chord alone', () => {
+  it('lead to the tools by one chord alone, and not by a letter with AltGr', () => {
     const pressed = { code: 'KeyM', ctrlKey: true, altKey: true, shiftKey: true };
-    expect(isToolsShortcut(pressed)).toBe(true);
-    expect(isToolsShortcut({ ...pressed, altKey: false })).toBe(false);
+    const none = { getModifierState: () => false };
+    expect(isToolsShortcut({ ...pressed, ...none })).toBe(true);
+    expect(isToolsShortcut({ ...pressed, ...none, altKey: false })).toBe(false);
+    const letter = { ...pressed, getModifierState: (key: string) => key === 'AltGraph' };
+    expect(isToolsShortcut(letter)).toBe(false);
   });
 
   it('belong to the desktop in full screen, in Firefox and in Chromium', async () => {

@@ -14,6 +14,10 @@ remove them at its end, which took longer than all the rest of its start.
 
 And its other transport, WebRTC, is left out where the site does not have it: loading it is a third of its
 libraries.
+
+Characters of a layout's third and fourth level (AltGr) are typed with the keys that they need: it presses
+the bare key for all that have a keysym of their own, such as the euro sign, which is right only as long as
+the user holds the same key at the same time. A Mac's user does not, nor who types a dead key before it.
 """
 
 from __future__ import annotations
@@ -57,6 +61,7 @@ def main() -> None:
         shorten()
         if ALONE in sys.argv:
             leave_out_webrtc()
+        press_with_modifiers()
     runpy.run_path(program, run_name="__main__")
 
 
@@ -112,6 +117,24 @@ def leave_out_webrtc() -> None:
         module: Any = ModuleType("selkies.webrtc_mode")
         module.WebRTCService = WebRTCService
         sys.modules[module.__name__] = module
+
+
+def press_with_modifiers() -> None:
+    """Lead characters that are pressed as bare keys to where selkies looks which modifiers they need."""
+    from selkies import input_handler
+
+    keyboard: Any = getattr(input_handler, "_XTestKeyboard", None)
+    if not hasattr(keyboard, "outside_base_group"):  # another version
+        return
+    elsewhere = keyboard.outside_base_group
+
+    def more_than_a_key(self: Any, keysym: int) -> bool:
+        is_key = input_handler.is_function_keysym(keysym)
+        return elsewhere(self, keysym) or (
+            not is_key and input_handler.keysym_to_character(keysym) is not None
+        )
+
+    keyboard.outside_base_group = more_than_a_key
 
 
 def _forget_input() -> None:

@@ -139,7 +139,8 @@ export const en = {
     fps: 'Frames per second',
     bitrate_kbps: 'Max. bitrate (Mbit/s)',
     keyboard: 'Keyboard layout',
-    keyboardHint: 'of the keyboard in front of you',
+    keyboardHint:
+      'of the keyboard in front of you. Korean, Japanese and Chinese bring an input method, where one is installed: Hangul key or Ctrl+Space.',
     custom: 'Other size…',
     followWindow: 'Follows the window',
     followHint: 'of the browser, whatever size that has',

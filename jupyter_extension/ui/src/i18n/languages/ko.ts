@@ -123,7 +123,8 @@ export const ko: Dictionary = {
     fps: '초당 프레임',
     bitrate_kbps: '최대 비트레이트 (Mbps)',
     keyboard: '키보드 레이아웃',
-    keyboardHint: '지금 사용 중인 키보드 기준',
+    keyboardHint:
+      '지금 사용 중인 키보드 기준. 한국어, 일본어, 중국어를 고르면 설치된 입력기가 함께 시작됩니다: 한/영 키 또는 Ctrl+Space.',
     custom: '다른 크기…',
     followWindow: '창 크기에 맞춤',
     followHint: '브라우저 창의 크기를 따릅니다',

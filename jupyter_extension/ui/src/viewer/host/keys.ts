@@ -7,6 +7,7 @@ export const CHORDS = {
   terminal: ['Control', 'Alt', 't'],
   fullScreen: ['F11'],
   close: ['Control', 'w'],
+  hangul: ['HangulMode'],
 } as const;
 export type Chord = keyof typeof CHORDS;
 
@@ -14,6 +15,7 @@ const CODES: Record<string, string> = {
   Control: 'ControlLeft',
   Alt: 'AltLeft',
   Meta: 'MetaLeft',
+  HangulMode: 'Lang1',
   t: 'KeyT',
   w: 'KeyW',
 };

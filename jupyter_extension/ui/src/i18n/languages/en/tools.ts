@@ -39,6 +39,7 @@ export const tools = {
     terminal: 'Ctrl + Alt + T',
     fullScreen: 'F11',
     close: 'Ctrl + W',
+    hangul: 'Hangul (input method)',
   } as Record<Chord, string>,
   sent: (keys: string) => `Sent: ${keys}`,
   touch: 'Touch screen',

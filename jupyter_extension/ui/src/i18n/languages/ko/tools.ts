@@ -35,6 +35,7 @@ export const tools: ToolWords = {
     terminal: 'Ctrl + Alt + T',
     fullScreen: 'F11',
     close: 'Ctrl + W',
+    hangul: '한/영 (입력기)',
   },
   sent: (keys) => `보냄: ${keys}`,
   touch: '터치스크린',
