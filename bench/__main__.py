@@ -21,9 +21,9 @@ from moonlight_spawner.processes.offspring import end_descendants
 
 from . import machine
 
-PARTS = ("relay", "browser", "launch", "portal")
-#: What root measures itself, because it makes accounts.
-_ROOTS = ("portal",)
+PARTS = ("relay", "browser", "launch", "webrtc", "portal")
+#: What root measures itself, because it makes accounts, and name spaces.
+_ROOTS = ("webrtc", "portal")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -49,9 +49,14 @@ class Desktop:
 
     def screen(self, mode: str, directory: Path) -> Program:
         """An X client on it, see :mod:`bench.screen`."""
-        env = {"DISPLAY": self.display, "XAUTHORITY": self.xauthority}
-        name = f"screen-{mode}"
-        return Program(name, [sys.executable, "-m", "bench.screen", mode], directory, env)
+        return screen_program(mode, directory, self.display, self.xauthority)
+
+
+def screen_program(mode: str, directory: Path, display: str, xauthority: str) -> Program:
+    """One of :mod:`bench.screen` on that display."""
+    env = {"DISPLAY": display, "XAUTHORITY": xauthority}
+    argv = [sys.executable, "-m", "bench.screen", mode]
+    return Program(f"screen-{mode}", argv, directory, env)
 
 
 @contextmanager

@@ -140,13 +140,20 @@ def test_the_browsers_client_comes_back_beside_a_sunshine_that_goes_on(
     assert sunshine(session) == before
 
 
+def native_port(session: AgentSession) -> int:
+    """What the page tells users of native clients."""
+    answer = session.ask("/control/native", session.token)
+    assert answer.status == 200
+    return int(json.loads(answer.body)["port"])
+
+
 def test_a_sunshine_whose_stream_ports_are_taken_meanwhile_moves(
     launch: Launch, user: TestUser
 ) -> None:
     """It binds them when a stream begins, and crashes if one is taken then."""
-    session = launch(env=site(user))
+    session = launch(env=site(user) | {"MOONLIGHT_HPC_NATIVE_CLIENTS": "true"})
     before = session.wait_running().sunshine_port
-    assert before
+    assert before and native_port(session) == before
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.bind(("127.0.0.1", before + 10))
         os.kill(sunshine(session), signal.SIGSEGV)
@@ -158,6 +165,7 @@ def test_a_sunshine_whose_stream_ports_are_taken_meanwhile_moves(
     status = session.status
     assert any(f"Its ports begin at {after} now, no longer at {before}" in n for n in status.notes)
     assert f"ports from {after}" in status.steps[0].detail
+    assert native_port(session) == after
 
 
 def test_streams_start_one_after_the_other(launch: Launch, user: TestUser) -> None:

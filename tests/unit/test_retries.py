@@ -8,6 +8,8 @@ import pytest
 from moonlight_spawner.agent import retries as module
 from moonlight_spawner.agent.retries import Retries
 
+from tests.support.waiting import PATIENCE, STILL
+
 
 def test_the_pauses_grow_and_a_long_run_forgives_all() -> None:
     time = [0.0]
@@ -40,3 +42,30 @@ def test_who_looks_ends_the_pause(monkeypatch: pytest.MonkeyPatch) -> None:
         return loop.time() - began
 
     assert asyncio.run(looked_at()) < 600
+
+
+def test_what_ran_for_a_while_is_started_at_once_for_who_looks_however_often_it_has_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Only a start right after the last one has to wait, not one right after an end."""
+    monkeypatch.setattr(module, "_BETWEEN_SECONDS", 600.0)
+    time = [0.0]
+
+    async def looked_at() -> None:
+        retries = Retries(lambda: time[0])
+        for _ in range(4):
+            retries.ended()
+        retries.start()
+        for lasted, waits in ((601.0, False), (2.0, True)):
+            time[0] += lasted
+            waiting = asyncio.ensure_future(retries.wait())
+            await asyncio.sleep(0)
+            retries.want()
+            _, pending = await asyncio.wait({waiting}, timeout=STILL if waits else PATIENCE)
+            assert bool(pending) is waits
+            waiting.cancel()
+            retries.start()
+
+    monkeypatch.setattr(module, "_LONGEST_PAUSE_SECONDS", 10_000.0)
+    monkeypatch.setattr(module, "_FIRST_PAUSE_SECONDS", 10_000.0)
+    asyncio.run(looked_at())

@@ -10,6 +10,7 @@ import {
   askFresh,
   checkPairing,
   complaintsFrom,
+  hasMoved,
   isMissing,
   nobodyWaits,
   pairRequest,
@@ -31,6 +32,13 @@ describe('the address', () => {
   it('is what a Moonlight client takes', () => {
     expect(addressOf(native)).toBe('10.1.0.7:48186');
     expect(addressOf({ address: 'fd00::7', port: 48186 })).toBe('[fd00::7]:48186');
+  });
+
+  it('is asked for anew when the session says other ports, and not before they are known', () => {
+    expect(hasMoved(native, 48218)).toBe(true);
+    expect(hasMoved(native, 48186)).toBe(false);
+    expect(hasMoved(native, null)).toBe(false);
+    expect(hasMoved(null, 48218)).toBe(false);
   });
 });
 

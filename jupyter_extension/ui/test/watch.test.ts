@@ -113,6 +113,15 @@ describe('the watch over a desktop', () => {
     expect(watch.getState()).toMatchObject({ phase: 'good', frame: 0 });
   });
 
+  it('sees soon that it was the host, where the node is slow to notice that itself', async () => {
+    const watch = await watching();
+    watch.hear('disturbed');
+    await seconds(1.6);
+    said.restarts = 1;
+    await seconds(0.6);
+    expect(watch.getState()).toMatchObject({ phase: 'restored', frame: 1 });
+  });
+
   it('tells who waits, and not who has his picture, that another window starts', async () => {
     const watch = await watching();
     said.waiting = 1;

@@ -13,7 +13,7 @@ from collections.abc import Callable
 _AT_ONCE = 3
 _LASTED_SECONDS = 300.0
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 15.0, 600.0
-# Who looks gets a try at once, but his page asks again every three seconds.
+# Who looks gets a try at once, but his page asks again and again: so far from one try to the next.
 _BETWEEN_SECONDS = 5.0
 
 
@@ -69,6 +69,7 @@ class Retries:
         if not self.often:
             return
         self._wanted.clear()
-        await asyncio.sleep(_BETWEEN_SECONDS)
+        spaced = max(0.0, self._started + _BETWEEN_SECONDS - self._clock())
+        await asyncio.sleep(spaced)
         with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._wanted.wait(), self.pause - _BETWEEN_SECONDS)
+            await asyncio.wait_for(self._wanted.wait(), self.pause - spaced)

@@ -8,7 +8,7 @@ import { useTask } from '../parts/useTask';
 import { usePortal } from '../sessions/Portal';
 import { AddressLine } from './AddressLine';
 import { ClientList } from './ClientList';
-import { askFresh, isMissing, withClient, withoutClient } from './pairing';
+import { askFresh, hasMoved, isMissing, withClient, withoutClient } from './pairing';
 import { PairForm } from './PairForm';
 
 /** How to use a session with a native Moonlight client; nothing is asked before it is opened. */
@@ -38,9 +38,8 @@ export function NativeSection({ sessionId, port }: { sessionId: string; port: nu
     });
 
   // The host may have been started again on other ports, while this is open.
-  const shown = native?.port;
   useEffect(() => {
-    if (shown !== undefined && port !== null && shown !== port) {
+    if (hasMoved(native, port)) {
       load();
     }
     // Asked once for each new port, whatever is answered.

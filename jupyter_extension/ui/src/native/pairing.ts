@@ -14,6 +14,10 @@ export type PairComplaints = Partial<Record<PairField, PairComplaint>>;
 export const addressOf = ({ address, port }: Pick<Native, 'address' | 'port'>): string =>
   `${address.includes(':') ? `[${address}]` : address}:${port}`;
 
+/** Whether the host was started again on other ports since this was asked, as the session says. */
+export const hasMoved = (native: Pick<Native, 'port'> | null, port: number | null): boolean =>
+  native !== null && port !== null && native.port !== port;
+
 /** What to send: an input method may give full-width digits, a paste gives spaces. */
 export const pairRequest = ({ pin, name }: PairValues): PairRequest => ({
   pin: pin.normalize('NFKC').replace(/\s/g, ''),

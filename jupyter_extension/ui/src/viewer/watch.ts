@@ -19,6 +19,8 @@ const WEBSOCKET_GOOD_FOR_MS = 30_000;
 const TURN_WITHIN_MS = 700;
 /** After a stream has ended, so long its host's end may still have to be noticed. */
 const NOTICED_WITHIN_MS = 500;
+/** And where its page brings it back by itself, so long it is looked whether it was the host: a busy node is slow. */
+const DISTURBED_WITHIN_MS = 3_000;
 /** A stream that ends sooner, and again when it was opened anew, would do so without end: its page says why. */
 const LASTED_MS = 3_000;
 
@@ -114,7 +116,9 @@ export class ConnectionWatch {
   /** What the host's page says may be known here before it is known on the node. */
   private isNoticing(): boolean {
     const { state, since } = this.stream ?? { state: 'open', since: 0 };
-    return state === 'closed' || (state === 'disturbed' && Date.now() - since < NOTICED_WITHIN_MS);
+    return (
+      state === 'closed' || (state === 'disturbed' && Date.now() - since < DISTURBED_WITHIN_MS)
+    );
   }
 
   private answered({ restarts, waiting }: Health): void {
