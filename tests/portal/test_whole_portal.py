@@ -3,6 +3,7 @@ theirs alone, and what does not end by itself is ended."""
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import itertools
 import json
@@ -268,6 +269,31 @@ with httpx.stream("GET", sys.argv[1], headers=headers, verify=False, timeout=Non
         if line and not line.startswith("retry"):
             print(line, flush=True)
 """
+
+
+def test_a_file_goes_to_its_users_home_and_back(whole: Whole, desktop: dict[str, Any]) -> None:
+    """Through nginx and the service, in more than nginx takes by itself; of its user alone."""
+    place, data = whole.place, bytes(range(256)) * (3 << 12)
+    files = f"{desktop['stream_url']}files/"
+    name = base64.b64encode(b"mesh.dat").decode()
+    tus = {"Tus-Resumable": "1.0.0"}
+    new = {**tus, "Upload-Length": str(len(data)), "Upload-Metadata": f"filename {name}"}
+    piece = {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream", **tus}
+    for other in (place.token(place.bob), place.admin_token()):
+        with place.client(other) as client:
+            assert client.post(f"{files}uploads", headers=new).status_code == 404
+    with place.client(place.token(place.alice)) as client:
+        where = client.post(f"{files}uploads", headers=new).headers["location"]
+        sent = client.patch(f"{files}{where}", headers=piece, content=data)
+        assert sent.status_code == 204, sent.text
+        at = sent.headers["moonlight-file"]
+        ticket = client.post(f"{files}fetch", json={"at": at}).json()
+        assert client.get(files + ticket["href"]).content == data
+    with place.client(place.token(place.bob)) as client:
+        assert client.get(files + ticket["href"]).status_code == 404
+    (there,) = [one for one in place.alice.home.rglob("mesh.dat")]
+    assert there.read_bytes() == data and there.stat().st_uid == place.alice.uid
+    there.unlink()
 
 
 def test_without_its_redis_calls_are_told_to_come_again_and_streams_go_on(
