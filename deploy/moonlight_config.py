@@ -40,6 +40,15 @@ c.MoonlightSite.portal_redis_password_file = "/etc/moonlight-hpc/redis.password"
 # directory; another one has to be the service's as well, and not below /usr or /etc, which it only reads.
 # c.MoonlightSite.portal_audit_file = "/var/log/moonlight-hpc-audit/audit.log"
 
+# What users may do, here as it is by itself (docs/install.md, "The settings").
+# c.MoonlightSite.clipboard = "both"
+# c.MoonlightSite.files = "both"
+# c.MoonlightSite.files_folders = ["/scratch/{user}"]  # by itself the home alone
+# c.MoonlightSite.previews = True
+# c.MoonlightSite.idle_minutes = 0  # 60: a desktop that nobody uses for an hour is ended
+# c.MoonlightSite.begin_days = 14
+# c.MoonlightSite.mail = False
+
 # Displays of X and ports on the nodes, apart from those of the VNC service below.
 c.MoonlightSite.display_min = 10
 c.MoonlightSite.display_max = 99

@@ -123,8 +123,8 @@ class DesktopSettings(LoggingConfigurable):
     sharing = Enum(
         ["off", "view", "control"],
         "view",
-        help="What users may give those whom they invite to a running desktop (selkies): to `view` it, or to "
-        "`control` it as well, which is to work under the user's account.",
+        help="What users may give those whom they invite to a running desktop (selkies, at Open OnDemand): "
+        "to `view` it, or to `control` it as well, which is to work under the user's account.",
     ).tag(config=True)
 
     @default("sandboxes_dir")

@@ -87,7 +87,7 @@ class MoonlightSite(DesktopSettings, IdleSettings, SideSettings, PortalSettings,
     ).tag(config=True)
     fps = Int(60, help="Default frames per second.").tag(config=True)
     bitrate_kbps = Int(
-        20000, min=500, max=500000, help="Default of the highest bitrate, kbit/s (Sunshine)."
+        20000, min=500, max=500000, help="Default of the highest bitrate of the picture, kbit/s."
     ).tag(config=True)
     keyboard = Unicode("us", help="Default keyboard layout, as setxkbmap names it.").tag(
         config=True
