@@ -23,12 +23,13 @@ from moonlight_spawner.processes.mark import this_machine
 from .desk import spec
 
 SESSION = "ml-alice-aaaaaaaaaa"
+LENGTH = 10.0
 FOUND = Measured(
     session_id=SESSION,
     node="n1",
     resolution="1280x720",
     fps=60,
-    seconds=10,
+    seconds=LENGTH,
     ways=[
         Figures(
             name="Moonlight (selkies, x264 h264)",

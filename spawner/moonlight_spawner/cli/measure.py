@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..model.session import Session, State
 from ..processes.caller import command_environment
-from ..processes.child import die_with_parent
 from ..processes.mark import this_machine
 from ..sessions.manager import SessionManager
 from .command import add_command
@@ -89,6 +88,7 @@ async def _measured(argv: Sequence[str], session: Session) -> Measured:
     ValueError
     """
     from ..agent.measure.measure import Measured
+    from ..processes.child import die_with_parent
 
     try:
         process = await asyncio.create_subprocess_exec(
