@@ -220,13 +220,14 @@ def add_a_screen(context: BrowserContext, first: Page, home: Path) -> None:
     second.keyboard.type("echo second > ~/on-second\n", delay=15)
     assert wait_until((home / "on-second").exists, interval=0.2)
     keep(second, "viewer-second-screen")
-    # Either one loaded anew finds the other beside it again.
-    for page in (second, first):
-        page.bring_to_front()
-        page.reload()
-        page.locator(FRAME).wait_for()
+    # Either one loaded anew finds the other beside it again. A page that is hidden draws no picture.
+    second.reload()
+    second.locator(FRAME).wait_for()
+    assert wait_until(seen, interval=0.2), "not seen again"
+    first.bring_to_front()
+    first.reload()
     wait_for_desktop(first)
-    assert wait_until(seen, interval=0.2) and has(2560, 800, 2), told.read_text()
+    assert wait_until(lambda: has(2560, 800, 2), interval=0.2), told.read_text()
     # Another computer has the desktop whole; what was shown here comes back when that goes.
     elsewhere = context.new_page()
     elsewhere.goto(first.url)
@@ -235,6 +236,7 @@ def add_a_screen(context: BrowserContext, first: Page, home: Path) -> None:
     axe.check(second, "no-first-screen")
     assert wait_until(lambda: has(1280, 800, 1), interval=0.2), told.read_text()
     elsewhere.close()
+    first.bring_to_front()
     wait_for_desktop(first)
     assert wait_until(lambda: has(2560, 800, 2), interval=0.2), told.read_text()
     with second.expect_event("close"):
