@@ -45,6 +45,20 @@ def test_files_that_the_structure_names_exist() -> None:
         assert any((place / name).exists() for place in places), name
 
 
+def test_each_tool_of_a_desktop_is_explained_to_its_user() -> None:
+    pages = ROOT / "jupyter_extension/ui/src"
+    bar = (pages / "viewer/Toolbar.tsx").read_text("utf-8")
+    labels = re.findall(r"(?:[^-]label=|tool-label\">)\{[^{}]*\bt\.(\w+)\.(\w+)\}", bar)
+    assert len(labels) > 9
+    english, told = pages / "i18n/languages/en", (ROOT / "docs/desktop.md").read_text("utf-8")
+    for room, word in labels:
+        own = english / f"{room}.ts"
+        text = (own if own.is_file() else english.with_suffix(".ts")).read_text("utf-8")
+        part = text if own.is_file() else text.partition(f"\n  {room}: {{")[2]
+        label = re.search(rf"\b{word}: '([^']+)'", part)
+        assert label and f"*{label[1]}*" in told, (room, word)
+
+
 def test_what_a_portal_says_of_its_redis_and_its_nodes_is_said_as_the_document_quotes_it() -> None:
     """And each sentence that the program has for it has its row."""
     text = (ROOT / "docs/troubleshooting.md").read_text("utf-8")
