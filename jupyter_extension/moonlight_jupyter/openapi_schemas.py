@@ -11,6 +11,7 @@ from moonlight_spawner.model.session import Session
 from moonlight_spawner.site.images import Image
 from moonlight_spawner.site.options import MoonlightSite
 from moonlight_spawner.site.request import HOSTS, IMAGE_ID, keyboards, limits
+from moonlight_spawner.site.when import ADDRESS, begins_later, sends_mail
 from pydantic.json_schema import models_json_schema
 
 NUMBER: dict[str, Any] = {"type": "number"}
@@ -164,9 +165,11 @@ def _launch(site: MoonlightSite, where: Sequence[str]) -> dict[str, Any]:
         "begin": {
             "type": ["string", "null"],
             "description": "ISO 8601 with a zone, or now+COUNT and seconds, minutes, hours, days or weeks",
-        },
-        "mail": {"type": "boolean"},
-        "mail_to": TEXT,
+        }
+        if begins_later(site)
+        else {"type": "null"},
+        "mail": {"enum": [False, True] if sends_mail(site) else [False]},
+        "mail_to": {**TEXT, "pattern": f"^({ADDRESS.pattern})?$"},
         "name": NAME,
     }
     if where:

@@ -10,13 +10,14 @@ import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from moonlight_spawner.agent.display.screen import Screen
 from moonlight_spawner.agent.entrance import Entrance
 from moonlight_spawner.agent.gateway import Gateway
 from moonlight_spawner.agent.gateway.door import Door
+from moonlight_spawner.agent.hosts import Host
 from moonlight_spawner.agent.node.certificate import make_certificate
 from moonlight_spawner.agent.status import StatusFile
 from moonlight_spawner.model.records import AgentStatus
@@ -260,13 +261,21 @@ def test_a_path_that_is_too_long_is_said(place: Path) -> None:
     asyncio.run(run())
 
 
-class _Host:
-    signaling_path, children = "/", ()
-    env: ClassVar = {"HOME": "/nonexistent", "USER": "alice"}
-    one_start_at_a_time, away, pausing, restarts = False, False, False, 0
+class _Host(Host):
+    """It is starting."""
 
-    def target(self) -> None:
-        """It is starting."""
+    signaling_path, children = "/", ()
+    child: Any = None
+
+    def __init__(self) -> None:
+        self.env = {"HOME": "/nonexistent", "USER": "alice"}
+
+    async def start(self) -> None: ...
+
+    async def picture(self) -> str:
+        return ""
+
+    def target(self) -> None: ...
 
 
 def test_a_session_without_room_for_it_has_its_port_alone(place: Path) -> None:
@@ -277,8 +286,7 @@ def test_a_session_without_room_for_it_has_its_port_alone(place: Path) -> None:
 
     async def run(runtime: Path) -> Record:
         there = spec(SESSION).model_copy(update={"gateway_address": "127.0.0.1"})
-        host: Any = _Host()
-        entrance = Entrance(there, host, Screen(0, 0, b""), lambda: None)
+        entrance = Entrance(there, _Host(), Screen(0, 0, b""), lambda: None)
         status = AgentStatus()
         await entrance.open(place, runtime, StatusFile(runtime / "status.json", status))
         try:

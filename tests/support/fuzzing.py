@@ -59,7 +59,7 @@ include-name = "POST /api/moonlight/sessions"
 expected-statuses = ["404"]
 
 [[operations]]
-include-path-regex = "/(native|clipboard|picture)"
+include-path-regex = "/(native|clipboard|picture|keep)"
 [operations.checks.positive_data_acceptance]
 expected-statuses = ["409"]
 

@@ -18,7 +18,7 @@ const budget = (changes: Partial<Budget>): Budget => ({
   ...{ state: 'known', message: null, hours: [], at_once: [], each: [] },
   ...changes,
 });
-const said = (of: Budget, what: Asked = asked, language?: Language): string =>
+const said = (of: Budget | null, what: Asked = asked, language?: Language): string =>
   render(createElement(CostWords, { budget: of, asked: what }), language).replace(/<[^>]*>/g, '');
 
 describe('what a launch costs', () => {
@@ -26,6 +26,7 @@ describe('what a launch costs', () => {
     expect(said(budget({}))).toBe('Asks for up to 2 GPU-hours.');
     expect(said(budget({}), { ...asked, gpus: 0 })).toBe('Asks for up to 8 CPU-hours.');
     expect(said(budget({}), { ...asked, hours: 1 })).toBe('Asks for up to 1 GPU-hour.');
+    expect(said(null)).toBe('Asks for up to 2 GPU-hours.'); // and what is left is not known yet
     expect(askedFor(valuesOf(request))).toEqual({ gpus: 1, cpus: 4, hours: 8 });
     expect(askedFor({ ...valuesOf(request), hours: 'x' })).toBeNull();
   });

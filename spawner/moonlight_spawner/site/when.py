@@ -13,10 +13,20 @@ from .options import MoonlightSite
 _RELATIVE = re.compile(r"now(?:\+([0-9]{1,7})(second|minute|hour|day|week|)s?)?", re.ASCII)
 _SECONDS = {"": 1, "second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
 # Slurm hands it to a program for mail: nothing that such a one could take for an option or a second address.
-_ADDRESS = re.compile(
+ADDRESS = re.compile(
     r"[A-Za-z0-9_][A-Za-z0-9._+%-]{0,63}@[A-Za-z0-9][A-Za-z0-9-]{0,62}(\.[A-Za-z0-9][A-Za-z0-9-]{0,62})*",
     re.ASCII,
 )
+
+
+def begins_later(site: MoonlightSite) -> bool:
+    """Whether a session may be told to begin at a time."""
+    return site.batch_system == "slurm" and site.begin_days > 0
+
+
+def sends_mail(site: MoonlightSite) -> bool:
+    """Whether there is mail when a session begins."""
+    return site.mail and site.batch_system == "slurm"
 
 
 def begin_of(value: Any, site: MoonlightSite) -> datetime | None:
@@ -57,7 +67,7 @@ def mail_of(value: Any, site: MoonlightSite) -> bool:
     """
     if not isinstance(value, bool):
         raise ValueError("must be true or false")
-    if value and not (site.mail and site.batch_system == "slurm"):
+    if value and not sends_mail(site):
         raise ValueError("this site sends no mail")
     return value
 
@@ -69,7 +79,7 @@ def address_of(value: Any) -> str:
     ------
     ValueError
     """
-    if not isinstance(value, str) or (value and not _ADDRESS.fullmatch(value)):
+    if not isinstance(value, str) or (value and not ADDRESS.fullmatch(value)):
         raise ValueError("must be an address like alice@site.org")
     return value
 
@@ -78,7 +88,7 @@ def mail_to(asked: str, user: str, site: MoonlightSite) -> str:
     """Where mail goes: where it was asked to, else the user's address in the site's domain; empty: what
     Slurm takes for it."""
     own = f"{user}@{site.mail_domain}" if site.mail_domain else ""
-    return asked or (own if _ADDRESS.fullmatch(own) else "")
+    return asked or (own if ADDRESS.fullmatch(own) else "")
 
 
 def _moment(value: Any) -> datetime | None:

@@ -10,18 +10,21 @@ interface Props {
   where?: Where;
 }
 
-/** What a launch asks for and what is left of it; nothing where nobody counts. */
+/**
+ * What a launch asks for, and what is left of it as soon as that is known. It has its place from the
+ * beginning: the button below must not move away from who is about to press it.
+ */
 export function CostLine({ site, values, where }: Props) {
   const budget = useBudget(site);
   const asked = askedFor(values);
   // A desktop in a job that is there already costs no more than that.
-  if (!budget || !asked || budget.state === 'none' || where === 'here') {
+  if (site.scheduler !== 'slurm' || where === 'here') {
     return null;
   }
-  return <CostWords budget={budget} asked={asked} />;
+  return <div className="cost">{asked && <CostWords budget={budget} asked={asked} />}</div>;
 }
 
-export function CostWords({ budget, asked }: { budget: Budget; asked: Asked }) {
+export function CostWords({ budget, asked }: { budget: Budget | null; asked: Asked }) {
   const { t, language } = useSpeech();
   const digits = new Intl.NumberFormat(language, { maximumFractionDigits: 1 });
   const number = (n: number): string => digits.format(n);
@@ -47,7 +50,7 @@ export function CostWords({ budget, asked }: { budget: Budget; asked: Asked }) {
   const { gpus, cpus, hours } = asked;
   const asks =
     gpus > 0 ? t.cost.hours.gpu(number(gpus * hours)) : t.cost.hours.cpu(number(cpus * hours));
-  const costs = costOf(budget, asked);
+  const costs = budget ? costOf(budget, asked) : [];
   return (
     <p className={costs.every(isFine) ? 'quiet' : 'hint'} role="status" data-testid="cost">
       {[t.cost.asks(asks), ...costs.map(words)].join(' ')}
