@@ -166,7 +166,8 @@ def test_a_mount_helper_outlives_the_kill_of_its_container(
     process = image.start(*words, session=True)
     try:
         assert process.stdout and process.stdout.readline() == "here\n"
-        assert "squashfuse_ll" in [p.name() for p in left_of(process.pid)]
+        # It gives itself that name when it runs already.
+        wait_for(lambda: "squashfuse_ll" in [p.name() for p in left_of(process.pid)])
         os.killpg(process.pid, number)
         assert process.wait() == -number
         wait_for(lambda: [p.name() for p in left_of(process.pid)] == names)
