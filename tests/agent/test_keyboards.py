@@ -188,11 +188,13 @@ def test_korean_is_written_on_the_desktop_and_in_the_browser_once(
 
         wait_for(lambda: desk.page.keyboard.type("ab") or line(1))
         number = written.read_text().count("\n")
-        # By the desktop's own input method, which its keys switch on and off.
-        for _ in range(2):
+        # By the desktop's own input method, which its keys switch on and off. Each on a line of its own:
+        # fcitx5 may lose a letter that comes within milliseconds of the key that ends a syllable.
+        for text in ("안녕", "dkssud"):
+            number += 1
             play_events(desk.client, press(*KEYS["Hangul"]))
             desk.page.keyboard.type("dkssud")
-        assert line(number + 1) == "안녕dkssud"
+            assert line(number) == text
         # By that of the browser's system.
         cdp = desk.context.new_cdp_session(desk.page)
         for steps in ("ㅎ하한", "ㄱ그글", "ㅇ이입", "ㄹ려력"):
@@ -200,12 +202,12 @@ def test_korean_is_written_on_the_desktop_and_in_the_browser_once(
                 told = {"text": step, "selectionStart": 1, "selectionEnd": 1}
                 cdp.send("Input.imeSetComposition", told)
             cdp.send("Input.insertText", {"text": steps[-1]})
-        assert line(number + 2) == "한글입력"
+        assert line(number + 1) == "한글입력"
         for step in ("に", "にほ", "にほん", "日本"):
             told = {"text": step, "selectionStart": len(step), "selectionEnd": len(step)}
             cdp.send("Input.imeSetComposition", told)
         cdp.send("Input.insertText", {"text": "日本"})
-        assert line(number + 3) == "日本"
+        assert line(number + 2) == "日本"
     finally:
         terminal.terminate()
         terminal.wait()
