@@ -33,20 +33,19 @@ def inner(page: Page) -> Frame:
     return frame
 
 
-def transport(page: Page) -> str:
-    """As the dialog has it."""
+def see_transport(page: Page, words: str) -> None:
+    """In the dialog, which is told anew every second or so."""
     open_tool(page, "connection")
     facts = page.get_by_role("dialog").locator(".facts div", has_text="Transport")
-    text = " ".join(facts.inner_text().split())
+    wait_for(lambda: " ".join(facts.inner_text().split()).startswith(f"Transport {words}"))
     close_tool(page)
-    return text
 
 
 def by_turn(far: Far) -> None:
     page = far.open()
     wait_for_desktop(page)
     wait_for(lambda: "relay" in inner(page).evaluate("stream_client.path"))
-    assert transport(page) == "Transport WebRTC through the site’s relay (TURN)"
+    see_transport(page, "WebRTC through the site’s relay (TURN)")
     page.close()
 
 
@@ -56,7 +55,7 @@ def blocked(far: Far) -> None:
     fallen = f"{_META}[content=fallback]"
     page.frame_locator(FRAME).locator(fallen).wait_for(state="attached")
     wait_for_desktop(page)
-    assert transport(page).startswith("Transport WebSocket WebRTC did not come through")
+    see_transport(page, "WebSocket WebRTC did not come through")
     page.close()
 
 
