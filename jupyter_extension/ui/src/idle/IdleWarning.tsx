@@ -7,6 +7,7 @@ import { Problem } from '../parts/Problem';
 import { useTask } from '../parts/useTask';
 import { usePortal } from '../sessions/Portal';
 import { Which } from '../sessions/Which';
+import { Countdown } from '../time/Countdown';
 import { durationParts, secondsUntil } from '../time/format';
 
 /** Counts down to the end of a desktop that nobody seems to use, and keeps it. */
@@ -23,8 +24,6 @@ function Warning({ session, left }: { session: Session; left: number }) {
   const { client } = usePortal();
   const { run, busy, error } = useTask();
   const [kept, setKept] = useState(false);
-  // A screen reader is told once, not every second.
-  const [toldLeft] = useState(left);
   const sentence = (seconds: number): string => t.idle.ends(t.duration(durationParts(seconds)));
   const keep = (): void =>
     run(async () => {
@@ -42,10 +41,7 @@ function Warning({ session, left }: { session: Session; left: number }) {
     <div className="banner banner-warning" data-testid="idle">
       <Icon name="clock" />
       <span className="banner-words">
-        <span className="visually-hidden" role="alert">
-          {sentence(toldLeft)}
-        </span>
-        <span aria-hidden="true">{sentence(left)}</span>
+        <Countdown left={left} say={sentence} />
       </span>
       <button
         type="button"

@@ -2,6 +2,7 @@ import { useState } from 'react';
 
 import { useSpeech } from '../i18n/Language';
 import { Icon } from '../parts/Icon';
+import { Countdown } from '../time/Countdown';
 import { durationParts, secondsUntil } from '../time/format';
 import { dueWarning } from '../time/warning';
 
@@ -24,17 +25,12 @@ export function EndWarning({ endsAt, startedAt, now }: Props) {
 
 function Warning({ left, onDismiss }: { left: number; onDismiss: () => void }) {
   const { t } = useSpeech();
-  // A screen reader is told once, not every second.
-  const [toldLeft] = useState(left);
   const sentence = (seconds: number): string => t.viewer.endsIn(t.duration(durationParts(seconds)));
   return (
     <div className="banner banner-warning">
       <Icon name="clock" />
       <span>
-        <span className="visually-hidden" role="alert">
-          {sentence(toldLeft)}
-        </span>
-        <span aria-hidden="true">{sentence(left)}</span>
+        <Countdown left={left} say={sentence} />
       </span>
       <button
         type="button"
