@@ -13,7 +13,7 @@ from tests.support.cli import Session, UserCli
 
 def beside_vnc(user: UserCli, session: Session) -> None:
     """Both columns are filled, the desktop is as it was, and nothing is left."""
-    before = _programs(user.user.uid)
+    before, places = _programs(user.user.uid), _places(user.user.name)
     plot = user.user.home / "measured.svg"
     done = user.run(
         "session", "measure", session["session_id"], "--seconds", "1", "--json", "--plot", str(plot)
@@ -31,10 +31,12 @@ def beside_vnc(user: UserCli, session: Session) -> None:
     drawn = plot.read_text("utf-8")
     assert drawn.startswith("<?xml") and len(drawn) > 5000
     assert _programs(user.user.uid) == before
-    left = [
-        one for one in Path("/tmp").glob("moonlight-measure-*") if one.owner() == user.user.name
-    ]
-    assert not left
+    assert not _places(user.user.name) - places
+
+
+def _places(name: str) -> set[Path]:
+    """Private directories of the user's sessions and measurements."""
+    return {one for one in Path("/tmp").glob("moonlight-*") if one.owner() == name}
 
 
 def _programs(uid: int) -> list[str]:

@@ -4,14 +4,14 @@ prints the figures as JSON."""
 from __future__ import annotations
 
 import asyncio
-import shutil
 import signal
 import sys
-import tempfile
 from pathlib import Path
 
+from ...model.errors import UnsafeDirectory
 from ...model.files import read_shared
 from ...model.records import Spec
+from ..node.places import make_places, remove_places
 from .measure import Measured, Unmeasurable, measured
 
 
@@ -21,7 +21,7 @@ def run(directory: str, resolution: str, seconds: str) -> int:
         spec = Spec.model_validate_json(read_shared(Path(directory) / "spec.json") or b"")
         print(asyncio.run(_measured(spec, resolution, float(seconds))).model_dump_json())
         return 0
-    except (Unmeasurable, ValueError, OSError) as e:
+    except (Unmeasurable, UnsafeDirectory, ValueError, OSError) as e:
         print(e, file=sys.stderr)
         return 1
     except asyncio.CancelledError:
@@ -33,9 +33,10 @@ async def _measured(spec: Spec, resolution: str, seconds: float) -> Measured:
     assert task
     for ending in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):  # in order: nothing stays behind
         asyncio.get_running_loop().add_signal_handler(ending, task.cancel)
-    # Not below the job's own: a socket's path has to be short.
-    runtime = Path(tempfile.mkdtemp(prefix="moonlight-measure-", dir="/tmp"))
+    runtime = (
+        make_places()
+    )  # as a session's: what a KILL leaves is removed by the next one of this user
     try:
         return await measured(spec, resolution, seconds, runtime)
     finally:
-        shutil.rmtree(runtime, ignore_errors=True)
+        remove_places(runtime)
