@@ -26,7 +26,7 @@ from tests.relay.gateway_process import RunningGateway
 from tests.relay.wires import Answer, ask
 from tests.support.reachable import no_gpu, reachable
 from tests.support.site import site_env
-from tests.support.waiting import GRACE, PATIENCE, wait_until
+from tests.support.waiting import GRACE, PATIENCE, wait_for, wait_until
 
 from .hidden import without_programs
 
@@ -131,15 +131,17 @@ class DeskSession:
     def find(self, *names: str) -> int:
         """The one process of the session whose program has one of these names; it may just be coming."""
 
-        def found() -> list[int]:
-            return [
-                pid
-                for pid, command in self.processes().items()
-                if any(Path(word).name in names for word in command.split()[:4])
-            ]
+        def found() -> int:
+            return min(
+                (
+                    pid
+                    for pid, command in self.processes().items()
+                    if any(Path(word).name in names for word in command.split()[:4])
+                ),
+                default=0,
+            )
 
-        assert wait_until(found), (names, self.processes())
-        return min(found())
+        return wait_for(found)
 
     def desktop_environment(self) -> dict[str, str]:
         """What the programs of the desktop have in their environment."""

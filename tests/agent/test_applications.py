@@ -8,8 +8,10 @@ import re
 import signal
 from pathlib import Path
 
+from moonlight_spawner.model.sentences import Said
 from moonlight_spawner.model.session import State
 
+from tests.cluster.processes import Process
 from tests.cluster.users import TestUser, run_as
 from tests.support.waiting import wait_for
 
@@ -41,11 +43,19 @@ def test_a_program_of_the_node_fills_the_screen_and_ends_the_session(
     assert {s.id: s.detail for s in status.steps}["desktop"] == "xterm"
     assert not session_has(session, "xfce4-session")
     wait_for(lambda: fills_the_screen(session))
+    Process.of(session.find("openbox")).signal(signal.SIGKILL)
+    assert has_said(session, "WindowManagerAgain") and fills_the_screen(session)
     run_as(user, ["touch", str(done)], check=True)
     assert session.wait_exit() == 0
     end = session.status.end
     assert end and (end.state, end.code) == (State.COMPLETED, "ApplicationEnded")
     session.assert_nothing_left()
+
+
+def has_said(session: AgentSession, code: str) -> bool:
+    """It comes; the other reason to stop waiting is the session's end."""
+    status = session.wait(lambda s: any(Said.of(note).code == code for note in s.notes))
+    return status.end is None
 
 
 def session_has(session: AgentSession, program: str) -> bool:
@@ -77,6 +87,8 @@ def test_one_of_an_image_is_not_started_again_when_it_crashes(
         calls = [call["argv"][-3:] for call in node.calls()]
         assert calls.count(["/usr/local/bin/moonlight-desktop", "solver", "a b"]) == 1
         wait_for(lambda: fills_the_screen(session))
+        Process.of(session.find("openbox")).signal(signal.SIGKILL)
+        assert has_said(session, "WindowManagerGone")
         os.kill(session.find("xterm"), signal.SIGKILL)
         assert session.wait_exit() == 1
     end = session.status.end

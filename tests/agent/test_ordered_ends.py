@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import time
 
@@ -11,7 +10,7 @@ from moonlight_spawner.model.session import State, from_epoch, now
 
 from tests.cluster.processes import Process
 from tests.cluster.users import run_as
-from tests.support.waiting import wait_until
+from tests.support.waiting import wait_for, wait_until
 
 from .conftest import Launch
 from .desks import DAEMON, start_in_desktop
@@ -21,13 +20,7 @@ from .sessions import AgentSession
 def wait_for_another(session: AgentSession, name: str, old: int) -> Process:
     """Wait until another process has taken the place of the one that was killed."""
 
-    def there() -> bool:
-        with contextlib.suppress(AssertionError):
-            return session.find(name) != old
-        return False
-
-    assert wait_until(there, interval=0.1), session.processes()
-    return Process.of(session.find(name))
+    return Process.of(wait_for(lambda: pid if (pid := session.find(name)) != old else 0))
 
 
 def test_term_ends_everything_soon(launch: Launch) -> None:

@@ -44,7 +44,13 @@ def test_one_is_found_by_what_it_holds_or_by_what_it_says(server: Server) -> Non
     root.change_property(name, other.intern_atom("WINDOW"), 32, [root.id])
     other.sync()
     assert window_manager_present(server.screen)
+    own = root.create_window(0, 0, 1, 1, 0, X.CopyFromParent)
+    for window in (root, own):
+        window.change_property(name, other.intern_atom("WINDOW"), 32, [own.id])
+    other.sync()
+    assert window_manager_present(server.screen)
     other.close()
+    assert not window_manager_present(server.screen), "the property stays when its window goes"
 
 
 def test_none_ends_because_it_is_looked_for_while_it_begins(

@@ -12,6 +12,7 @@ from ..processes.child import Child
 from ..processes.offspring import reap_adopted
 from .desktop.desktop import Desktop, DesktopFailed
 from .desktop.sound import Sound
+from .desktop.window_manager import WindowManagerWatch
 from .display.xserver import XServer
 from .hosts import Host
 from .retries import Retries
@@ -27,8 +28,9 @@ class Supervisor:
     """Keeps a session's parts running, until X or the desktop is gone for good.
 
     X is never started again: every window is lost with it. The desktop is, with its D-Bus, unless
-    it ends again and again. The stream always is, after a growing pause or when somebody looks:
-    nobody loses his windows because nothing can be seen for a while. Sound is once.
+    it ends again and again; its window manager too, where the desktop does not see to that. The
+    stream always is, after a growing pause or when somebody looks: nobody loses his windows because
+    nothing can be seen for a while. Sound is once.
     """
 
     def __init__(self, x: XServer, sound: Sound, desktop: Desktop, host: Host, status: StatusFile):
@@ -48,7 +50,10 @@ class Supervisor:
 
     async def watch(self) -> End:
         """Until the session has to end; how it ends."""
-        loops = (self._beat(), self._keep_stream(), self._watch_screen())
+        manager = WindowManagerWatch(
+            self._desktop, self._x.window_manager_present, self._status.note
+        )
+        loops = (self._beat(), self._keep_stream(), self._watch_screen(), manager.keep())
         others = [asyncio.ensure_future(loop) for loop in loops]
         try:
             while True:
@@ -225,7 +230,7 @@ class Supervisor:
         while True:
             await asyncio.sleep(_BEAT_SECONDS)
             self._status.write()
-            own = {self._x.child.pid, *self._desktop.pids}
+            own = {self._x.child.pid} | self._desktop.pids
             own |= {child.pid for child in self._host.children}
             reap_adopted(own | {self._sound.child.pid if self._sound.child else 0})
 

@@ -49,14 +49,14 @@ def write_configuration(directory: Path) -> str:
     return str(path)
 
 
-def beside(
-    manager: str, program: Sequence[str], env: Mapping[str, str], configuration: str
-) -> list[str]:
+def manager_alone(manager: str, configuration: str) -> list[str]:
+    """The command of the window manager, with its settings if it is one that they are for."""
+    return [manager, *(["--config-file", configuration] if Path(manager).name == "openbox" else [])]
+
+
+def beside(manager: Sequence[str], program: Sequence[str], env: Mapping[str, str]) -> list[str]:
     """The program with a window manager beside it, which ends with the program's group."""
-    words = [manager]
-    if Path(manager).name == "openbox":
-        words += ["--config-file", configuration]
     found = shutil.which(program[0], path=env["PATH"]) or program[0]
     script = '"$1" ${2:+"$2" "$3"} & shift 3; exec "$@"'
-    words += [""] * (3 - len(words))
+    words = [*manager, *[""] * (3 - len(manager))]
     return ["/bin/sh", "-c", script, "sh", *words, os.fspath(found), *program[1:]]

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ...processes.child import Child
 from ...processes.umask import of_the_user
-from .application import CONFIGURATION, beside, write_configuration
+from .application import CONFIGURATION, beside, manager_alone, write_configuration
 from .container import Container, Node
 
 log = logging.getLogger(__name__)
@@ -101,13 +101,13 @@ class Desktop:
         home = self.env["HOME"]
         cwd = home if os.access(home, os.X_OK) else "/"
         if isinstance(container, Node):
-            self.name, command = _on_node(self.env, self.application)
+            self.name, command, manager = _on_node(self.env, self.application)
             command, around = [*before, *command], self.env
         else:
             self.name = application[0] if application else container.name
             inside = [*before, IMAGE_DESKTOP, *application]
             command = container.argv(inside, self.env, language=True)
-            around = self.parts_env
+            around, manager = self.parts_env, []
         self._bus = Child(
             "dbus",
             ["dbus-daemon", "--session", "--nofork", "--nopidfile", f"--address=unix:path={bus}"],
@@ -116,8 +116,13 @@ class Desktop:
             cwd,
             umask=of_the_user(),  # it starts programs of his, too
         )
-        self.child = Child(
-            "desktop", command, around, log_dir / "desktop.log", cwd, umask=of_the_user()
+        log = log_dir / "desktop.log"
+        self.child = Child("desktop", command, around, log, cwd, umask=of_the_user())
+        #: In the place of the desktop's own, if that has gone; None where it cannot be told which.
+        self.manager = (
+            Child("window-manager", manager, around, log, cwd, umask=of_the_user())
+            if manager
+            else None
         )
 
     async def start(self) -> None:
@@ -186,21 +191,25 @@ class Desktop:
         return self._bus if self._own_bus else None
 
     @property
-    def pids(self) -> tuple[int, int]:
-        return self._bus.pid, self.child.pid
+    def pids(self) -> set[int]:
+        return {self._bus.pid, self.child.pid, self.manager.pid if self.manager else 0}
 
     async def stop(self) -> None:
-        await self.child.stop(1.5)
+        children = [child for child in (self.child, self.manager) if child]
+        await asyncio.gather(*(child.stop(1.5) for child in children))
 
     async def stop_bus(self) -> None:
         await self._bus.stop(0.5)
 
 
-def _on_node(env: Mapping[str, str], application: Sequence[str]) -> tuple[str, list[str]]:
+def _on_node(
+    env: Mapping[str, str], application: Sequence[str]
+) -> tuple[str, list[str], list[str]]:
+    """Name and command of a desktop, and the command of its window manager where that is another."""
     path = env["PATH"]
-    session = shutil.which("xfce4-session", path=path)
-    if session and shutil.which("xfwm4", path=path) and not application:
-        return "XFCE", [session]
+    session, own = shutil.which("xfce4-session", path=path), shutil.which("xfwm4", path=path)
+    if session and own and not application:
+        return "XFCE", [session], [own]
     manager = next((w for n in _WINDOW_MANAGERS if (w := shutil.which(n, path=path))), None)
     if manager is None:
         raise DesktopFailed(
@@ -208,16 +217,17 @@ def _on_node(env: Mapping[str, str], application: Sequence[str]) -> tuple[str, l
             "install XFCE (Debian: xfce4-session xfwm4 xfce4-panel) or an Apptainer image."
         )
     if application:
-        return application[0], beside(manager, application, env, env[CONFIGURATION])
+        around = manager_alone(manager, env[CONFIGURATION])
+        return application[0], beside(around, application, env), around
     terminal = next((t for n in _TERMINALS if (t := shutil.which(n, path=path))), None)
     name = Path(manager).name
     if terminal is None:
-        return name, [manager]
+        return name, [manager], []
     # One shell as the group's leader: the session ends with the window manager. xterm takes no SHELL
     # that is not in /etc/shells, unless it is told to run it.
     shell = ["-e", env["SHELL"]] if Path(terminal).name == "xterm" else []
     script = 'manager=$1; shift; "$@" & exec "$manager"'
-    return name, ["/bin/sh", "-c", script, "sh", manager, terminal, *shell]
+    return name, ["/bin/sh", "-c", script, "sh", manager, terminal, *shell], []
 
 
 # Every image of ours has this program: it runs the image's desktop and ends with its logout.

@@ -19,7 +19,8 @@ FAILURES = (error.DisplayError, error.XError, error.ConnectionClosedError, OSErr
 
 
 def window_manager_present(screen: Screen) -> bool:
-    """``_NET_SUPPORTING_WM_CHECK`` is set, or somebody holds SubstructureRedirect (old ones).
+    """``_NET_SUPPORTING_WM_CHECK`` names a window that is there (EWMH 1.5), or somebody holds
+    SubstructureRedirect. One that was killed leaves the property behind, and its window not.
 
     Looked at, not tried out: one client at a time has that, and a window manager that started while
     we had it would take us for another one and end.
@@ -27,9 +28,12 @@ def window_manager_present(screen: Screen) -> bool:
     try:
         with connection(screen) as x:
             root = x.screen().root
-            if root.get_full_property(x.intern_atom("_NET_SUPPORTING_WM_CHECK"), X.AnyPropertyType):
+            if root.get_attributes().all_event_masks & X.SubstructureRedirectMask:
                 return True
-            return bool(root.get_attributes().all_event_masks & X.SubstructureRedirectMask)
+            name = x.intern_atom("_NET_SUPPORTING_WM_CHECK")
+            said = root.get_full_property(name, X.AnyPropertyType)
+            window = x.create_resource_object("window", said.value[0]) if said else None
+            return bool(window and window.get_full_property(name, X.AnyPropertyType))
     except FAILURES:
         return False
 

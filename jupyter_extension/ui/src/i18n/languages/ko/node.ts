@@ -16,6 +16,9 @@ export const node: Reasons = {
   CannotBeWritten:
     '{path}에 쓸 수 없어({why}) 데스크톱이 그곳에 저장하는 내용은 세션이 끝나면 사라집니다. 본인 것이어야 한다면 관리자에게 다음을 요청하세요: chown -R {user} {path}',
   DesktopAgain: 'UTC {at}에 데스크톱이 종료되어({how}) 다시 시작되었습니다.',
+  WindowManagerAgain: 'UTC {at}에 데스크톱의 창 관리자가 사라져 다시 시작했습니다.',
+  WindowManagerGone:
+    'UTC {at}에 데스크톱의 창 관리자가 사라져 창을 옮길 수 없습니다. 돌아오지 않으면 작업을 저장하고 로그아웃하세요.',
   StreamAgain: 'UTC {at}에 화면 전송이 종료되어({how}) 다시 시작되었습니다.',
   StreamMoved:
     'UTC {at}에 화면 전송이 종료되어({how}) 다시 시작되었습니다. 포트는 이제 {before}번이 아니라 {ports}번부터입니다.',
