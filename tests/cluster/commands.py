@@ -129,9 +129,18 @@ class Commands:
         if not wait_until(reached, interval=0.1):
             raise ClusterError(
                 f"job {job_id} is {last.get('JobState')} ({last.get('Reason')}) after "
-                f"{PATIENCE:.0f} s, not {' or '.join(sorted(wanted))}"
+                f"{PATIENCE:.0f} s, not {' or '.join(sorted(wanted))}\n{self._circumstances()}"
             )
         return last
+
+    def _circumstances(self) -> str:
+        """What may hold a job: the others, the nodes, what the QoS has given out."""
+        asked = (
+            ("-o", "show", "job"),
+            ("-o", "show", "node"),
+            ("show", "assoc_mgr", "flags=qos", "qos=moonlight"),
+        )
+        return "\n".join(self.scontrol(*words) for words in asked)
 
     def wait_reason(self, job_id: int | str, reason: str | None = None) -> str:
         """Wait until a pending job's reason is `reason`, or any at all; the reason found.
