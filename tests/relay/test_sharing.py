@@ -11,6 +11,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
+from http.client import IncompleteRead
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from moonlight_spawner.agent.hosts.selkies import SelkiesHost
 from moonlight_spawner.agent.node.certificate import make_certificate
 from moonlight_spawner.agent.sharing import Guests, Invitations
 from moonlight_spawner.agent.sharing.guests import Shown
+from moonlight_spawner.relay import headers as h
+from moonlight_spawner.relay import pages
 from moonlight_spawner.relay.upstream import Target
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -30,7 +33,7 @@ from tests.support.waiting import PATIENCE, wait_for
 
 from .gateway_process import SESSION, TOKEN, RunningGateway
 from .test_page_token import DOCUMENT, FETCH, FRAME
-from .wires import OK, SWITCHED, UPGRADE, Answer, FakeHost, ask, get, headers_of, read_head
+from .wires import OK, SWITCHED, UPGRADE, Answer, FakeHost, answers, ask, get, headers_of, read_head
 
 SAME = "Sec-Fetch-Site: same-origin\r\n"
 PAGE = b"<!doctype html><html><head></head>client</html>"
@@ -75,6 +78,7 @@ class Shared:
     end: Callable[[], Awaitable[None]]
     loop: asyncio.AbstractEventLoop
     watching: Callable[[], int]
+    known: dict[str, tuple[int, h.Headers, bytes]]
 
     def do(self, work: Awaitable[Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(_awaited(work), self.loop).result(PATIENCE)
@@ -137,10 +141,10 @@ def shared(host_path: Path, tmp_path: Path) -> Iterator[Shared]:
     thread.start()
     invitations = Invitations("control")
     target = Target(path=str(host_path))
-    known = 200, [(b"content-type", b"text/html;charset=utf-8")], PAGE
+    known = {"/core.html": (200, [(b"content-type", b"text/html;charset=utf-8")], PAGE)}
     shown = Shown(
         lambda: target,
-        lambda path: known if path == "/core.html" else None,
+        known.get,
         lambda path: nullcontext(),
         SelkiesHost.signaling_path,
         SelkiesHost.watching,
@@ -166,6 +170,7 @@ def shared(host_path: Path, tmp_path: Path) -> Iterator[Shared]:
         lambda: gateway.end("over"),
         loop,
         lambda: gateway.watching.streams,
+        known,
     )
     asyncio.run_coroutine_threadsafe(gateway.stop(), loop).result(PATIENCE)
     loop.call_soon_threadsafe(loop.stop)
@@ -277,6 +282,23 @@ def test_the_page_and_the_client_are_his_and_come_with_his_own_token(
     assert guest.cookie.encode() not in host.last and b"cookie" not in host.last.lower()
     other = shared.guest()
     assert other.page != guest.page and other.cookie != guest.cookie
+
+
+def test_a_host_that_is_away_is_said_of_its_page_and_of_its_files(
+    shared: Shared, host: FakeHost, caplog: pytest.LogCaptureFixture
+) -> None:
+    guest = shared.guest()
+    shared.known.clear()  # as with a host whose page is its own to give
+    host.behave = answers(b"")
+    said = {"core.html": (FRAME + SAME, "html"), "src/a.js": (FETCH, "json_error")}
+    for path, (more, form) in said.items():
+        answer = shared.ask(guest.cookie, f"/desktop/{path}", more)
+        assert (answer.status, answer.body) == (502, getattr(pages, form)("host_away", ""))
+    # One that leaves in the middle of its answer: half of it must not look whole, nor be an error of ours.
+    host.behave = answers(OK.replace(b"Length: 2", b"Length: 3"))
+    with pytest.raises(IncompleteRead):
+        shared.ask(guest.cookie, "/desktop/src/a.js")
+    assert [r.getMessage() for r in caplog.records if r.levelno >= logging.ERROR] == []
 
 
 def test_a_viewers_stream_is_one_whatever_he_asks_for(

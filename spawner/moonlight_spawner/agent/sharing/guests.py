@@ -7,6 +7,7 @@ clipboard, files, pairing, stop, the portal's paths) is not behind this door.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hmac
 import logging
 import re
@@ -15,6 +16,8 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qs
+
+import h11
 
 from ...relay import gate
 from ...relay import headers as h
@@ -222,6 +225,14 @@ class Guests:
 
     async def _client(self, incoming: Incoming, request: Request, shows: bool) -> None:
         """The host's page and the files of its client."""
+        try:
+            await self._of_host(incoming, request, shows)
+        except UpstreamError as e:
+            log.info("sharing: %s", e)
+            with contextlib.suppress(h11.LocalProtocolError):  # the answer had begun already
+                await reply_page(incoming, request, 502, "host_away")
+
+    async def _of_host(self, incoming: Incoming, request: Request, shows: bool) -> None:
         page = self._shown.page.partition("#")[0]
         probe = request.path == self._shown.websocket and shows
         if request.path == page and gate.is_frame(request):
@@ -231,11 +242,7 @@ class Guests:
                 return
             await relay_page(incoming, replace(request, query=""), self._there(), "")
         elif probe or (re.fullmatch(self._shown.files, request.path) and ".." not in request.path):
-            try:
-                await relay_exchange(incoming, replace(request, query=""), self._there())
-            except UpstreamError as e:
-                log.info("sharing: %s", e)
-                await reply_page(incoming, request, 502, "host_away")
+            await relay_exchange(incoming, replace(request, query=""), self._there())
         else:
             await reply_page(incoming, request, 403, "guest_may_not")
 
