@@ -89,13 +89,14 @@ class Front:
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         there, node = await asyncio.open_connection("127.0.0.1", port, ssl=context)
         node.write(head)
-        await asyncio.wait(
-            [
-                asyncio.ensure_future(_copy(reader, node)),
-                asyncio.ensure_future(_copy(there, writer)),
-            ],
-            return_when=asyncio.FIRST_COMPLETED,
-        )
+        both = [
+            asyncio.ensure_future(_copy(reader, node)),
+            asyncio.ensure_future(_copy(there, writer)),
+        ]
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        for one in both:  # or the other would write on to what is closed then
+            one.cancel()
+        await asyncio.gather(*both, return_exceptions=True)
         node.close()
 
 
