@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
+import os
 import resource
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -58,7 +60,8 @@ def running_gateway(
 ) -> Iterator[RunningGateway]:
     """A gateway before the host at ``path`` or ``port``; ``constants`` are module attributes.
 
-    ``files`` are the user's: ``ways``, ``home``, ``others``; and ``largest``, the bytes that a file may have.
+    ``files`` are the user's: ``ways``, ``home``, ``others``; ``largest``, the bytes that a file may have; and
+    ``clock``, a file whose time is the time now.
     ``loop`` is ``asyncio`` or ``uvloop``, by default what the product takes.
     """
     options = {
@@ -126,13 +129,17 @@ async def _serve(options: dict[str, Any]) -> None:
     await gateway.stop()
 
 
-def _files(home: str, ways: str = "both", others: Sequence[str] = (), largest: int = 0) -> Any:
+def _files(
+    home: str, ways: str = "both", others: Sequence[str] = (), largest: int = 0, clock: str = ""
+) -> Any:
     from moonlight_spawner.agent.transfers.places import Places
     from moonlight_spawner.agent.transfers.service import Files
 
     if largest:
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
-    return Files(ways, Places(Path(home), [Path(other) for other in others]), 0o027)
+    places = Places(Path(home), [Path(other) for other in others])
+    now = (lambda: os.stat(clock).st_mtime) if clock else time.time
+    return Files(ways, places, 0o027, now)
 
 
 if __name__ == "__main__":

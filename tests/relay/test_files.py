@@ -341,17 +341,43 @@ def test_what_is_given_up_is_gone(gateway: RunningGateway, home: Path) -> None:
     assert call(gateway, "HEAD", where, TUS).status == 404
 
 
-def test_what_nobody_came_back_for_is_removed_after_a_week(
-    gateway: RunningGateway, home: Path
-) -> None:
-    left = [".old.part-0123456789abcdef", ".new.part-0123456789abcdef", ".mine.part-x", ".config"]
-    for name in left:
-        (home / name).write_bytes(b"half")
-    for name in left:
-        if name != left[1]:
-            os.utime(home / name, (0, 0))
-    send(gateway, "a", b"a")
-    assert sorted(path.name for path in home.iterdir()) == sorted([*left[1:], "a"])
+HOUR, DAY = 3600, 24 * 3600
+
+
+def test_what_nobody_came_back_for_is_removed_after_a_week(room: Path) -> None:
+    """By who next sends a file to that folder, which is read once an hour, however many are sent."""
+    home, clock = room / "left", room / "clock"
+    home.mkdir()
+    old, new, other = (home / f".{n}.part-0123456789abcdef" for n in ("old", "new", "other"))
+    kept = [home / ".mine.part-x", home / ".config"]
+    now = 1_700_000_000
+    for file in (clock, old, new, *kept):
+        file.write_bytes(b"half")
+        os.utime(file, (now, now))
+
+    def names(*files: Path) -> set[str]:
+        return {file.name for file in (*files, *kept)}
+
+    with running_gateway(files={"home": str(home), "clock": str(clock)}) as gateway:
+
+        def sends_after(seconds: int) -> set[str]:
+            """What lies there then, without what is sent."""
+            os.utime(clock, (now + seconds, now + seconds))
+            assert send(gateway, "a", b"a").status == 204
+            return {path.name for path in home.iterdir() if not path.name.startswith("a")}
+
+        where = create(gateway, "mine", 9).header("location")
+        [mine] = home.glob(".mine.part-*[0-9a-f]")
+        os.utime(mine, (now, now))
+        os.utime(new, (now + DAY, now + DAY))
+        assert sends_after(7 * DAY - 1) == names(old, new, mine)
+        assert sends_after(7 * DAY + HOUR - 2) == names(old, new, mine), "read within this hour"
+        assert sends_after(7 * DAY + HOUR) == names(new, mine), "which is on its way still"
+        other.write_bytes(b"half")
+        os.utime(other, (now, now))
+        assert sends_after(7 * DAY + HOUR + 9) == names(new, mine, other)
+        assert sends_after(9 * DAY) == names(mine)
+        assert patch(gateway, where, 0, b"came back").status == 204
 
 
 def test_a_disk_that_is_full_says_so_and_what_came_stays(

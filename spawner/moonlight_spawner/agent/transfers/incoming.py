@@ -15,7 +15,6 @@ import os
 import secrets
 import stat
 import threading
-import time
 from dataclasses import dataclass
 
 from .listing import free
@@ -201,9 +200,9 @@ def _move(part: bytes, name: bytes, folder: int) -> None:
         os.unlink(part, dir_fd=folder)
 
 
-def remove_old(folder: int, keep: set[bytes], now: float | None = None) -> None:
-    """Remove what nobody has come back for, but ``keep``."""
-    before = (time.time() if now is None else now) - KEPT_SECONDS
+def remove_old(folder: int, keep: set[bytes], now: float) -> None:
+    """Remove what nobody has come back for, but ``keep``. Reads the whole folder."""
+    before = now - KEPT_SECONDS
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             name = os.fsencode(entry.name)

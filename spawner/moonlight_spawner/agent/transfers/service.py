@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -21,7 +22,7 @@ from .listing import MOST_AT_ONCE, Wanted, listing
 from .places import Places
 from .refusals import Refused, wrong
 from .threads import Threads
-from .uploads import TUS, Uploads
+from .uploads import TUS, Clock, Uploads
 
 PATH = "/files/"
 _JSON: h.Headers = [(b"content-type", b"application/json"), *NO_STORE]
@@ -38,15 +39,17 @@ class Files:
         The site's setting ``files``.
     umask
         The user's own, for what is his.
+    clock
+        As :class:`.uploads.Uploads` has it.
     """
 
-    def __init__(self, ways: str, places: Places, umask: int):
+    def __init__(self, ways: str, places: Places, umask: int, clock: Clock = time.time):
         self._places = places
         self._umask = umask
         self.ways = ways
         self._in, self._out = ways in TO_DESKTOP, ways in FROM_DESKTOP
         self._threads = Threads()
-        self._uploads = Uploads(self._in, places, umask, self._threads)
+        self._uploads = Uploads(self._in, places, umask, self._threads, clock)
         self._downloads = Downloads(self._out, places, self._threads)
 
     def is_ticket(self, request: Request) -> bool:

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
+import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import h11
@@ -29,12 +31,25 @@ TUS = b"1.0.0"
 _PIECE_BYTES = 1 << 20
 _MOST_COMING = 1024
 _BUSY_SECONDS = 10.0
+_LOOK_AGAIN_SECONDS, _MOST_LOOKED = 3600.0, 1024
+
+Clock = Callable[[], float]
 
 
 class Uploads:
-    """Of one session. ``allowed``: whether the site lets files come; else each is refused."""
+    """Of one session.
 
-    def __init__(self, allowed: bool, places: Places, umask: int, threads: Threads):
+    Parameters
+    ----------
+    allowed
+        Whether the site lets files come; else each is refused.
+    clock
+        Seconds since 1970: what is old is so by it.
+    """
+
+    def __init__(
+        self, allowed: bool, places: Places, umask: int, threads: Threads, clock: Clock = time.time
+    ):
         self._allowed = allowed
         self._places = places
         self._umask = umask
@@ -43,6 +58,7 @@ class Uploads:
         # Who has not heard that the last byte came asks again.
         self._came: OrderedDict[str, tuple[int, h.Headers]] = OrderedDict()
         self._busy: dict[str, tuple[asyncio.Lock, Wire | None]] = {}
+        self._old = _Looked(clock)
 
     async def answer(self, incoming: Incoming, request: Request, upload_id: str) -> None:
         """``upload_id`` is empty where none is named."""
@@ -70,9 +86,10 @@ class Uploads:
         if folders:
             to = await self._threads.run(self._places.make, to, folders, self._umask)
         coming = Coming.of(to, new_name(name), length, given.get("mark", ""))
-        keep = {one.part for one in self._coming.values()} | {coming.part}
-        await self._threads.run(self._remove_old, to, keep)
         self._remember(coming)
+        if (now := self._old.is_due(to)) is not None:
+            keep = {one.part for one in self._coming.values()}
+            await self._threads.run(self._remove_old, to, keep, now)
         async with self._turn(coming.id, incoming.wire), self._opened(coming) as part:
             offset = await self._threads.run(lambda: part.size)
             more = [(b"location", f"uploads/{coming.id}".encode())]
@@ -142,10 +159,10 @@ class Uploads:
             self._came.popitem(last=False)
         return more
 
-    def _remove_old(self, at: str, keep: set[bytes]) -> None:
+    def _remove_old(self, at: str, keep: set[bytes], now: float) -> None:
         folder = self._places.folder(at)
         try:
-            remove_old(folder, keep)
+            remove_old(folder, keep, now)
         finally:
             os.close(folder)
 
@@ -186,6 +203,26 @@ class Uploads:
 
     def _open(self, coming: Coming) -> Part:
         return Part(coming, self._places.folder(coming.folder), self._umask)
+
+
+class _Looked:
+    """When each folder was last looked through for what nobody has come back for: whoever sends ten
+    thousand files into one must not have it read ten thousand times."""
+
+    def __init__(self, clock: Clock):
+        self._clock = clock
+        self._at: OrderedDict[str, float] = OrderedDict()
+
+    def is_due(self, folder: str) -> float | None:
+        """The time now, if that folder is to be looked through, and then taken for looked through."""
+        now = self._clock()
+        if 0 <= now - self._at.get(folder, -math.inf) < _LOOK_AGAIN_SECONDS:
+            return None
+        self._at[folder] = now
+        self._at.move_to_end(folder)
+        while len(self._at) > _MOST_LOOKED:
+            self._at.popitem(last=False)
+        return now
 
 
 def _offset(at: int) -> h.Headers:
