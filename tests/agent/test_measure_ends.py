@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from moonlight_spawner.model.records import Spec
 
 from tests.support.waiting import PATIENCE, wait_for
 from tests.unit.desk import spec
@@ -21,23 +21,38 @@ def test_its_programs_end_with_it(tmp_path: Path, ending: signal.Signals) -> Non
     there = spec("ml-alice-aaaaaaaaaa").model_copy(
         update={"host": "selkies", "display_min": 400, "display_max": 499}
     )
-    (tmp_path / "spec.json").write_text(there.model_dump_json())
-    (tmp_path / "spec.json").chmod(0o600)
-    argv = [sys.executable, "-m", "moonlight_spawner", "agent", "--measure", str(tmp_path)]
-    with subprocess.Popen([*argv, "800x600", "200"], stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(_measuring(tmp_path, there), stdout=subprocess.PIPE) as process:
         try:
             below = wait_for(lambda: _with_a_pattern(process.pid))
             (runtime,) = {Path(one.environ()["TMPDIR"]) for one in below}
             assert runtime.stat().st_mode & 0o777 == 0o700
             assert not any(one.net_connections("tcp") for one in below)
+            [lock] = _locks({one.pid for one in below})
             process.send_signal(ending)
             assert process.wait(PATIENCE) in (143, -ending)
             gone, alive = psutil.wait_procs(below, PATIENCE)
             assert not alive and len(gone) == len(below)
-            assert not runtime.exists() or ending == signal.SIGKILL
+            if (
+                ending == signal.SIGKILL
+            ):  # which leaves files: the next one removes them, if only that
+                other = there.model_copy(update={"host": "sunshine"})
+                assert subprocess.run(_measuring(tmp_path, other)).returncode == 1
+            assert not runtime.exists() and not lock.exists()
         finally:
             process.kill()
-    shutil.rmtree(runtime, ignore_errors=True)
+
+
+def _measuring(directory: Path, spec: Spec) -> list[str]:
+    (directory / "spec.json").write_text(spec.model_dump_json())
+    (directory / "spec.json").chmod(0o600)
+    argv = [sys.executable, "-m", "moonlight_spawner", "agent", "--measure", str(directory)]
+    return [*argv, "800x600", "200"]
+
+
+def _locks(pids: set[int]) -> list[Path]:
+    """Those of X servers that are among these processes."""
+    said = {path: path.read_text().strip() for path in Path("/tmp").glob(".X4[0-9][0-9]-lock")}
+    return [path for path, pid in said.items() if pid in map(str, pids)]
 
 
 def _with_a_pattern(pid: int) -> list[psutil.Process]:

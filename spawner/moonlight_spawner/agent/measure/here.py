@@ -11,7 +11,7 @@ from pathlib import Path
 from ...model.errors import UnsafeDirectory
 from ...model.files import read_shared
 from ...model.records import Spec
-from ..node.places import make_places, remove_places
+from ..node.places import make_places, remove_places, sweep
 from .measure import Measured, Unmeasurable, measured
 
 
@@ -33,9 +33,8 @@ async def _measured(spec: Spec, resolution: str, seconds: float) -> Measured:
     assert task
     for ending in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):  # in order: nothing stays behind
         asyncio.get_running_loop().add_signal_handler(ending, task.cancel)
-    runtime = (
-        make_places()
-    )  # as a session's: what a KILL leaves is removed by the next one of this user
+    sweep()  # as a session: what a KILL leaves is removed by the next one of this user
+    runtime = make_places()
     try:
         return await measured(spec, resolution, seconds, runtime)
     finally:
