@@ -23,6 +23,9 @@ from tests.user_side.portal import Portal as UserSide
 from .front import site_nginx
 from .issuer import AUDIENCE, ISSUER, Issuer
 
+#: Seconds between two looks of who waits at the service, which answers one user ten times a second.
+SLOWLY = 0.2
+
 _SETTINGS = """
 c.MoonlightSite.user_side_command = {command}
 c.MoonlightSite.portal_port = {port}

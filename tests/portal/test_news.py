@@ -12,7 +12,7 @@ from moonlight_spawner.model.session import new_session_id
 
 from tests.support.waiting import wait_for
 
-from .place import Place
+from .place import SLOWLY, Place
 from .test_surface import path_of
 
 SESSIONS = "/api/moonlight/sessions"
@@ -28,7 +28,7 @@ def test_a_session_tells_a_portal_that_was_away_meanwhile(place: Place) -> None:
         place.start()
         wait_for(lambda: "the portal can be told again" in _log(directory))
         one = f"{SESSIONS}/{session_id}"
-        found: dict[str, Any] = wait_for(lambda: _running(client.get(one).json()))
+        found: dict[str, Any] = wait_for(lambda: _running(client.get(one).json()), interval=SLOWLY)
         assert {step["state"] for step in found["steps"]} == {"done"}, found
         wait_for(lambda: f'POST {CALLBACK}/{session_id} HTTP/1.1" 204' in _nginx(place))
 
@@ -39,7 +39,7 @@ def test_a_session_tells_a_portal_that_was_away_meanwhile(place: Place) -> None:
         _opens_nothing_else(token, session_id, place)
 
         client.delete(one)
-        wait_for(lambda: client.get(one).json()["ended_at"])
+        wait_for(lambda: client.get(one).json()["ended_at"], interval=SLOWLY)
 
 
 def _running(session: dict[str, Any]) -> dict[str, Any] | None:

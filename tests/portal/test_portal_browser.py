@@ -21,7 +21,7 @@ from tests.support.chromium import keep, person
 from tests.support.waiting import PATIENCE, wait_for
 
 from .login_page import log_in, login_page
-from .place import Place
+from .place import SLOWLY, Place
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -53,8 +53,9 @@ def test_from_the_login_to_typed_text_and_over_a_restart(browser: Browser, place
         place.start()  # the page finds the next service by itself
         assert type_command(desktop, f"whoami > {after}", after).strip() == str(user)
     with place.client(place.token(user)) as client:
-        client.delete(f"/api/moonlight/sessions/{session_id}")
-        wait_for(lambda: client.get(f"/api/moonlight/sessions/{session_id}").json()["ended_at"])
+        one = f"/api/moonlight/sessions/{session_id}"
+        client.delete(one)
+        wait_for(lambda: client.get(one).json()["ended_at"], interval=SLOWLY)
 
 
 @dataclass

@@ -14,7 +14,7 @@ import pytest
 from tests.support.waiting import PATIENCE, wait_for
 
 from .failover import Followed, carries, followed, stream_of
-from .place import Place
+from .place import SLOWLY, Place
 
 SESSIONS = "/api/moonlight/sessions"
 
@@ -29,7 +29,7 @@ def session(place: Place) -> Iterator[dict[str, Any]]:
         assert made.headers["location"] == f"{SESSIONS}/{made.json()['session_id']}"
         yield made.json()
         client.delete(f"{SESSIONS}/{made.json()['session_id']}")
-        wait_for(lambda: not _live(client))
+        wait_for(lambda: not _live(client), interval=SLOWLY)
 
 
 def _live(client: httpx.Client) -> list[Any]:
@@ -161,7 +161,7 @@ def test_what_a_user_launches_and_ends_by_the_page(place: Place) -> None:
             assert made.json()["session_id"] in first and str(place.alice) not in first
         assert client.delete(one).status_code == 403
         assert client.delete(one, headers=proof).status_code in (200, 202)
-        wait_for(lambda: not _live(client))
+        wait_for(lambda: not _live(client), interval=SLOWLY)
 
 
 def test_a_redis_that_is_followed_by_another_loses_nothing_and_ends_no_stream(
@@ -229,7 +229,7 @@ def test_an_admin_ends_a_users_session(place: Place, session: dict[str, Any]) ->
         assert client.delete(one).status_code == 404
         assert client.delete(one, params={"user": str(place.alice)}).status_code in (200, 202)
     with place.client(place.token(place.alice)) as client:
-        wait_for(lambda: not _live(client))
+        wait_for(lambda: not _live(client), interval=SLOWLY)
     by = {"user": str(place.alice), "admin": str(place.side.other), "result": "done"}
     assert place.audited(action="stop", session=session["session_id"], **by)
 
