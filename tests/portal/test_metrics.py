@@ -274,7 +274,8 @@ def test_a_services_metrics_are_those_that_deploy_and_the_documents_name(place: 
             assert "moonlight_" not in client.get(path).text, path
         assert client.get("/metrics").text == THE_SITES.strip()
     text = httpx.get(f"http://127.0.0.1:{place.port}/metrics", timeout=PATIENCE).text
-    assert httpx.get(f"http://127.0.0.1:{place.signaling}/metrics").status_code == 404
+    address = f"http://127.0.0.1:{place.signaling}/metrics"
+    assert httpx.get(address, timeout=PATIENCE).status_code == 404
     types = _types(text)
     there = set(types)
     for name, kind in types.items():

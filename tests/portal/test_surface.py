@@ -16,6 +16,8 @@ from moonlight_jupyter.portal.login import LoginHandler, LogoutHandler
 from moonlight_spawner.site.options import MoonlightSite
 from openapi_spec_validator import validate
 
+from tests.support.waiting import PATIENCE
+
 from .place import Place
 
 API_MD = Path(__file__).resolve().parents[2] / "docs/api.md"
@@ -81,7 +83,7 @@ def test_every_handler_asks_who_it_is(place: Place, handler: tuple[str, type]) -
 
 
 def test_the_signalling_port_has_signalling_alone(place: Place) -> None:
-    with httpx.Client(base_url=f"http://127.0.0.1:{place.signaling}") as client:
+    with httpx.Client(base_url=f"http://127.0.0.1:{place.signaling}", timeout=PATIENCE) as client:
         client.headers["Authorization"] = f"Bearer {place.token(place.alice)}"
         unknown = client.get("/moonlight/signaling?session=ml-x-0123456789")
         assert (unknown.status_code, unknown.json()["error"]["code"]) == (404, "unknown")

@@ -328,7 +328,9 @@ def test_the_service_shows_what_is_in_its_redis(
         def listed(token: str) -> list[str] | None:
             with contextlib.suppress(httpx.TransportError):
                 address = f"http://127.0.0.1:{port}/api/moonlight/sessions"
-                answer = httpx.get(address, headers={"Authorization": f"Bearer {token}"})
+                answer = httpx.get(
+                    address, headers={"Authorization": f"Bearer {token}"}, timeout=PATIENCE
+                )
                 return [session["session_id"] for session in answer.json()["sessions"]]
             assert process.poll() is None, (tmp_path / "log").read_text()
             return None
@@ -339,7 +341,12 @@ def test_the_service_shows_what_is_in_its_redis(
         everybody = {"user": "all", "limit": "1", "image": "d"}
         address = f"http://127.0.0.1:{port}/api/moonlight/sessions"
         pages = [
-            httpx.get(address, params=everybody, headers={"Authorization": f"Bearer {token}"})
+            httpx.get(
+                address,
+                params=everybody,
+                headers={"Authorization": f"Bearer {token}"},
+                timeout=PATIENCE,
+            )
             for token in (boss, tokens[1])
         ]
         assert [page.status_code for page in pages] == [200, 404]
