@@ -23,7 +23,7 @@ from tests.cluster.users import (
     run_as,
     unique_names,
 )
-from tests.support.waiting import GRACE, wait_for
+from tests.support.waiting import GRACE, PATIENCE, wait_for
 
 TOKEN = "token-of-the-server"
 # Starts as slowly as a Jupyter server does, and says before it listens where that will be.
@@ -130,7 +130,7 @@ def test_a_port_that_somebody_else_has_taken_is_not_told(
     port = port_of(server, alice.home)
     with socket.create_server(("0.0.0.0", port)):
         (alice.home / "go").touch()
-        _, said = server.communicate(timeout=GRACE)
+        _, said = server.communicate(timeout=PATIENCE)
     assert f"Port {port} was taken by uid {os.geteuid()} before the server listened" in said
     assert "Address already in use" in said and TOKEN not in said
     assert hub.told == []
@@ -143,7 +143,7 @@ def test_a_server_that_the_hub_does_not_know_ends(
     hub.status = 403
     port_of(server, alice.home)
     (alice.home / "go").touch()
-    _, said = server.communicate(timeout=GRACE)
+    _, said = server.communicate(timeout=PATIENCE)
     assert server.returncode == -signal.SIGTERM and "status 403" in said and "it is ended" in said
 
 
@@ -155,7 +155,7 @@ def test_a_hub_that_is_busy_is_told_again(
     (alice.home / "go").touch()
     wait_for(lambda: hub.told)
     hub.status = 201
-    wait_for(lambda: len(hub.told) == 2)
+    wait_for(lambda: len(hub.told) >= 2)
     assert server.poll() is None
 
 
