@@ -6,6 +6,8 @@ import json
 import sys
 from typing import Any
 
+import pytest
+
 from tests.cluster.fixtures import SlurmUsers
 from tests.cluster.slurm import SlurmCluster
 from tests.cluster.users import TestUser, run_as
@@ -45,16 +47,21 @@ def test_what_a_limit_leaves_is_told_to_its_user_and_to_a_portal(
     def limit(value: str, *of: str) -> None:
         slurm.sacctmgr("modify", *of, "set", f"GrpTRESMins=gres/gpu={value}")
 
+    def of_qos() -> dict[str, Any] | None:
+        hours: list[dict[str, Any]] = _asks(slurm, alice, alice)[0]["hours"]
+        return next((one for one in hours if one["of"] == "qos"), None)
+
     limit("6000", "qos", "moonlight")
     limit("60", "user", alice.name, "account=lab")
     try:
+        before = wait_for(of_qos)["left"]  # other tests' jobs count as well
         # A minute of a GPU per minute of its limit is no longer left while a job runs.
         job = slurm.submit(alice, "#!/bin/sh\nsleep 600\n", "--gres=gpu:1", "--time=60")
         slurm.wait_job(job, "RUNNING")
         told, away = _asks(slurm, alice, alice)
         (own,) = told["hours"]
         assert own["of"] == "qos" and own["name"] == "moonlight" and own["limit"] == 100
-        assert 98.5 < own["left"] < 100
+        assert own["left"] == pytest.approx(before - 1, abs=0.1)
         at_once = {one["kind"]: one for one in told["at_once"]}
         assert at_once["gpu"] == {"kind": "gpu", "of": "user", "name": "", "limit": 2, "left": 1}
         assert away["state"] == "unknown" and "does not say" in away["message"], away
