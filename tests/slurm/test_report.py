@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import date
+from datetime import date, datetime
 from typing import Any
+
+import pytest
 
 from tests.cluster.fixtures import SlurmUsers
 from tests.cluster.slurm import SlurmCluster
@@ -27,10 +29,10 @@ def _groups(cli: UserCli, by: str, *more: str) -> dict[str, dict[str, Any]]:
     return {row["group"]: row for row in [*said["groups"], said["total"]]}
 
 
-def _all_told(slurm: SlurmCluster, user: TestUser) -> None:
+def _all_told(slurm: SlurmCluster, nobody: TestUser) -> None:
     """Slurm tells its accounting of jobs one after the other, and that lists them seconds later than it
-    knows each by its number: when it lists this one, it has all that were before."""
-    last = slurm.submit(user, "#!/bin/sh\nexit 0\n")
+    knows each by its number: when it lists this one, which no report counts, it has all that were before."""
+    last = slurm.submit(nobody, "#!/bin/sh\nexit 0\n", "--partition=open", qos=None)
     slurm.wait_job(last, "COMPLETED")
     ask = ["sacct", "-X", "-n", "-P", "-a", "-S", SINCE[1], "-E", "now+1days", "-o", "JobID,State"]
     told = f"{last}|COMPLETED"
@@ -41,7 +43,7 @@ def test_what_two_users_ran_is_what_it_says(
     slurm: SlurmCluster, slurm_users: SlurmUsers, cli: MakeCli
 ) -> None:
     alice, bob = cli(slurm_users.alice), cli(slurm_users.bob)
-    _all_told(slurm, slurm_users.bob)
+    _all_told(slurm, slurm_users.carol)
     before = {by: _groups(bob, by, "--all-users") for by in ("user", "image")}
 
     # A session of the product's, for the image; then jobs of a session's name and of known lengths.
@@ -71,13 +73,13 @@ def test_what_two_users_ran_is_what_it_says(
         was, now = before["user"].get(user, {}), _groups(bob, "user", "--all-users").get(user, {})
         return {key: now[key] - (was.get(key) or 0) for key in _ADDED} if now else {}
 
-    wait_for(lambda: told(str(slurm_users.bob)).get("hours", 0) > 0)
-    wait_for(lambda: told(str(slurm_users.alice)).get("failures") == 1)
+    _all_told(slurm, slurm_users.carol)
     of_bob, of_alice = told(str(slurm_users.bob)), told(str(slurm_users.alice))
-    seconds = of_bob["hours"] * 3600  # a difference of figures rounded to 0.36 s
-    job = slurm.job(ran)
     assert (of_bob["sessions"], of_bob["failures"]) == (1, 0)
-    assert 2.6 <= seconds <= 30, job
+    job = slurm.job(ran)
+    start, end = (datetime.fromisoformat(job[name]) for name in ("StartTime", "EndTime"))
+    # A difference of figures rounded to 0.36 s.
+    assert of_bob["hours"] * 3600 == pytest.approx((end - start).total_seconds(), abs=0.5), job
     assert abs(of_bob["gpu_hours"] - 2 * of_bob["hours"]) <= 0.002
     assert (of_alice["sessions"], of_alice["failures"]) == (2, 1)
     assert (of_alice["ended_idle"], of_bob["ended_idle"], of_bob["saved_gpu_hours"]) == (1, 0, 0)
