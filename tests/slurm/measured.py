@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from tests.cluster.users import TestUser
 from tests.support.cli import Session, UserCli
 
 
 def beside_vnc(user: UserCli, session: Session) -> None:
     """Both columns are filled, the desktop is as it was, and nothing is left."""
-    before, places = _programs(user.user.uid), _places(user.user.name)
+    before, places = _programs(user.user.uid), runtimes_of(user.user)
     plot = user.user.home / "measured.svg"
     done = user.run(
         "session", "measure", session["session_id"], "--seconds", "1", "--json", "--plot", str(plot)
@@ -31,12 +33,17 @@ def beside_vnc(user: UserCli, session: Session) -> None:
     drawn = plot.read_text("utf-8")
     assert drawn.startswith("<?xml") and len(drawn) > 5000
     assert _programs(user.user.uid) == before
-    assert not _places(user.user.name) - places
+    assert not runtimes_of(user.user) - places
 
 
-def _places(name: str) -> set[Path]:
-    """Private directories of the user's sessions and measurements."""
-    return {one for one in Path("/tmp").glob("moonlight-*") if one.owner() == name}
+def runtimes_of(user: TestUser) -> set[Path]:
+    """Private directories of the user's sessions and measurements. Others' come and go meanwhile."""
+    found = set()
+    for one in Path("/tmp").glob("moonlight-*"):
+        with contextlib.suppress(FileNotFoundError):
+            if one.stat().st_uid == user.uid:
+                found.add(one)
+    return found
 
 
 def _programs(uid: int) -> list[str]:

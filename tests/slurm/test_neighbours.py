@@ -12,6 +12,7 @@ from typing import Any
 from tests.cluster.fixtures import SlurmUsers
 from tests.cluster.users import run_as
 from tests.slurm.conftest import MakeCli
+from tests.slurm.measured import runtimes_of
 from tests.support.cli import Session
 from tests.support.waiting import PATIENCE, wait_until
 
@@ -59,7 +60,7 @@ def test_two_users_share_a_node_and_nothing_else(slurm_users: SlurmUsers, cli: M
     assert as_bob("cat", str(home / "token")) != 0
     assert as_bob("ls", str(home)) != 0
     assert as_bob("xdpyinfo", "-display", f":{a['display_num']}") != 0
-    runtimes = [p for p in Path("/tmp").glob("moonlight-*") if p.stat().st_uid == alice.user.uid]
+    runtimes = runtimes_of(alice.user)
     assert runtimes
     for runtime in runtimes:
         assert runtime.stat().st_mode & 0o777 == 0o700
