@@ -69,6 +69,20 @@ def test_a_wrapped_program_has_its_time_to_end_and_no_more(
     assert not any(_group(process) == group for process in Path("/proc").glob("[0-9]*"))
 
 
+@pytest.mark.usefixtures("each_loop")
+def test_a_word_to_one_that_has_ended_is_no_error(tmp_path: Path) -> None:
+    async def tell() -> int:
+        child = Child("test", ["true"], dict(os.environ), tmp_path / "log", told=True)
+        await child.start()
+        assert child._process and child._process.stdin
+        while not child._process.stdin.is_closing():
+            await asyncio.sleep(0.01)
+        child.tell(b"a word\n")
+        return await child.wait()
+
+    assert asyncio.run(tell()) == 0
+
+
 async def said_by(tmp_path: Path, script: str, umask: int = -1) -> str:
     """What a program of that shell script prints."""
     child = Child("test", ["sh", "-c", script], dict(os.environ), tmp_path / "log", umask=umask)

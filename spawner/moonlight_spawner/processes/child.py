@@ -179,7 +179,8 @@ class Child:
     def tell(self, word: bytes) -> None:
         """The one word that it waits for; nothing happens if it has ended meanwhile."""
         assert self._process is not None and self._process.stdin is not None
-        self._process.stdin.write(word)
+        if not self._process.stdin.is_closing():  # to write then is an error for uvloop
+            self._process.stdin.write(word)
         self._process.stdin.close()
 
     @property
