@@ -15,7 +15,7 @@ from moonlight_spawner.scheduler.local_queue import place_of
 from moonlight_spawner.site.options import MoonlightSite
 
 from tests.cluster.processes import Process
-from tests.support.waiting import wait_until
+from tests.support.waiting import wait_for, wait_until
 
 
 class Jobs:
@@ -30,13 +30,17 @@ class Jobs:
     def queue(self) -> Path:
         return place_of(self.root)
 
-    def submit(self, name: str, script: str, hours: float = 1.0) -> None:
+    def request(self, name: str, script: str, hours: float = 1.0) -> JobRequest:
+        """What is submitted of it."""
         directory = self.root / name
         directory.mkdir(mode=0o700)
         resources = Resources(
             image="x", hours=hours, cpus=1, memory_gb=1, gpus=0, resolution="640x480", fps=30
         )
-        request = JobRequest(name, script, directory, directory / "agent.log", resources)
+        return JobRequest(name, script, directory, directory / "agent.log", resources)
+
+    def submit(self, name: str, script: str, hours: float = 1.0) -> None:
+        request = self.request(name, script, hours)
         assert asyncio.run(self.scheduler.submit(request)) == name
         self.names.append(name)
 
@@ -47,14 +51,22 @@ class Jobs:
         asyncio.run(self.scheduler.cancel(name))
 
     def wait(self, name: str, state: JobState) -> JobInfo:
-        assert wait_until(lambda: self.look(name).state is state, interval=0.05), self.look(name)
-        return self.look(name)
+        seen: list[JobInfo] = []
+
+        def there() -> bool:
+            seen.append(self.look(name))
+            return seen[-1].state is state
+
+        assert wait_until(there, interval=0.05), seen[-1]
+        return seen[-1]
 
     def runner(self, name: str) -> Process:
         return Process.of(json.loads((self.root / name / "local.json").read_bytes())["pid"])
 
     def script(self, name: str) -> Process:
-        (pid,) = _children(self.runner(name).pid)
+        """That of a job that runs: it is on record as running a moment before it begins."""
+        runner = self.runner(name).pid
+        (pid,) = wait_for(lambda: _children(runner))
         return Process.of(pid)
 
 

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
+from moonlight_spawner.model.errors import SubmitUnconfirmed
 from moonlight_spawner.model.job import JobState
 from moonlight_spawner.processes.mark import mark_of
 from moonlight_spawner.scheduler import local
@@ -88,7 +89,9 @@ def test_the_time_limit_ends_a_job(tmp_path: Path, deaf: bool) -> None:
     trap = "trap '' TERM" if deaf else "trap 'echo told; exit 0' TERM"
     (tmp_path / "job.sh").write_text(f"{trap}\nwhile :; do sleep 0.05; done\n")
     arguments = [str(tmp_path), str(tmp_path / "agent.log"), "0.05", str(slots), "1"]
-    subprocess.run([sys.executable, "-c", HASTY, *arguments], check=True)
+    # Who hears it has his time to say so.
+    how = ["-c", HASTY] if deaf else ["-m", "moonlight_spawner.scheduler.local_runner"]
+    subprocess.run([sys.executable, *how, *arguments], check=True)
 
     def job() -> local.LocalJob:
         found = local.read_job(tmp_path)
@@ -153,6 +156,62 @@ def test_jobs_outlive_the_server_that_submitted_them(jobs: Make) -> None:
     time.sleep(0.5)
     assert desk.look("a").state is JobState.RUNNING
     assert desk.script("a").alive()
+
+
+# Hours pass for who submits, at each look at the clock.
+LATE = """
+import itertools, os, sys, time
+import moonlight_spawner.scheduler.local_runner as runner
+fork = os.fork
+def forked():
+    if pid := fork():
+        hours = itertools.count(0.0, 3600.0)
+        time.monotonic = lambda: next(hours)
+    return pid
+os.fork = forked
+sys.exit(runner.main(sys.argv[1:]))
+"""
+# It ends before its first word.
+MUTE = """
+import os, sys
+import moonlight_spawner.scheduler.local_runner as runner
+runner.Runner.announce = lambda _: os._exit(1)
+sys.exit(runner.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize(("source", "status"), [(LATE, 0), (MUTE, 1)], ids=["late", "mute"])
+def test_a_runner_is_waited_for_as_long_as_it_lives(jobs: Make, source: str, status: int) -> None:
+    desk = jobs()
+    (desk.root / "a").mkdir()
+    (desk.root / "a" / "job.sh").write_text("exit 0\n")
+    argv = [sys.executable, "-c", source, str(desk.root / "a"), str(desk.root / "a/agent.log")]
+    argv += ["60", str(desk.queue), "1"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert done.returncode == status, done.stderr
+    if status:
+        assert "the runner wrote nothing into" in done.stderr
+    else:
+        desk.names.append("a")
+        desk.wait("a", JobState.COMPLETED)
+
+
+def test_a_runner_that_is_slow_to_answer_is_found_by_its_name(
+    jobs: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is told that nothing was started, for then its session would go on without a record."""
+    monkeypatch.setattr(local, "_START_SECONDS", 0.0)
+    desk = jobs()
+
+    async def submit() -> None:
+        with pytest.raises(SubmitUnconfirmed, match="said nothing within 0 s"):
+            await desk.scheduler.submit(desk.request("a", LONG))
+        while desk.scheduler._late or not await desk.scheduler.find(["a"]):
+            await asyncio.sleep(0.02)
+
+    asyncio.run(asyncio.wait_for(submit(), PATIENCE))
+    desk.names.append("a")
+    desk.wait("a", JobState.RUNNING)
 
 
 def test_the_servers_secrets_stay_with_the_server(

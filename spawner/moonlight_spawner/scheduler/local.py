@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from ..model.errors import SchedulerUnavailable
+from ..model.errors import SchedulerUnavailable, SubmitUnconfirmed
 from ..model.files import read_shared, write_private
 from ..model.job import JobInfo, JobState
 from ..model.session import Moment
@@ -51,6 +51,7 @@ class LocalScheduler(Scheduler):
     def __init__(self, site: MoonlightSite, root: str):
         self._site = site
         self._root = Path(root)
+        self._late: set[asyncio.Future[tuple[bytes, bytes]]] = set()
 
     async def submit(self, request: JobRequest) -> str:
         write_private(request.directory / "job.sh", request.script)
@@ -67,10 +68,18 @@ class LocalScheduler(Scheduler):
                 env=local_environment(os.environ),
                 cwd=str(request.directory),
             )
-            # It has written its state and left our process tree when this process ends.
-            _, errors = await asyncio.wait_for(process.communicate(), _START_SECONDS)
-        except (OSError, asyncio.TimeoutError) as e:
+        except OSError as e:
             raise SchedulerUnavailable(f"The session's runner cannot be started here: {e}.") from e
+        # It has written its state and left our process tree when this process ends.
+        ending = asyncio.ensure_future(process.communicate())
+        done, _ = await asyncio.wait({ending}, timeout=_START_SECONDS)
+        if not done:  # on a machine that is very busy it comes all the same
+            self._late.add(ending)
+            ending.add_done_callback(self._late.discard)
+            raise SubmitUnconfirmed(
+                f"The session's runner said nothing within {_START_SECONDS:g} s."
+            )
+        _, errors = await ending
         if process.returncode:
             said = errors.decode("utf-8", "replace").strip().splitlines()[-1:]
             raise SchedulerUnavailable(f"The session's runner did not start: {' '.join(said)}")
