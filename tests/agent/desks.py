@@ -16,7 +16,7 @@ from moonlight_spawner.model.account import path_name
 from tests.cluster.processes import Process
 from tests.cluster.users import TestUser, run_as
 from tests.support.cli import lister
-from tests.support.waiting import wait_until
+from tests.support.waiting import wait_for, wait_until
 
 from .sessions import DeskSession
 
@@ -139,7 +139,7 @@ def start_in_desktop(session: DeskSession, command: str) -> Process:
     def found() -> list[int]:
         return [p for p, c in session.processes().items() if c == "sleep 7431" and p not in before]
 
-    assert wait_until(found), session.processes()
+    pid = wait_for(found)[0]
     service.unlink()
     script.unlink()
-    return Process.of(found()[0])
+    return Process.of(pid)

@@ -8,7 +8,6 @@ import json
 import os
 import random
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from tests.cluster.processes import Process, mentioning
 from tests.cluster.users import TestUser, as_user, run_as
 from tests.relay.gateway_process import RunningGateway
 from tests.relay.wires import Answer, ask
+from tests.support.blocks import block_range
 from tests.support.reachable import no_gpu, reachable
 from tests.support.site import site_env
 from tests.support.waiting import GRACE, PATIENCE, wait_for, wait_until
@@ -32,14 +32,12 @@ from .hidden import without_programs
 
 
 class Ranges:
-    """Displays and ports of one test that nobody uses now, far from those of everybody else."""
+    """Displays and ports of one test that nobody else uses, far from those of everybody else."""
 
     def __init__(self, displays: int = 4, blocks: int = 6):
         self.displays, self.blocks = displays, blocks
         self.display = random.randrange(1000, 50_000)
-        self.port = random.randrange(12_000, 31_000, 32)
-        while not all(map(_free, range(self.port, self.port + 32 * blocks))):
-            self.port = random.randrange(12_000, 31_000, 32)
+        self.port = block_range(blocks)
 
     def settings(self) -> dict[str, str]:
         return {
@@ -48,16 +46,6 @@ class Ranges:
             "MOONLIGHT_HPC_PORT_MIN": str(self.port),
             "MOONLIGHT_HPC_PORT_MAX": str(self.port + 32 * self.blocks - 1),
         }
-
-
-def _free(port: int) -> bool:
-    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
-        with socket.socket(socket.AF_INET, kind) as probe:
-            try:
-                probe.bind(("0.0.0.0", port))
-            except OSError:
-                return False
-    return True
 
 
 def settings(user: TestUser, ranges: Ranges | None = None, **more: str) -> dict[str, str]:
@@ -99,14 +87,17 @@ class DeskSession:
     def wait(self, condition: Callable[[AgentStatus], object]) -> AgentStatus:
         """Wait for a status; one that has ended comes too, for the test to be surprised at."""
 
+        met: list[AgentStatus] = []
+
         def there() -> bool:
             with contextlib.suppress(FileNotFoundError):
                 status = self.status
-                return bool(condition(status) or status.end)
-            return False
+                if condition(status) or status.end:
+                    met.append(status)
+            return bool(met)
 
         assert wait_until(there, interval=0.05), f"{self.id}: it never came to be\n{self.log()}"
-        return self.status
+        return met[0]
 
     def wait_running(self) -> AgentStatus:
         status = self.wait(lambda s: s.phase == "running")

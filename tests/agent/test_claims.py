@@ -11,10 +11,16 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from moonlight_spawner.agent.node.claims import BASE_OFFSET, NothingFree, claim_display, claim_ports
+from moonlight_spawner.agent.node.claims import (
+    BASE_OFFSET,
+    Claim,
+    NothingFree,
+    claim_display,
+    claim_ports,
+)
 from moonlight_spawner.model.limits import PORT_BLOCK
 
-from tests.support.waiting import PATIENCE, wait_until
+from tests.support.waiting import PATIENCE, wait_for
 
 from .sessions import Ranges
 
@@ -95,15 +101,18 @@ def test_a_claim_ends_with_its_holder_however_he_dies(crowd: Crowd) -> None:
     with pytest.raises(NothingFree):
         claim_display(display, display)
     os.kill(pid, signal.SIGKILL)
-    assert wait_until(lambda: can_be_claimed(display))
-    again = claim_ports(ranges.port, ranges.port + PORT_BLOCK - 1)
+    wait_for(lambda: can_be_claimed(claim_display, display, display))
+    # Each ends by itself.
+    block = ranges.port, ranges.port + PORT_BLOCK - 1
+    wait_for(lambda: can_be_claimed(claim_ports, *block))
+    again = claim_ports(*block)
     assert again.number == port
     again.release()
 
 
-def can_be_claimed(display: int) -> bool:
+def can_be_claimed(claim: Callable[[int, int], Claim], first: int, last: int) -> bool:
     try:
-        claim_display(display, display).release()
+        claim(first, last).release()
     except NothingFree:
         return False
     return True

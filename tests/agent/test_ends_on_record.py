@@ -61,7 +61,7 @@ def test_a_session_that_said_its_last_word_is_not_run_again(launch: Launch, user
     """`scontrol requeue` of a job whose session has ended, before anybody has looked at it."""
     directory = prepare(user)
     first = launch(directory=directory)
-    first.wait(lambda s: s.steps[1].state is StepState.RUNNING)
+    first.wait(lambda s: s.steps[1].started_at)
     first.process.terminate()
     first.wait_exit()
     said = (directory / "status.json").read_text()

@@ -17,7 +17,7 @@ from moonlight_spawner.model.job import JobState
 from moonlight_spawner.scheduler.local_queue import Ticket, place_of, queue_directory
 
 from tests.cluster.users import TestUser, run_as
-from tests.support.waiting import PATIENCE, wait_until
+from tests.support.waiting import PATIENCE, wait_for
 
 from .jobs import Make
 
@@ -52,11 +52,17 @@ def test_many_jobs_get_their_places_in_the_order_of_asking(jobs: Make) -> None:
     for name in names:
         desk.submit(name, f"echo {name} >> ../order\nexec sleep 7432\n")
     started = desk.root / "order"
+
+    def runs(name: str) -> None:
+        """And has said so, which comes after it is on record."""
+        desk.wait(name, JobState.RUNNING)
+        wait_for(lambda: name in _words(started))
+
     for ends, starts in zip(names, names[2:], strict=False):
-        desk.wait(ends, JobState.RUNNING)
+        runs(ends)
         desk.cancel(ends)
-        desk.wait(starts, JobState.RUNNING)
-    assert wait_until(lambda: len(_words(started)) == len(names))
+        runs(starts)
+    wait_for(lambda: len(_words(started)) == len(names))
     # The first two have their places at the same time.
     assert sorted(_words(started)[:2]) == ["a", "b"]
     assert _words(started)[2:] == list(names[2:])
@@ -102,6 +108,8 @@ def _come_and_go(queue: str, inside: Any, most: Any) -> None:
             inside.value += 1
             most.value = max(most.value, inside.value)
         time.sleep(0.002)
+        while most.value < 2:  # who came first stays until somebody has the other place
+            time.sleep(0.001)
         with inside.get_lock():
             inside.value -= 1
         ticket.close()

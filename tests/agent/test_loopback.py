@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 from moonlight_spawner.agent.node.claims import WEB_OFFSET
 from moonlight_spawner.relay.upstream import Target, UpstreamError, call
 
-from tests.cluster.processes import Process
 from tests.cluster.users import TestUser, as_user
-from tests.support.waiting import PATIENCE, wait_until
+from tests.support.waiting import PATIENCE, wait_for, wait_until
 
 from .conftest import Launch
 from .sessions import AgentSession
@@ -101,18 +101,22 @@ def test_nothing_is_sent_to_a_stranger_who_takes_the_port_of_a_client_that_ended
     session = launch(env=site(user))
     port = (session.wait_running().sunshine_port or 0) + WEB_OFFSET
     secret = user_name(session)
+    agent = session.agent
+    agent.signal(signal.SIGSTOP)  # it would else be started again before the stranger is there
     for pid, command in session.processes().items():
         if "web-server" in command:
-            Process.of(pid).signal(signal.SIGKILL)
-    assert wait_until(lambda: _free(port))
+            with suppress(ProcessLookupError):  # one of them goes with the other
+                os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: _free(port))
     with squatting(stranger, port) as heard:
+        agent.signal(signal.SIGCONT)
         answers = []
 
         def answered() -> bool:
             answers.append(session.ask("/stream.html", session.token))
             return answers[-1].status == 200
 
-        # It is started again, in another block if the stranger was there first.
+        # It is started again, in another block.
         assert wait_until(answered, interval=0.2), session.log()
         assert not any(b"OWNED" in answer.body for answer in answers)
         # It may answer a moment before it is on record.

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-from pathlib import Path
 
-from moonlight_spawner.model.session import StepState
-
+from tests.cluster.processes import shown
 from tests.cluster.users import TestUser
 from tests.support.told import Told
 from tests.support.waiting import wait_for
@@ -32,7 +30,7 @@ def test_a_start_the_portal_missed_and_an_end_it_heard(launch: Launch, user: Tes
     with Told(answer=502) as portal:
         session = launched(launch, user, portal)
         wait_for(lambda: portal.asked)
-        session.wait(lambda s: s.steps[2].state is StepState.RUNNING)
+        session.wait(lambda s: s.steps[2].started_at)
         portal.answer = 204
         session.wait_running()
         wait_for(lambda: portal.statuses and portal.statuses[-1].phase == "running")
@@ -40,7 +38,7 @@ def test_a_start_the_portal_missed_and_an_end_it_heard(launch: Launch, user: Tes
         secret = portal.heads[0]["authorization"].removeprefix("Bearer ").encode()
         for pid in session.processes():
             for name in ("cmdline", "environ"):
-                assert secret not in Path(f"/proc/{pid}/{name}").read_bytes(), session.processes()
+                assert secret not in shown(pid, name), session.processes()
         session.ask_to_stop()
         assert session.wait_exit() == 0
         heard = [status.sequence for status in portal.statuses]
@@ -58,7 +56,7 @@ def test_the_guardian_has_the_last_word_of_an_agent_that_was_killed(
 ) -> None:
     with Told() as portal:
         session = launched(launch, user, portal)
-        session.wait(lambda s: s.steps[1].state is StepState.RUNNING)
+        session.wait(lambda s: s.steps[1].started_at)
         session.agent.signal(signal.SIGKILL)
         session.wait_exit()
         end = portal.statuses[-1].end
@@ -71,7 +69,6 @@ def test_a_portal_that_never_answers_holds_nothing_up(launch: Launch, user: Test
         assert session.wait_exit() == 1
         end = session.status.end
         assert end and end.code == "XServerFailed"
-        # The agent's first word, which still hangs, and the guardian's last one.
         # The agent's first word, which hangs still, and the guardian's last one.
         assert 2 <= portal.asked < session.status.sequence
     session.assert_nothing_left()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cluster.processes import shown
 from tests.cluster.users import TestUser, as_user, ensure_users, remove_users, unique_names
 from tests.support.reachable import no_gpu
 from tests.support.waiting import PATIENCE, wait_for
@@ -149,7 +150,7 @@ def test_terminals_start_what_the_desktops_shell_is(batch_user: TestUser) -> Non
                 found = []
                 for pid, command in session.processes().items():
                     if command.split()[:1] == ["/bin/bash"]:
-                        text = Path(f"/proc/{pid}/environ").read_text()
+                        text = shown(pid, "environ").decode()
                         found.append(dict(e.split("=", 1) for e in text.split("\0") if "=" in e))
                 return [e for e in found if e.get("PYTHONPATH") == "/opt/p"]
 

@@ -7,11 +7,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.cluster.processes import Process
+from tests.cluster.processes import Process, shown
 from tests.cluster.users import TestUser, as_user
 from tests.support.waiting import wait_until
 
@@ -44,7 +43,7 @@ def test_one_runs_the_next_one_waits_and_both_end_when_told(narrow: LocalDesk) -
     assert "1 of your sessions at once" in waiting["queue"]["message"]
 
     for pid in first.processes():
-        assert b"s3cret" not in Path(f"/proc/{pid}/environ").read_bytes()
+        assert b"s3cret" not in shown(pid, "environ")
 
     runner = Process.of(second.runner_pid)
     narrow.run("stop", second.id, "--wait")
@@ -100,9 +99,12 @@ def test_a_desktop_outside_of_any_job_lasts_as_long_as_the_command(
 
 def test_a_start_that_fails_says_why_where_the_user_looks(user: TestUser) -> None:
     desk = LocalDesk(user, settings(user, gateway_address="203.0.113.0/24"))
-    session = desk.create()
-    told = desk.wait(session, lambda s: s["ended_at"])
-    assert (told["status"], told["reason_code"]) == ("failed", "NoSuchAddress")
-    assert "203.0.113.0/24" in told["reason"]
-    assert [s["state"] for s in told["steps"]].count("failed") == 1
-    session.assert_nothing_left()
+    try:
+        session = desk.create()
+        told = desk.wait(session, lambda s: s["ended_at"])
+        assert (told["status"], told["reason_code"]) == ("failed", "NoSuchAddress")
+        assert "203.0.113.0/24" in told["reason"]
+        assert [s["state"] for s in told["steps"]].count("failed") == 1
+        session.assert_nothing_left()
+    finally:
+        desk.close()

@@ -41,7 +41,7 @@ def test_the_guardian_is_killed(launch: Launch) -> None:
 
 def test_the_agent_is_killed_while_it_starts(launch: Launch) -> None:
     session = launch()
-    session.wait(lambda s: s.steps[1].state is StepState.RUNNING)
+    session.wait(lambda s: s.steps[1].started_at)
     session.agent.signal(signal.SIGKILL)
     assert session.wait_exit() == 1
     status = session.status

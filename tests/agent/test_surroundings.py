@@ -27,6 +27,15 @@ SECRETS = {
 
 
 @pytest.fixture
+def own(user: TestUser) -> Iterator[Path]:
+    """A directory of programs in his home."""
+    own = user.home / "bin"
+    own.mkdir()
+    yield own
+    shutil.rmtree(own)
+
+
+@pytest.fixture
 def conda() -> Iterator[Path]:
     """An environment as conda makes them, with a D-Bus that breaks every desktop."""
     with tempfile.TemporaryDirectory(prefix="mlt-conda-", dir="/var/tmp") as name:
@@ -51,10 +60,8 @@ def conda() -> Iterator[Path]:
 
 
 def test_a_desktop_starts_in_spite_of_conda_and_keeps_its_parts_from_secrets(
-    launch: Launch, user: TestUser, conda: Path
+    launch: Launch, own: Path, conda: Path
 ) -> None:
-    own = user.home / "bin"
-    own.mkdir(exist_ok=True)
     shutil.copy(conda / "bin" / "dbus-daemon", own)
     os.chmod(own / "dbus-daemon", 0o755)
     job = {
@@ -79,7 +86,6 @@ def test_a_desktop_starts_in_spite_of_conda_and_keeps_its_parts_from_secrets(
         # The rest was in the job: a login's, or the site's word. The desktop has it, our parts do not.
         assert ("own-s3cret" in found) == (name in ("xfwm4", "dbus-daemon")), name
         assert "SLURM_JOB_ID=4711" in found
-    shutil.rmtree(own)
 
 
 def test_an_image_is_started_with_nothing_secret_in_sight(launch: Launch, user: TestUser) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.cluster.keeper import descendants, stat_fields
 from tests.support.waiting import PATIENCE, wait_until
 
-__all__ = ["Process", "descendants", "end_all", "listening", "mentioning", "of_user"]
+__all__ = ["Process", "descendants", "end_all", "listening", "mentioning", "of_user", "shown"]
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,13 @@ def mentioning(text: str) -> dict[int, str]:
             if wanted in command or wanted in Path("/proc", entry, "environ").read_bytes():
                 found[int(entry)] = command.replace(b"\0", b" ").decode(errors="replace").strip()
     return found
+
+
+def shown(pid: int, name: str) -> bytes:
+    """What /proc has of a process under this name (proc(5)); nothing of one that has ended meanwhile."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return Path("/proc", str(pid), name).read_bytes()
+    return b""
 
 
 def of_user(uid: int) -> dict[int, str]:

@@ -108,6 +108,13 @@ def current_user() -> str:
     return FileStore("/").user
 
 
+def contents(file: Path) -> bytes:
+    """Of a session's file; nothing of one that has just been written anew and renamed."""
+    with contextlib.suppress(FileNotFoundError):
+        return file.read_bytes()
+    return b""
+
+
 @contextlib.contextmanager
 def a_process() -> Iterator[psutil.Process]:
     """Stands for a job that takes its time to end."""

@@ -23,7 +23,7 @@ from .conftest import Call
 from .node import Node
 from .process import Portal
 from .selection_owner import LATIN_1
-from .sessions import Records, site_config, start_desktop, stop_all
+from .sessions import Records, contents, site_config, start_desktop, stop_all
 from .test_api_answers import API_MD
 
 KOREAN = "안녕하세요, 세계! 클립보드 🖥️"
@@ -331,7 +331,7 @@ def test_it_is_written_nowhere(
         files = [found for found in directory.rglob("*") if found.is_file()]
         assert files
         for file in files:
-            data = file.read_bytes()
+            data = contents(file)
             assert into.encode() not in data and out.encode() not in data, file
 
 

@@ -23,6 +23,7 @@ from .clipboards import Display
 from .conftest import Call
 from .node import Node
 from .process import Portal
+from .sessions import contents
 from .test_api_answers import API_MD
 
 RED = (0xC0, 0x10, 0x20)
@@ -78,7 +79,7 @@ class TestOfADesktop(OfTheDesktop):
         places = [Display(desktop).runtime, *desktop_dir.glob(f"*/{desktop.session_id}")]
         files = [file for place in places for file in place.rglob("*") if file.is_file()]
         assert len(files) > 5
-        assert not [file for file in files if data[200:300] in file.read_bytes()]
+        assert not [file for file in files if data[200:300] in contents(file)]
 
     async def test_what_is_no_word_about_it_is_refused(self, api: Call, path: str) -> None:
         for body in (b"{}", b"true", b'{"shown": 1}', b'{"shown": true, "x": 1}', b"[]", b"{"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import os
 import random
 import socket
@@ -107,10 +108,15 @@ def tcp_connections(pid: int) -> list[socket.socket]:
     found = []
     try:
         for name in os.listdir(f"/proc/{pid}/fd"):
-            if not os.readlink(f"/proc/{pid}/fd/{name}").startswith("socket:"):
-                continue
+            try:
+                if not os.readlink(f"/proc/{pid}/fd/{name}").startswith("socket:"):
+                    continue
+            except FileNotFoundError:
+                continue  # closed meanwhile
             fd = libc.syscall(438, pidfd, int(name), 0)
-            assert fd >= 0, os.strerror(ctypes.get_errno())
+            if fd < 0:
+                assert ctypes.get_errno() == errno.EBADF, os.strerror(ctypes.get_errno())
+                continue
             connection = socket.socket(fileno=fd)
             try:
                 connection.getpeername()

@@ -22,7 +22,7 @@ from moonlight_spawner.relay.buckets import source
 from moonlight_spawner.relay.knock import knock
 from moonlight_spawner.relay.upstream import Target, UpstreamError, call
 
-from tests.support.waiting import wait_for
+from tests.support.waiting import PATIENCE, wait_for
 
 from .gateway_process import TOKEN, RunningGateway, running_gateway
 from .wires import BEARER, FakeHost, ask_on, connect, get, login
@@ -150,10 +150,18 @@ def calm(host: FakeHost) -> Iterator[RunningGateway]:
         yield gateway
 
 
+@pytest.fixture
+def gracious(host: FakeHost) -> Iterator[RunningGateway]:
+    """It leaves who came in peace for longer than a crowd takes to come."""
+    constants = {"moonlight_spawner.agent.gateway.strangers._GRACE_SECONDS": PATIENCE}
+    with running_gateway(str(host.path), constants=constants) as gateway:
+        yield gateway
+
+
 def test_who_is_in_the_middle_of_a_greeting_is_not_turned_away_for_the_newest(
-    calm: RunningGateway,
+    gracious: RunningGateway,
 ) -> None:
-    gateway = calm
+    gateway = gracious
     with connect(gateway) as owner:
         owner.sendall(b"GET /healthz HTTP/1.1\r\n")
         crowd = []

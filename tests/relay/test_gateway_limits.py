@@ -52,6 +52,46 @@ def closed_by_the_gateway(connection: socket.socket) -> bool:
     return True
 
 
+def served(gateway: RunningGateway) -> socket.socket:
+    """A connection on which a request was answered. On a busy machine the patience of a gateway may be
+    over before anything is said, so it is tried again."""
+
+    def one() -> socket.socket | None:
+        connection = connect(gateway)
+        if ask_on(connection, get("/")).status == 200:
+            return connection
+        connection.close()
+        return None
+
+    return wait_for(one)  # type: ignore[return-value]
+
+
+def joined(gateway: RunningGateway) -> socket.socket:
+    """A stream; tried again as well."""
+
+    def one() -> socket.socket | None:
+        connection = connect(gateway)
+        with contextlib.suppress(ConnectionError):
+            connection.sendall((get("/", UPGRADE) + "\r\n").encode())
+            read_head(connection)
+            return connection
+        connection.close()
+        return None
+
+    return wait_for(one)  # type: ignore[return-value]
+
+
+def greeted(gateway: RunningGateway, tls: bool) -> socket.socket:
+    """A connection, in TLS one whose handshake came to its end; tried again as well."""
+
+    def one() -> socket.socket | None:
+        with contextlib.suppress(OSError):
+            return connect(gateway, tls)
+        return None
+
+    return wait_for(one)  # type: ignore[return-value]
+
+
 def closed(connections: list[socket.socket]) -> int:
     """How many of them the other end has closed by now."""
     count = 0
@@ -78,7 +118,7 @@ def test_a_head_that_trickles_in_is_cut_off(hasty: RunningGateway, tls: bool) ->
     """Each byte is in time; the head as a whole is not. He goes on when he is told that it is over: of
     TLS, uvloop by itself hears him out for half a minute then.
     """
-    with connect(hasty, tls) as connection:
+    with greeted(hasty, tls) as connection:
         with contextlib.suppress(OSError):
             for byte in get("/").encode():
                 connection.sendall(bytes([byte]))
@@ -112,8 +152,8 @@ def test_bodies_that_strangers_send_all_the_same_are_not_kept(gateway: RunningGa
     before = gateway.forget_peak()
     crowd = [connect(gateway) for _ in range(60)]
     for connection in crowd:
-        connection.sendall(b"POST / HTTP/1.1\r\nHost: p\r\nContent-Length: 314572800\r\n\r\n")
         with contextlib.suppress(ConnectionError):
+            connection.sendall(b"POST / HTTP/1.1\r\nHost: p\r\nContent-Length: 314572800\r\n\r\n")
             for _ in range(16):
                 connection.sendall(b"x" * 2**20)
         connection.close()
@@ -121,8 +161,7 @@ def test_bodies_that_strangers_send_all_the_same_are_not_kept(gateway: RunningGa
 
 
 def test_between_requests_one_may_be_silent_for_a_while_only(hasty: RunningGateway) -> None:
-    with connect(hasty) as connection:
-        assert ask_on(connection, get("/")).status == 200
+    with served(hasty) as connection:
         assert closed_by_the_gateway(connection)
 
 
@@ -133,9 +172,7 @@ def test_a_stream_may_be_silent_as_long_as_it_likes(hasty: RunningGateway, host:
         connection.sendall(b"still here")
 
     host.behave = behave
-    with connect(hasty) as connection:
-        connection.sendall((get("/", UPGRADE) + "\r\n").encode())
-        read_head(connection)
+    with joined(hasty) as connection:
         time.sleep(3 * HASTY_SECONDS)
         connection.sendall(b"?")
         assert connection.recv(100) == b"still here"
@@ -147,14 +184,16 @@ def test_a_slow_host_is_waited_for(hasty: RunningGateway, host: FakeHost) -> Non
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate")
 
     host.behave = behave
-    assert ask(hasty, get("/")).body == b"late"
+    assert wait_for(lambda: ask(hasty, get("/")).body) == b"late"
 
 
 @EACH_LOOP
 def test_a_crowd_of_strangers_is_limited_and_keeps_the_owner_not_out(
     host: FakeHost, loop: str
 ) -> None:
-    with running_gateway(str(host.path), loop=loop) as gateway:
+    # Nobody is let go for his silence before he is looked at.
+    constants = {f"{GATEWAY}.listener._FIRST_WORDS_SECONDS": PATIENCE}
+    with running_gateway(str(host.path), constants=constants, loop=loop) as gateway:
         before = open_sockets(gateway.pid)
         owner = connect(gateway)
         assert ask_on(owner, get("/")).status == 200

@@ -390,7 +390,7 @@ def test_who_is_not_to_see_it_any_more_sees_nothing_and_is_told_why(
         late = shared.guest(minutes=1)
         [one] = [one for one in shared.invitations if one.id == late.id]
         end = await late.open(shared, "/end")
-        assert one.timer and 50 < one.timer.when() - shared.loop.time() <= 60
+        assert one.timer and 0 < one.timer.when() - shared.loop.time() <= 60
         shared.loop.call_soon_threadsafe(one.timer._run)
         assert "time of your invitation is up" in json.loads(await end.recv())["page"]
         link = shared.invite()["token"]

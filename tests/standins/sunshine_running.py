@@ -6,7 +6,6 @@ import base64
 import contextlib
 import json
 import os
-import random
 import signal
 import socket
 import ssl
@@ -17,6 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from moonlight_spawner.agent.node.claims import BASE_OFFSET
+
+from tests.support.blocks import block_range
 from tests.support.waiting import PATIENCE, wait_until
 
 from .client import Client, Identity
@@ -26,27 +28,12 @@ HERE = Path(__file__).resolve().parent
 PROGRAM = HERE / "sunshine"
 #: Offsets of everything a host may open.
 OFFSETS = (-5, 0, 1, 9, 10, 11, 21)
-_CLAIMS: dict[int, socket.socket] = {}
 APPS = {"env": {}, "apps": [{"name": "Desktop"}, {"name": "Sleeper", "cmd": "sleep 321"}]}
 
 
 def free_base() -> int:
-    """A base whose ports are free, below the ephemeral range; claimed for this process."""
-    while True:
-        base = random.randrange(12000, 32000, 32)
-        claim = socket.socket(socket.AF_UNIX)
-        try:
-            claim.bind(f"\0standin-base-{base}")
-            with contextlib.ExitStack() as stack:
-                for offset in OFFSETS:
-                    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
-                        sock = stack.enter_context(socket.socket(socket.AF_INET, kind))
-                        sock.bind(("127.0.0.1", base + offset))
-        except OSError:
-            claim.close()
-            continue
-        _CLAIMS[base] = claim
-        return base
+    """A base whose ports are free, and no other test's."""
+    return block_range(1) + BASE_OFFSET
 
 
 def listening(pid: int) -> set[int]:
@@ -247,5 +234,3 @@ def sunshine(
         with contextlib.suppress(ProcessLookupError):
             os.killpg(run.process.pid, signal.SIGKILL)
         run.process.wait()
-        if base in _CLAIMS:
-            _CLAIMS.pop(base).close()

@@ -186,8 +186,7 @@ def test_what_a_hostile_side_answers_is_bounded_and_checked(
     found = place.serve_hostile(body, alice, user_side_seconds=seconds)
     assert found[0] == code and words in found[1], found
     if code != "answered" and "trap" not in side(alice):
-        wait_for(lambda: not sudos_of(place.hostile))
-        assert not sides_of(alice)
+        wait_for(lambda: not sudos_of(place.hostile) and not sides_of(alice))
     for pid in sides_of(alice):
         os.kill(pid, signal.SIGKILL)
 
@@ -217,17 +216,23 @@ def test_what_a_side_complains_of_is_read_no_faster_than_it_is_worth(
 ) -> None:
     (alice.home / "side").write_text("exec yes >&2\n")
     body = """
+        import asyncio
         from moonlight_spawner.portal.sides import _Side
         read, receive = [0], _Side.pipe_data_received
         def counted(side, fd, data):
             read[0] += len(data)
             receive(side, fd, data)
         _Side.pipe_data_received = counted
-        return [(await refused(manager.sessions(args[0])))[0], read[0]]
+        asking = asyncio.ensure_future(manager.sessions(args[0]))
+        while not read[0]:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(1)
+        asking.cancel()
+        return read[0]
     """
-    code, read = place.serve_hostile(body, alice, user_side_seconds=2)
-    assert code == "user_side_timeout"
-    assert 16_384 <= read < 16 << 20, "the service's loop did nothing else"
+    read = place.serve_hostile(body, alice)
+    assert 0 < read < 8 << 20, "the service's loop did nothing else"
+    wait_for(lambda: not sides_of(alice))
 
 
 def test_who_cannot_be_acted_for_is_told_why(place: Portal, alice: TestUser) -> None:
