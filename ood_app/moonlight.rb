@@ -34,10 +34,11 @@ class MoonlightDesktop
     end
   end
 
-  # A text on one line, without control characters and what is no text.
+  # A text on one line, without control characters, what is no text, and what turns the direction of the
+  # rest: a log may repeat what somebody else has called a file.
   def plain(value)
     text = value.to_s.dup.force_encoding("UTF-8").scrub(" ")
-    text.gsub(/[^[:print:]]/, " ")
+    text.gsub(/[^[:print:]]|[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/, " ")
   end
 
   # A text for HTML, for markdown around it, and on one line: all that means something to either is a

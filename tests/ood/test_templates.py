@@ -149,6 +149,7 @@ def test_images_that_cannot_be_used_and_hostile_names(
     assert all(set(option[2]) == {"data-description"} for option in options)
     assert options[0][0] == HOSTILE[0]
     assert options[6][0] == HOSTILE[6].replace("\n", " ")
+    assert "\u202e" not in "".join(option[0] for option in options)
     says(images=[{"id": "gone", "name": "Gone", "available": False}])
     cached = {**home, "XDG_CACHE_HOME": home["HOME"] + "/other"}
     with pytest.raises(Refused, match="No desktop can be launched now"):
@@ -457,6 +458,7 @@ def test_no_record_and_no_log_becomes_a_tag_or_markdown(
                 *("class", "role", "data-moonlight", "open")
             }
             assert not set("*_`[]!~\\") & set(bare(text)), text
+            assert "\u202e" not in seen.words  # which would turn the rest of a line around
         if "completed" in card and hostile.isprintable():
             assert hostile in Tags(card["completed"]).words
 
