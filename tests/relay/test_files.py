@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -378,6 +379,40 @@ def test_what_nobody_came_back_for_is_removed_after_a_week(room: Path) -> None:
         assert sends_after(7 * DAY + HOUR + 9) == names(new, mine, other)
         assert sends_after(9 * DAY) == names(mine)
         assert patch(gateway, where, 0, b"came back").status == 204
+
+
+def test_a_file_that_takes_the_place_of_what_came_is_no_part_of_it(
+    gateway: RunningGateway, room: Path, scratch: Path
+) -> None:
+    """Whoever may write to a folder may give a file of the user's, which he cannot read, that name."""
+    shared, at = scratch / "shared", f"{quote(str(scratch), safe='')}/shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    secret = shared / "secret"
+    secret.write_bytes(b"key")
+    secret.chmod(0o600)
+    made = create(gateway, "a.txt", 9, at, mark="1")
+    [part] = shared.glob(".a.txt.part-*")
+    part.rename(shared / "away")
+    secret.rename(part)
+    for offset in (0, 3):
+        rest = b"123456789"[offset:]
+        refused = patch(gateway, made.header("location"), offset, rest)
+        assert code(refused) == (409, "wrong_kind")
+    assert code(create(gateway, "a.txt", 9, at, mark="1")) == (409, "wrong_kind")
+    assert (part.read_bytes(), stat.S_IMODE(part.stat().st_mode)) == (b"key", 0o600)
+    assert not (shared / "a.txt").exists()
+    # Nor does another session take it for the beginning of that file, where it would elsewhere.
+    files = {"home": str(room / "home"), "others": [str(scratch)]}
+    with running_gateway(files=files) as another:
+        again = create(another, "a.txt", 9, at, mark="1")
+        assert (again.status, again.header("upload-offset")) == (201, "0")
+        shared.chmod(0o1777)
+        for offset, where in ((0, gateway), (4, another)):
+            begun = create(where, "b.txt", 9, at, mark="1")
+            assert begun.header("upload-offset") == str(offset)
+            if not offset:
+                patch(gateway, begun.header("location"), 0, b"1234")
 
 
 def test_a_disk_that_is_full_says_so_and_what_came_stays(

@@ -64,6 +64,11 @@ def exchangeable(directory: str | Path) -> str:
     return why
 
 
+def exposed(directory: int) -> bool:
+    """Whether others may exchange what is in this open directory, whatever leads there."""
+    return bool(_why(Path(f"/proc/self/fd/{directory}"), os.fstat(directory)))
+
+
 def make_directories(path: Path) -> None:
     """``path`` and what is missing above it; what is made is this user's alone."""
     if path.is_dir():
@@ -142,7 +147,7 @@ def _of_one(gid: int, uid: int) -> bool:
 
 def _has_acl(path: Path) -> bool:
     try:
-        return bool(os.getxattr(path, "system.posix_acl_access", follow_symlinks=False))
+        return bool(os.getxattr(path, "system.posix_acl_access"))
     except OSError:  # none, or a file system without
         return False
 

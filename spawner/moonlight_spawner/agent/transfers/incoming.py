@@ -17,11 +17,15 @@ import stat
 import threading
 from dataclasses import dataclass
 
+from ...model.trust import exposed
 from .listing import free
 from .names import PART, as_part, legible, numbered, part_name
 from .refusals import Refused, no_room, of_system
 
 log = logging.getLogger(__name__)
+
+#: A file's device and its number there.
+Identity = tuple[int, int]
 
 KEPT_SECONDS = 7 * 24 * 3600.0
 _MOST_NUMBERS = 1000
@@ -72,12 +76,14 @@ class Part:
     have its number.
     """
 
-    def __init__(self, coming: Coming, folder: int, umask: int):
+    def __init__(self, coming: Coming, folder: int, umask: int, known: Identity | None = None):
         """
         Parameters
         ----------
         folder
             Descriptor of its folder, from now on this object's to close.
+        known
+            Which file it was before.
 
         Raises
         ------
@@ -89,10 +95,13 @@ class Part:
         self._folder = folder
         self._fd = -1
         try:
-            self._fd = _opened(coming, folder)
+            self._fd = _opened(coming, folder, known)
+            info = os.fstat(self._fd)
         except BaseException:
             self.close()
             raise
+        #: To know it by, when it is opened again.
+        self.identity = info.st_dev, info.st_ino
 
     @property
     def size(self) -> int:
@@ -156,15 +165,23 @@ class Part:
         )
 
 
-def _opened(coming: Coming, folder: int) -> int:
+def _opened(coming: Coming, folder: int, known: Identity | None) -> int:
     try:
-        fd = os.open(coming.part, _PART | os.O_CREAT, 0o600, dir_fd=folder)
+        try:
+            fd = os.open(coming.part, _PART | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=folder)
+            made = True
+        except FileExistsError:
+            fd = os.open(coming.part, _PART, dir_fd=folder)
+            made = False
     except OSError as e:
         raise of_system(e, f"{coming.told} cannot be written there") from e
     try:
         info = os.fstat(fd)
-        # In a folder of several users it may be somebody else's.
-        if not stat.S_ISREG(info.st_mode) or info.st_uid != os.geteuid() or info.st_nlink != 1:
+        # In a folder of several users it may be somebody else's, or another file of this user's that was
+        # given this name: what is in that must not become part of one that others may read.
+        own = stat.S_ISREG(info.st_mode) and info.st_uid == os.geteuid() and info.st_nlink == 1
+        same = made or (info.st_dev, info.st_ino) == known
+        if not own or (not same and exposed(folder)):
             raise Refused(409, "wrong_kind", f"“{legible(coming.part)}” is in the way.")
         if info.st_size > coming.length:
             os.ftruncate(fd, 0)

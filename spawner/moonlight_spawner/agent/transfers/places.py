@@ -92,7 +92,7 @@ class Places:
             try:
                 with contextlib.suppress(FileExistsError):
                     os.mkdir(name, 0o700, dir_fd=folder)
-                    os.chmod(name, 0o777 & ~umask, dir_fd=folder)
+                    _open_up(name, folder, umask)
             except OSError as e:
                 raise of_system(e, f"The folder “{legible(name)}” cannot be made") from e
             finally:
@@ -181,6 +181,21 @@ def _step(name: bytes, folder: int, flags: int) -> int:
         if not flags & os.O_DIRECTORY:
             raise
         return os.open(name, flags | os.O_PATH, dir_fd=folder)  # to go through, not to look at
+
+
+def _open_up(name: bytes, folder: int, umask: int) -> None:
+    """Give a folder that was made just now the mode that is its user's.
+
+    Whoever may write to ``folder`` may have put another one of the user's in its place since: so it is
+    not gone to by a link, and what has something in it stays closed.
+    """
+    fd = os.open(name, _FOLDER, dir_fd=folder)
+    try:
+        if not os.listdir(fd):
+            kept = os.fstat(fd).st_mode & (stat.S_ISGID | stat.S_ISVTX)  # as in its parent
+            os.fchmod(fd, kept | (0o777 & ~umask))
+    finally:
+        os.close(fd)
 
 
 def _link(error: OSError, name: bytes, folder: int) -> bytes | None:

@@ -7,19 +7,21 @@ import asyncio
 import logging
 import math
 import os
+import secrets
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 
 import h11
 
+from ...model.trust import exposed
 from ...relay import headers as h
 from ...relay.incoming import Incoming, Request
 from ...relay.replies import NO_STORE
 from ...relay.wire import Wire
 from . import asked
-from .incoming import Coming, Part, remove_old
+from .incoming import Coming, Identity, Part, remove_old
 from .names import as_part, new_name
 from .places import Places
 from .refusals import Refused, wrong
@@ -57,6 +59,10 @@ class Uploads:
         self._coming: OrderedDict[str, Coming] = OrderedDict()
         # Who has not heard that the last byte came asks again.
         self._came: OrderedDict[str, tuple[int, h.Headers]] = OrderedDict()
+        # Which file each of them is, and what tells this session's from others' where these may be
+        # exchanged: what has come is gone on with there by the session that began it, and by no other.
+        self._parts: OrderedDict[str, Identity] = OrderedDict()
+        self._salt = secrets.token_hex(16)
         self._busy: dict[str, tuple[asyncio.Lock, Wire | None]] = {}
         self._old = _Looked(clock)
 
@@ -85,7 +91,10 @@ class Uploads:
         to = at or await self._threads.run(self._places.usual)
         if folders:
             to = await self._threads.run(self._places.make, to, folders, self._umask)
-        coming = Coming.of(to, new_name(name), length, given.get("mark", ""))
+        mark = given.get("mark", "")
+        shared = await self._threads.run(self._exposed, to)
+        mark += self._salt if mark and shared else ""
+        coming = Coming.of(to, new_name(name), length, mark)
         self._remember(coming)
         if (now := self._old.is_due(to)) is not None:
             keep = {one.part for one in self._coming.values()}
@@ -159,6 +168,13 @@ class Uploads:
             self._came.popitem(last=False)
         return more
 
+    def _exposed(self, at: str) -> bool:
+        folder = self._places.folder(at)
+        try:
+            return exposed(folder)
+        finally:
+            os.close(folder)
+
     def _remove_old(self, at: str, keep: set[bytes], now: float) -> None:
         folder = self._places.folder(at)
         try:
@@ -198,11 +214,18 @@ class Uploads:
             if self._busy.get(upload_id) == (lock, wire):
                 del self._busy[upload_id]
 
-    def _opened(self, coming: Coming) -> AbstractAsyncContextManager[Part]:
-        return self._threads.opened(self._open, coming)
+    @asynccontextmanager
+    async def _opened(self, coming: Coming) -> AsyncIterator[Part]:
+        known = self._parts.get(coming.id)
+        async with self._threads.opened(self._open, coming, known) as part:
+            self._parts[coming.id] = part.identity
+            self._parts.move_to_end(coming.id)
+            while len(self._parts) > _MOST_COMING:
+                self._parts.popitem(last=False)
+            yield part
 
-    def _open(self, coming: Coming) -> Part:
-        return Part(coming, self._places.folder(coming.folder), self._umask)
+    def _open(self, coming: Coming, known: Identity | None) -> Part:
+        return Part(coming, self._places.folder(coming.folder), self._umask, known)
 
 
 class _Looked:
