@@ -7,7 +7,9 @@ and what comes with it is the word of that session's user about his session.
 from __future__ import annotations
 
 import logging
+import time
 from collections import OrderedDict
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -40,13 +42,14 @@ _MOST_SESSIONS = 64
 
 _NEVER = datetime.min
 _Age = tuple[datetime, int]
+Clock = Callable[[], float]
 
 
 class _User:
     """What was heard of a user's sessions last, and how old each word was."""
 
-    def __init__(self) -> None:
-        self.bucket = Bucket(_RATE, _BURST)
+    def __init__(self, clock: Clock) -> None:
+        self.bucket = Bucket(_RATE, _BURST, clock)
         self._heard: OrderedDict[str, tuple[_Age, AgentStatus]] = OrderedDict()
 
     def last(self, session_id: str) -> tuple[_Age, AgentStatus] | None:
@@ -65,13 +68,16 @@ class Hearing:
     pages of that user look.
 
     A status names a gateway, to which the session's token is sent: it is left out where somebody on the
-    way might have written it, and whoever wants to know asks the user's side.
+    way might have written it, and whoever wants to know asks the user's side. ``clock`` gives seconds.
     """
 
-    def __init__(self, manager: Any, watchers: Any, callbacks: Callbacks):
+    def __init__(
+        self, manager: Any, watchers: Any, callbacks: Callbacks, clock: Clock = time.monotonic
+    ):
         self.callbacks = callbacks
         self._manager = manager
         self._watchers = watchers
+        self._clock = clock
         self._users: dict[str, _User] = {}  # of real accounts: the service has made their seeds
 
     def count(self, user: str) -> None:
@@ -81,7 +87,7 @@ class Hearing:
         TooManyRequests
             This user's sessions have said too much already.
         """
-        if not self._users.setdefault(user, _User()).bucket.take():
+        if not self._of(user).bucket.take():
             raise TooManyRequests(f"The sessions of {user} say too much. Try again in a moment.", 1)
 
     async def hear(self, user: str, session_id: str, status: AgentStatus) -> None:
@@ -90,7 +96,7 @@ class Hearing:
         ------
         MoonlightError
         """
-        known = self._users.setdefault(user, _User())
+        known = self._of(user)
         before = known.last(session_id)
         own_status(status, self._manager.site.batch_system == "local")
         # A job that is started again has another agent, which counts from the beginning.
@@ -108,6 +114,9 @@ class Hearing:
             raise
         if before is None or _words(before[1]) != _words(status):
             self._watchers.look(user)
+
+    def _of(self, user: str) -> _User:
+        return self._users.setdefault(user, _User(self._clock))
 
 
 @stream_request_body
