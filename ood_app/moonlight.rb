@@ -13,15 +13,19 @@ require "open3"
 require "time"
 require "yaml"
 
+# Beside this file itself: an app of before may have a link to it and none to these.
+%w[keyboards.rb words.rb].each { |name| load File.join(File.dirname(File.realpath(__FILE__)), name) }
+
 class MoonlightDesktop
   # Something a person has to put right: a setting, or a value that was sent.
   class Wrong < StandardError; end
 
-  attr_reader :site
+  attr_reader :site, :words
 
   # +root+: the app's directory, with site.yml.
   def initialize(root)
     @root = root.to_s
+    @words = MoonlightWords.new
     @site = read_site
   end
 
@@ -54,18 +58,24 @@ class MoonlightDesktop
     text.split(/\r?\n/).map { |line| html(line) }.join("&#10;")
   end
 
+  # A sentence in the dashboard's language; so is what users are told of what they sent. What only an
+  # administrator can put right is said in English.
+  def say(...)
+    @words.say(...)
+  end
+
   # -- what the form offers
 
   # The numbers of the form that are asked for, in order, with their words.
   def numbers
     words = {
-      "hours" => { "label" => "Hours", "step" => 0.5,
-                   "help" => "The desktop ends by itself after this time." },
-      "gpus" => { "label" => "GPUs", "step" => 1 },
-      "cores" => { "label" => "CPU cores", "step" => 1 },
-      "memory" => { "label" => "Memory (GiB)", "step" => 1 },
-      "begin" => { "label" => "Start in (hours)", "step" => 0.5,
-                   "help" => "Not before that. 0: as soon as possible." }
+      "hours" => { "label" => say("Hours"), "step" => 0.5,
+                   "help" => say("The desktop ends by itself after this time.") },
+      "gpus" => { "label" => say("GPUs"), "step" => 1 },
+      "cores" => { "label" => say("CPU cores"), "step" => 1 },
+      "memory" => { "label" => say("Memory (GiB)"), "step" => 1 },
+      "begin" => { "label" => say("Start in (hours)"), "step" => 0.5,
+                   "help" => say("Not before that. 0: as soon as possible.") }
     }
     words.select { |name, _| !%w[gpus begin].include?(name) || largest(name).positive? }
   end
@@ -96,7 +106,8 @@ class MoonlightDesktop
     @images ||= begin
       found = cached_images.select { |image| image["available"] }
       if found.empty?
-        raise Wrong, "No desktop can be launched now: `#{@site['command']} images` says why."
+        raise Wrong, say("No desktop can be launched now: `{command} images` says why.",
+                         command: @site["command"])
       end
       found
     end
@@ -107,15 +118,8 @@ class MoonlightDesktop
   end
 
   def keyboard_name(layout)
-    names = {
-      "us" => "English (US)", "gb" => "English (UK)", "de" => "German", "fr" => "French",
-      "es" => "Spanish", "it" => "Italian", "pt" => "Portuguese", "br" => "Portuguese (Brazil)",
-      "ch" => "Swiss", "nl" => "Dutch", "dk" => "Danish", "no" => "Norwegian", "se" => "Swedish",
-      "fi" => "Finnish", "pl" => "Polish", "cz" => "Czech", "jp" => "Japanese", "kr" => "Korean",
-      "cn" => "Chinese", "tw" => "Chinese (Taiwan)", "ru" => "Russian", "ua" => "Ukrainian",
-      "tr" => "Turkish", "gr" => "Greek", "il" => "Hebrew", "hu" => "Hungarian", "be" => "Belgian"
-    }
-    names[layout] || layout
+    name = MoonlightKeyboards.names[layout]
+    name ? say(name) : layout
   end
 
   # Signs of a desktop's name (moonlight_spawner/model/names.py).
@@ -167,6 +171,12 @@ class MoonlightDesktop
   # The session as it was when something last changed in its start.
   def progress(staged)
     read_object(staged, "progress.json")
+  end
+
+  # Why the desktop did not begin, where the node does not have the program.
+  def not_on_this_node
+    "{command} is not on this node. An administrator has to install Moonlight HPC there under the same " \
+      "path as on the web host."
   end
 
   # How it ended, as its records say; nil if they cannot be asked now. Asked until it has ended, and
@@ -244,7 +254,7 @@ class MoonlightDesktop
     return nil if text.empty?
     return text if text.match?(/\A[A-Za-z0-9_][A-Za-z0-9_.+-]{0,127}\z/)
 
-    raise Wrong, "account is #{shown(text)}, but must be the name of an account."
+    wrong_value("{name} is {value}, but must be the name of an account.", "account", shown(text))
   end
 
   def number(context, name, partition, whole: true)
@@ -252,13 +262,15 @@ class MoonlightDesktop
     limits = limit(name, partition)
     return [@site[name]["default"], limits["max"]].min if text.empty?
     unless text.match?(whole ? /\A[0-9]{1,6}\z/ : /\A[0-9]{1,6}(\.[0-9]{1,3})?\z/)
-      raise Wrong, "#{name} is #{shown(text)}, but must be a #{whole ? 'whole ' : ''}number."
+      wrong_value(whole ? "{name} is {value}, but must be a whole number." :
+                          "{name} is {value}, but must be a number.", name, shown(text))
     end
 
     value = text.include?(".") ? text.to_f : text.to_i
     return value if value.between?(limits["min"], limits["max"])
 
-    raise Wrong, "#{name} is #{text}, but this site allows #{limits['min']} to #{limits['max']}."
+    wrong_value("{name} is {value}, but this site allows {min} to {max}.", name, text,
+                min: limits["min"], max: limits["max"])
   end
 
   def one_of(context, name, known, fallback = known.first)
@@ -266,18 +278,24 @@ class MoonlightDesktop
     return fallback if text.empty?
     return text if known.include?(text)
 
-    raise Wrong, "#{name} is #{shown(text)}, but must be one of #{known.join(', ')}."
+    wrong_value("{name} is {value}, but must be one of {known}.", name, shown(text),
+                known: known.join(", "))
   end
 
   # The node looks closer; what it would refuse should not wait in a queue first.
   def desktop_name(context)
     text = sent(context, "desktop_name").strip
     if text.match?(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}&&[^\u200c\u200d]]/)
-      raise Wrong, "desktop_name is #{shown(text)}, but must have no control characters."
+      wrong_value("{name} is {value}, but must have no control characters.", "desktop_name", shown(text))
     end
     return text unless text.length > most_name_signs
 
-    raise Wrong, "desktop_name is #{shown(text)}, but must have #{most_name_signs} characters at most."
+    wrong_value("{name} is {value}, but must have {most} characters at most.", "desktop_name", shown(text),
+                most: most_name_signs)
+  end
+
+  def wrong_value(english, name, value, **params)
+    raise Wrong, say(english, name: name, value: value, **params)
   end
 
   # A value as it was sent; "" if the form has no such field.

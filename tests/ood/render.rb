@@ -4,7 +4,8 @@
 # Debian's Ruby alone. Standard input: a JSON list of what is asked; standard output: the answers to each.
 #
 #   {"do": "form" | "submit" | "stage" | "card", "app": DIRECTORY,
-#    "context": {FIELD: TEXT}, "session": {...}, "staged_root": DIRECTORY}
+#    "context": {FIELD: TEXT}, "session": {...}, "staged_root": DIRECTORY,
+#    "locale": the dashboard's (OOD_LOCALE), "before": "4.2" for an Open OnDemand whose views know no session}
 
 require "erb"
 require "fileutils"
@@ -15,6 +16,13 @@ require "pathname"
 require "yaml"
 
 App = Struct.new(:root)
+
+# What Rails has of it: the dashboard's language.
+module I18n
+  class << self
+    attr_accessor :locale
+  end
+end
 
 # One job of the user's: what a template can ask of it.
 class Session
@@ -52,8 +60,14 @@ class Session
     ERB.new(app.root.join(name).read, trim_mode: "-").result(binding)
   end
 
-  def view
+  # As connections/_custom.html.erb, whose local variables a view sees.
+  def view(knows_session)
     text = app.root.join("view.html.erb").read
+    return ERB.new(text, trim_mode: "-").result(connect.instance_eval { binding }) unless knows_session
+
+    session = self
+    raise unless session # it is there for the binding
+
     ERB.new(text, trim_mode: "-").result(connect.instance_eval { binding })
   end
 end
@@ -105,6 +119,7 @@ def stage(session, context)
 end
 
 def answer(asked)
+  I18n.locale = (asked["locale"] || "en").to_sym
   app = App.new(Pathname.new(asked["app"]))
   context = Context.new(asked["context"].to_h)
   session = Session.new(app, asked["session"]) if asked["session"]
@@ -122,7 +137,7 @@ def answer(asked)
     parts["completed"] = session.part("completed.md.erb") if session.completed?
     if session.running?
       parts["connect"] = session.connect.to_h
-      parts["view"] = session.view
+      parts["view"] = session.view(asked["before"].nil?)
     end
     parts
   end

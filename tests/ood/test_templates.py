@@ -455,7 +455,7 @@ def test_no_record_and_no_log_becomes_a_tag_or_markdown(
             seen = Tags(text)
             assert seen.names() <= known
             assert {name for _, names in seen.tags for name in names} <= {
-                *("class", "role", "data-moonlight", "open")
+                *("class", "role", "data-moonlight", "open", "lang")
             }
             assert not set("*_`[]!~\\") & set(bare(text)), text
             assert "\u202e" not in seen.words  # which would turn the rest of a line around

@@ -109,11 +109,11 @@ def found_here(site: MoonlightSite, portal: Portal) -> dict[str, Any]:
         "cores": _limits(site.cpus, 1, site.max_cpus),
         "memory": _limits(site.memory_gb, min(1.0, site.max_memory_gb), site.max_memory_gb),
         "keyboards": keyboards(site),
-        "partitions": [],
     }
-    if site.partition:
-        label = "Visualization nodes" if site.partition == "viz" else site.partition
-        found["partitions"] = [{"name": site.partition, "label": label}]
+    if not site.partition:
+        found["partitions"] = []
+    elif site.partition != "viz":  # which the file itself has
+        found["partitions"] = [{"name": site.partition, "label": site.partition}]
     if len(portal.clusters) == 1:
         found["cluster"] = next(iter(portal.clusters))
     if on := [proxy for proxy in PROXIES if portal.proxy_uri(proxy)]:
