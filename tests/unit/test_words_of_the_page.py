@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import runpy
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +25,7 @@ LANGUAGES = ROOT / "jupyter_extension" / "ui" / "src" / "i18n" / "languages"
 OTHERS = sorted(path.stem for path in LANGUAGES.glob("*.ts") if path.stem != "en")
 _TEXT = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
 _ENTRY = re.compile(rf"^  (\w+):\s+((?:(?:{_TEXT})(?:\s*\+\s*)?)+),$", re.MULTILINE)
+said = runpy.run_path(str(ROOT / "tools" / "card_words.py"))["said"]
 # These say how something else went, which has words of its own, or are no sentences for a page.
 NO_WORDS = {"COMPLETED", "CANCELLED", "CancelledOutside", "PENDING", "RUNNING"}
 
@@ -88,6 +90,36 @@ def test_every_code_has_its_words(language: str) -> None:
     known = words(language)
     assert len(known) > 80
     assert sorted(codes() - set(known)) == []
+
+
+def may_be_said() -> set[str]:
+    """All words of the sources that could be a code: texts, and names of errors. Not those of an answer
+    that has no body, which nobody is told."""
+    found: set[str] = set()
+    for folder in SOURCES:
+        for path in folder.rglob("*.py"):
+            tree = ast.parse(path.read_text("utf-8"))
+            silent = {
+                id(part)
+                for node in ast.walk(tree)
+                if isinstance(node, ast.Call) and node.args and _is(node.args[0], 416)
+                for part in node.args
+            }
+            for node in ast.walk(tree):
+                if isinstance(node, ast.Constant) and id(node) not in silent:
+                    found.add(text(node))
+                elif isinstance(node, ast.ClassDef):
+                    found.add(node.name)
+    return found
+
+
+def _is(node: ast.expr, value: int) -> bool:
+    return isinstance(node, ast.Constant) and node.value == value
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_none_has_words_that_are_never_said(language: str) -> None:
+    assert sorted(set(said(language)) - may_be_said()) == []
 
 
 @pytest.mark.parametrize("language", OTHERS)
