@@ -49,6 +49,12 @@ c.MoonlightSite.portal_redis_password_file = "/etc/moonlight-hpc/redis.password"
 # c.MoonlightSite.begin_days = 14
 # c.MoonlightSite.mail = False
 
+# WebRTC, with a TURN server (coturn with use-auth-secret). The secret is the service's alone, mode 0600;
+# desktops that users begin by other doors with these settings go without TURN (docs/sunshine.md).
+# c.MoonlightSite.webrtc = True
+# c.MoonlightSite.turn_uris = ["turn:turn.site.org:3478"]
+# c.MoonlightSite.turn_secret_file = "/etc/moonlight-hpc/turn.secret"
+
 # Displays of X and ports on the nodes, apart from those of the VNC service below.
 c.MoonlightSite.display_min = 10
 c.MoonlightSite.display_max = 99

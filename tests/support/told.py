@@ -12,10 +12,12 @@ from moonlight_spawner.model.records import AgentStatus, Callback
 
 
 class Told:
-    """``answer`` is the status that it gives; None: none, until :meth:`answer_all`."""
+    """``answer`` is the status that it gives; None: none, until the end. With a ``body`` that is 200."""
 
-    def __init__(self, answer: int | None = 204, tls: ssl.SSLContext | None = None):
-        self.answer = answer
+    def __init__(
+        self, answer: int | None = 204, tls: ssl.SSLContext | None = None, body: bytes = b""
+    ):
+        self.answer, self.body = 200 if body else answer, body
         self.asked = 0
         self.heads: list[dict[str, str]] = []
         self.statuses: list[AgentStatus] = []
@@ -30,12 +32,13 @@ class Told:
                 if told.answer is None:
                     told._release.wait()
                     return
-                if told.answer == 204:
+                if told.answer in (200, 204):
                     told.statuses.append(AgentStatus.model_validate_json(body))
                 self.send_response(told.answer)
                 self.send_header("Location", "/elsewhere")
-                self.send_header("Content-Length", "0")
+                self.send_header("Content-Length", str(len(told.body)))
                 self.end_headers()
+                self.wfile.write(told.body)
 
             def do_GET(self) -> None:
                 raise AssertionError("a redirection was followed")

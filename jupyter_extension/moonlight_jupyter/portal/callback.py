@@ -7,6 +7,7 @@ and what comes with it is the word of that session's user about his session.
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -23,10 +24,11 @@ from moonlight_spawner.model.errors import (
     shorten,
 )
 from moonlight_spawner.model.limits import MAX_STATUS_BYTES
-from moonlight_spawner.model.records import AgentStatus
+from moonlight_spawner.model.records import TURN_UNTIL, AgentStatus, TurnCredentials
 from moonlight_spawner.model.session import may_be_of
 from moonlight_spawner.portal.answers import own_status
 from moonlight_spawner.portal.callback import Callbacks
+from moonlight_spawner.portal.turn import anew
 from moonlight_spawner.relay.buckets import Bucket
 from pydantic import ValidationError
 from tornado.web import HTTPError, RequestHandler, stream_request_body
@@ -41,6 +43,7 @@ _RATE, _BURST = 5.0, 100.0
 _MOST_SESSIONS = 64
 
 _NEVER = datetime.min
+_SECONDS = re.compile(r"[0-9]{1,12}", re.ASCII)
 _Age = tuple[datetime, int]
 Clock = Callable[[], float]
 
@@ -115,6 +118,25 @@ class Hearing:
         if before is None or _words(before[1]) != _words(status):
             self._watchers.look(user)
 
+    async def turn(
+        self, user: str, session_id: str, status: AgentStatus, until: str
+    ) -> TurnCredentials | None:
+        """New TURN credentials for a session that lives and ends later than its own do, which last until
+        ``until``; None if it needs none, or somebody on the way could read them.
+
+        Raises
+        ------
+        MoonlightError
+        """
+        if not self.callbacks.private or status.end or not _SECONDS.fullmatch(until):
+            return None
+        made = anew(self._manager.site, user, float(until), status.ends_at)
+        # Its token is one for good: who is no user of the portal any more has no session there.
+        if made and (await ensure_async(self._manager.get(user, session_id))).live:
+            log.info("%s is given TURN credentials once more", session_id)
+            return made
+        return None
+
     def _of(self, user: str) -> _User:
         return self._users.setdefault(user, _User(self._clock))
 
@@ -150,7 +172,13 @@ class CallbackHandler(JSONErrors, RequestHandler):
     async def post(self, session_id: str) -> None:
         if self._refusal or self._user is None:
             raise self._refusal or HTTPError(401)
-        await self._hearing.hear(self._user, session_id, self._status())
+        status = self._status()
+        await self._hearing.hear(self._user, session_id, status)
+        until = self.request.headers.get(TURN_UNTIL, "")
+        if turn := await self._hearing.turn(self._user, session_id, status, until):
+            self.set_header("Cache-Control", "no-store")
+            self.finish(turn.model_dump())
+            return
         self.set_status(204)
         self.finish()
 

@@ -13,6 +13,7 @@ import logging
 import random
 import ssl
 import threading
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,11 +22,12 @@ from pydantic import ValidationError
 
 from ..model.files import read_shared
 from ..model.limits import MAX_STATUS_BYTES
-from ..model.records import AgentStatus, Callback
+from ..model.records import TURN_UNTIL, AgentStatus, Callback, TurnCredentials
 
 log = logging.getLogger(__name__)
 
 _ANSWER_SECONDS = 10.0
+_MOST_ANSWER_BYTES = 4096
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 60.0
 _MOST_NOTES = 8
 # The service may not have it on record yet: a launch is answered when its job has begun already.
@@ -68,6 +70,8 @@ class News:
         self._ca = callback.ca
         self._changed = threading.Condition()
         self._newest: bytes | None = None  # that was not heard yet
+        self._turn: Callable[[], str | None] = lambda: None
+        self._take: Callable[[TurnCredentials], None] = lambda _: None
         self._over = False
         self._thread: threading.Thread | None = None
 
@@ -81,6 +85,13 @@ class News:
             why = "it makes no sense" if isinstance(e, ValidationError) else e
             log.error("the portal is told nothing: %s/callback.json: %s", directory, why)
             return None
+
+    def renew(
+        self, turn: Callable[[], str | None], take: Callable[[TurnCredentials], None]
+    ) -> None:
+        """From now on the portal hears until when ``turn`` is good, a name of credentials for TURN if there
+        is one, and may answer with others: ``take`` is called with them, in the thread that tells."""
+        self._turn, self._take = turn, take
 
     def tell(self, status: AgentStatus) -> None:
         """Send it, in the place of what is not sent yet. Returns at once."""
@@ -156,10 +167,11 @@ class News:
         Unheard, Refused
         """
         try:
-            status = self._post(body)
+            status, answer = self._post(body)
         except (OSError, http.client.HTTPException) as e:
             raise Unheard(_why(self._host, e)) from e
         if 200 <= status < 300:
+            self._taken(answer)
             return
         what = f"{self._host} answers with status {status}"
         if status in _LATER or status >= 500:
@@ -167,11 +179,28 @@ class News:
         # A redirection too: the token is for this address alone.
         raise Refused(f"{what}: {_REFUSED.get(status, _ELSEWHERE)}")
 
-    def _post(self, body: bytes) -> int:
-        """The answer's status. Proxies that the environment names are the user's, and not asked."""
+    def _post(self, body: bytes) -> tuple[int, bytes]:
+        """The answer's status, and how it begins. Proxies that the environment names are the user's, and
+        not asked."""
+        until, _, named = (self._turn() or "").partition(":")
+        headers = self._headers | ({TURN_UNTIL: until} if named else {})
         with contextlib.closing(self._connection()) as connection:
-            connection.request("POST", self._path, body, self._headers)
-            return connection.getresponse().status
+            connection.request("POST", self._path, body, headers)
+            response = connection.getresponse()
+            return response.status, response.read(_MOST_ANSWER_BYTES)
+
+    def _taken(self, answer: bytes) -> None:
+        """Nothing is answered as a rule, and by a service of before."""
+        if not answer or not self._turn():
+            return
+        try:
+            self._take(TurnCredentials.model_validate_json(answer))
+        except ValidationError:  # what it names may be a secret
+            log.warning(
+                "new TURN credentials are not asked for any more: %s answers something else",
+                self._host,
+            )
+            self._turn = lambda: None
 
     def _connection(self) -> http.client.HTTPConnection:
         if self._https:

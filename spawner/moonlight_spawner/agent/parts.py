@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ..model.account import account
 from ..model.errors import UnsafeDirectory
 from ..model.files import private_directory
-from ..model.records import Spec
+from ..model.records import Spec, TurnCredentials
 from ..model.sentences import Said
 from ..model.session import End, StepState
 from ..processes.child import Child
@@ -159,6 +159,12 @@ class Parts:
         assert self._x and self._sound and self._desktop and self._host and self._entrance
         self._supervisor = Supervisor(self._x, self._sound, self._desktop, self._host, self._status)
         return await first_of(self._supervisor.watch(), self._entrance.passes())
+
+    def renew_turn(self, turn: TurnCredentials) -> None:
+        """Use these from now on."""
+        self._spec.sunshine.take(turn)
+        if self._host:
+            self._host.servers_changed()
 
     def warn(self, minutes: int) -> None:
         """Say on the desktop that it ends within ``minutes``."""

@@ -8,10 +8,11 @@ import logging
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 
 from ..model.files import read_shared
-from ..model.records import Spec
+from ..model.records import Spec, TurnCredentials
 from ..model.sentences import Said
 from ..model.session import End, State, StepState
 from ..processes import loop
@@ -55,8 +56,9 @@ class Agent:
         self._directory = directory
         self._spec = spec
         self._status = StatusFile.new(directory)
-        if news := News.of(directory):
-            self._status.tell = news.tell
+        self._news = News.of(directory)
+        if self._news:
+            self._status.tell = self._news.tell
         self._parts = Parts(spec, directory, runtime, self._status)
         self._stop = asyncio.Event()
         self._deadline = Deadline(spec, self._status, job_began(), os.environ)
@@ -66,6 +68,8 @@ class Agent:
         for signum in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(signum, self._stop.set)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())  # the guardian held them back
+        if self._news:
+            self._news.renew(lambda: self._spec.sunshine.turn_username, partial(self._given, loop))
         self._status.write()
         watch = asyncio.ensure_future(self._watch_for_stop())
         work = asyncio.ensure_future(self._work())
@@ -126,6 +130,11 @@ class Agent:
 
     def _told(self) -> End:
         return why_told(self._directory, self._status.status)
+
+    def _given(self, loop: asyncio.AbstractEventLoop, turn: TurnCredentials) -> None:
+        """By the thread that tells the portal."""
+        with contextlib.suppress(RuntimeError):  # it is over
+            loop.call_soon_threadsafe(self._parts.renew_turn, turn)
 
     def _fail_step(self, why: Said) -> None:
         """The step that failed has the reason; another that was on its way is just not done."""

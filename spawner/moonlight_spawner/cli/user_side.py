@@ -103,7 +103,12 @@ async def _answer(manager: SessionManager, request: protocol.Request) -> dict[st
     user = manager.store.user
     if isinstance(request, protocol.Create):
         session, created = await manager.create(
-            user, request.body, request.key, request.door, _callback(request.callback)
+            user,
+            request.body,
+            request.key,
+            request.door,
+            _callback(request.callback),
+            request.turn,
         )
         record = _record(manager, user, session.session_id)
         return {"session": _as_json(session), "created": created, "record": record}

@@ -215,6 +215,19 @@ class Callback(Model):
     ca: str | None = None
 
 
+#: The header with what a session tells of itself in which it says until when its credentials for TURN last,
+#: in seconds of the epoch. The answer may be JSON of others.
+TURN_UNTIL = "Moonlight-Turn-Until"
+
+
+class TurnCredentials(Model):
+    """What the site's TURN server takes until a moment with which the name begins, in seconds of the
+    epoch: ``1796030744:ml-alice``."""
+
+    username: str = Field(max_length=200, pattern=r"^[0-9]{1,12}:[!-~]+$")
+    credential: str = Field(max_length=200, pattern=r"^[!-~]+$", repr=False)
+
+
 class SunshineOptions(Model):
     """What the site and the image say about Sunshine and its browser client."""
 
@@ -226,7 +239,10 @@ class SunshineOptions(Model):
     stun_uris: list[str] = []
     turn_uris: list[str] = []
     turn_username: str | None = None
-    turn_credential: str | None = None
+    turn_credential: str | None = Field(default=None, repr=False)
+
+    def take(self, turn: TurnCredentials) -> None:
+        self.turn_username, self.turn_credential = turn.username, turn.credential
 
 
 class ImageOptions(Model):

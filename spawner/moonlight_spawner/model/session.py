@@ -49,21 +49,21 @@ def new_session_id(user: str) -> str:
     The random part keeps ids apart (50 bits). It is no secret: any user of a cluster can read
     the names of all jobs.
     """
-    return _beginning(user) + "".join(secrets.choice(_ALPHABET) for _ in range(10))
+    return f"{name_in_ids(user)}-" + "".join(secrets.choice(_ALPHABET) for _ in range(10))
 
 
 def may_be_of(user: str, session_id: str) -> bool:
     """Whether an id has the form of this user's. Names that differ in other signs than these alone
     (``a!``, ``a?``), or behind the 32nd, have the same form."""
-    begins = (
-        session_id.startswith(_beginning(user)) and len(session_id) == len(_beginning(user)) + 10
-    )
+    beginning = f"{name_in_ids(user)}-"
+    begins = session_id.startswith(beginning) and len(session_id) == len(beginning) + 10
     return begins and SESSION_ID.fullmatch(session_id) is not None
 
 
-def _beginning(user: str) -> str:
+def name_in_ids(user: str) -> str:
+    """``ml-<user>``: with what all ids of this user's sessions begin."""
     name = re.sub(r"[^a-z0-9._-]", "_", user.lower())[:32].lstrip(".-") or "user"
-    return f"ml-{name}-"
+    return f"ml-{name}"
 
 
 def job_named(environ: Mapping[str, str]) -> str:

@@ -28,7 +28,7 @@ from ..model.errors import (
     as_json,
     shorten,
 )
-from ..model.records import OPENING_WORD, SessionRecord, StopReason
+from ..model.records import OPENING_WORD, SessionRecord, StopReason, TurnCredentials
 from ..model.session import End, Gateway, Session
 from ..site.images import Image
 from .callback import MOST_CA_BYTES, MOST_SEED_SIGNS, SEED
@@ -66,13 +66,15 @@ class CallbackFor(_Message):
 
 
 class Create(_Message):
-    """Launch a session: ``body`` is the REST API's, checked by the manager."""
+    """Launch a session: ``body`` is the REST API's, checked by the manager. ``turn``: what the service has
+    made of a secret that the user need not be able to read."""
 
     operation: Literal["create"] = "create"
     door: Literal["portal", "api"] = "portal"
     body: Any = None
     key: str | None = None
     callback: CallbackFor | None = None
+    turn: TurnCredentials | None = None
 
 
 class Look(_Message):

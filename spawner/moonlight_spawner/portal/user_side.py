@@ -31,6 +31,7 @@ from . import protocol
 from .answers import check_id, not_believed, own_record, own_session, wrong_gateway
 from .callback import Callbacks
 from .sides import Sides
+from .turn import for_launch
 
 A = TypeVar("A", bound=BaseModel)
 T = TypeVar("T")
@@ -105,10 +106,12 @@ class UserSideManager:
         image is there, and all else that is the user's, his own side finds out.
         """
         validate_request_key(request_key)
-        validate_request(body, self.site, _ANY_IMAGE)
+        resources = validate_request(body, self.site, _ANY_IMAGE)
         request = {"operation": "create", "door": door, "body": body, "key": request_key}
         if self._callbacks:
             request["callback"] = self._callbacks.given_to(user)
+        if turn := for_launch(self.site, user, resources):
+            request["turn"] = turn.model_dump()
         try:
             answer = await self._ask(user, request, protocol.Created)
         finally:

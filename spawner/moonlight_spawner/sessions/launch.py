@@ -21,6 +21,7 @@ from ..model.records import (
     Spec,
     Stop,
     SunshineOptions,
+    TurnCredentials,
 )
 from ..model.sentences import Said
 from ..model.session import End, Session, State, Way, now
@@ -34,7 +35,7 @@ from .damage import Record
 from .ends import heard_of
 from .job import job_script
 from .last_words import last_words
-from .turn import turn_credentials
+from .turn import lasting, made_for
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -42,8 +43,6 @@ T = TypeVar("T")
 _CANCEL_AGAIN_SECONDS = 20
 # After a submission without an answer: how long the job may still turn up once Slurm answers.
 _CONFIRM_SECONDS = 45
-# Credentials are made at the launch, and the job may wait before its time begins to count.
-_QUEUE_SECONDS = 24 * 3600
 
 
 class Launcher:
@@ -56,7 +55,9 @@ class Launcher:
         self._background: set[asyncio.Task[Any]] = set()
         self._cancelled: dict[str, float] = {}
 
-    async def submit(self, facts: Facts, callback: Callback | None = None) -> None:
+    async def submit(
+        self, facts: Facts, callback: Callback | None = None, turn: TurnCredentials | None = None
+    ) -> None:
         """Put the job of a session on record into the batch system.
 
         Raises
@@ -66,7 +67,7 @@ class Launcher:
         """
         user, session_id = facts.user, facts.session_id
         try:
-            await self._submit_job(facts, callback)
+            await self._submit_job(facts, self.prepare(facts, callback, turn))
         except SubmitUnconfirmed as e:
             log.warning("%s: %s Looking for the job.", session_id, e)
         except Exception:
@@ -75,9 +76,11 @@ class Launcher:
             self.store.remove(user, session_id)
             raise
 
-    def prepare(self, facts: Facts, callback: Callback | None = None) -> JobRequest:
+    def prepare(
+        self, facts: Facts, callback: Callback | None = None, turn: TurnCredentials | None = None
+    ) -> JobRequest:
         """Write what the agent of a session on record needs, whoever starts it: spec, token, and whom
-        it tells of itself."""
+        it tells of itself. ``turn`` is for who was given credentials; else they are made here."""
         site, session_id = self.site, facts.session_id
         directory = self.store.directory(session_id)
         logs = self.log_directory(session_id)
@@ -116,7 +119,7 @@ class Launcher:
                 binds=list(site.image_binds),
                 sandboxes_dir=site.sandboxes_dir,
             ),
-            sunshine=sunshine_options(site, facts),
+            sunshine=sunshine_options(site, facts, turn),
             idle=idle_options(site),
             environment=list(site.job_environment),
         )
@@ -133,8 +136,7 @@ class Launcher:
             mail_to=mail_to(facts.request.mail_to, facts.user, site),
         )
 
-    async def _submit_job(self, facts: Facts, callback: Callback | None) -> None:
-        request = self.prepare(facts, callback)
+    async def _submit_job(self, facts: Facts, request: JobRequest) -> None:
         # A task of its own: a browser that hangs up must not leave a job that nobody knows, and a
         # controller that hangs must not keep the user waiting.
         task = asyncio.ensure_future(self._submit_and_record(facts, request))
@@ -315,7 +317,9 @@ class Launcher:
         task.add_done_callback(self._background.discard)
 
 
-def sunshine_options(site: MoonlightSite, facts: Facts) -> SunshineOptions:
+def sunshine_options(
+    site: MoonlightSite, facts: Facts, turn: TurnCredentials | None = None
+) -> SunshineOptions:
     """The site's settings for Sunshine, with TURN credentials that end with the session."""
     options = SunshineOptions(
         command=list(site.sunshine_command),
@@ -325,22 +329,12 @@ def sunshine_options(site: MoonlightSite, facts: Facts) -> SunshineOptions:
         webrtc=site.webrtc,
         stun_uris=list(site.stun_uris),
     )
-    if not (site.webrtc and site.turn_uris and site.turn_secret_file):
+    if not site.webrtc:
         return options
-    try:
-        secret = Path(site.turn_secret_file).read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as e:
-        log.warning("no TURN for this session: %s cannot be read: %s", site.turn_secret_file, e)
-        return options
-    if not secret:
-        log.warning("no TURN for this session: %s is empty", site.turn_secret_file)
-        return options
-    begin = facts.request.begin
-    wait = max(0.0, (begin - now()).total_seconds()) if begin else 0.0
-    seconds = round(facts.request.minutes * 60 + wait + _QUEUE_SECONDS)
-    username, credential = turn_credentials(secret, facts.session_id, seconds)
-    update = {"turn_username": username, "turn_credential": credential}
-    return options.model_copy(update={**update, "turn_uris": list(site.turn_uris)})
+    if turn := turn or made_for(site, facts.session_id, lasting(facts.request)):
+        options.turn_uris = list(site.turn_uris)
+        options.take(turn)
+    return options
 
 
 def idle_options(site: MoonlightSite) -> IdleOptions:

@@ -18,7 +18,15 @@ from ..model.errors import (
     SchedulerUnavailable,
 )
 from ..model.files import read_shared, tail, write_private
-from ..model.records import AgentStatus, Callback, Name, SessionRecord, Stop, StopReason
+from ..model.records import (
+    AgentStatus,
+    Callback,
+    Name,
+    SessionRecord,
+    Stop,
+    StopReason,
+    TurnCredentials,
+)
 from ..model.sentences import Said
 from ..model.session import End, Session, Way, job_named, newest_first, now
 from ..scheduler import Scheduler, make_scheduler
@@ -90,10 +98,12 @@ class SessionManager:
         request_key: str | None = None,
         door: str = "",
         callback: Callable[[str], Callback] | None = None,
+        turn: TurnCredentials | None = None,
     ) -> tuple[Session, bool]:
         """Launch a session; the second value is False if ``request_key`` had been used before.
 
-        ``callback``: of a session's id, whom its agent tells of itself, should that be anybody.
+        ``callback``: of a session's id, whom its agent tells of itself, should that be anybody. ``turn``:
+        its credentials, where somebody else has made them.
 
         Raises
         ------
@@ -109,7 +119,8 @@ class SessionManager:
         if facts is None:
             return await self._created_before(user, owner), False
         try:
-            await self._launcher.submit(facts, callback(facts.session_id) if callback else None)
+            told = callback(facts.session_id) if callback else None
+            await self._launcher.submit(facts, told, turn)
         except OSError as e:
             raise self._recorder.unwritable(e, "nothing was submitted") from e
         return await self.get(user, facts.session_id), True

@@ -51,8 +51,9 @@ class DesktopSettings(LoggingConfigurable):
         config=True
     )
     turn_secret_file = Unicode(
-        help="File with coturn's static-auth-secret, for credentials that end with the session. Users have "
-        "to be able to read it, because what launches a session runs as its user."
+        help="File with coturn's static-auth-secret, for credentials that end with the session. In a portal "
+        "its service reads it, and nobody else has to; at other doors users do, because what launches a "
+        "session runs as its user."
     ).tag(config=True)
     sandboxes_dir = Unicode(
         help="Where `<user>_<image>` keeps what a user changes in an image. Default: "

@@ -184,6 +184,9 @@ class Host(ABC):
         """The host's own API for the portal (bearer only), below ``/control``: status and JSON."""
         return 404, {"message": f"Streaming host {self.name} has nothing at {path}."}
 
+    def servers_changed(self) -> None:  # noqa: B027  # nothing to do for most
+        """The credentials for TURN in its ``spec`` are others: what it starts anew has them by itself."""
+
     async def restart(self) -> None:
         """Start again what has ended.
 

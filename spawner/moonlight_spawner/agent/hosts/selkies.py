@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import posixpath
 import shlex
@@ -33,6 +34,8 @@ from .ice import ice_servers
 from .joined import BINARY, TEXT, joined
 from .selkies_start import ALONE
 from .selkies_transport import SERVERS, SWITCH, WEBSOCKET_PATH, WEBSOCKETS, Transport
+
+log = logging.getLogger(__name__)
 
 #: The page of its client without the panel: the viewer around it has those tools.
 PAGE = "/core.html"
@@ -97,6 +100,10 @@ class SelkiesHost(Host):
     def _socket(self) -> Path:
         return _socket_in(self.context.runtime)
 
+    @property
+    def _servers(self) -> Path:
+        return self.context.runtime / "ice.json"
+
     async def start(self) -> None:
         program = _program()
         if program is None:
@@ -150,6 +157,13 @@ class SelkiesHost(Host):
     async def stop(self) -> None:
         await self._child.stop(_END_SECONDS)
 
+    def servers_changed(self) -> None:
+        if self._transport:  # selkies reads it again whenever it is another one
+            try:
+                write_private(self._servers, self._ice())
+            except OSError as e:
+                log.error("selkies is not told of its new TURN credentials: %s", e)
+
     def target(self) -> Target:
         return Target(path=str(self._socket))
 
@@ -179,12 +193,11 @@ class SelkiesHost(Host):
         one it would go by public servers of its own."""
         if not self._transport:
             return [ALONE]
-        path = self.context.runtime / "ice.json"
-        write_private(path, self._ice())
+        write_private(self._servers, self._ice())
         port = self.context.ports + WEBRTC_OFFSETS[0]
         return [
             "--enable-dual-mode=true",
-            f"--rtc-config-json={path}",
+            f"--rtc-config-json={self._servers}",
             f"--webrtc-udp-mux-port={port}",
         ]
 
