@@ -14,7 +14,7 @@ from moonlight_spawner.sessions.page_address import remember_page
 from moonlight_spawner.site.options import MoonlightSite
 from moonlight_spawner.site.settings import load_site
 
-from . import api, events, node, page, picture, stream, websocket_check
+from . import api, events, guest, node, page, picture, sharing, stream, websocket_check
 
 _REAP_SECONDS = 3600.0
 
@@ -58,6 +58,8 @@ class MoonlightExtension(ExtensionApp):
         self.handlers.extend(
             api.HANDLERS
             + node.HANDLERS
+            + sharing.HANDLERS
+            + guest.HANDLERS
             + picture.HANDLERS
             + events.HANDLERS
             + websocket_check.HANDLERS  # before what passes all other paths below a desktop's

@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 STATUS = {
     "invalid_request": 400,
     "not_found": 404,
+    "no_invitation": 403,
     "image_unavailable": 409,
     "limit_reached": 409,
     "not_in_job": 409,

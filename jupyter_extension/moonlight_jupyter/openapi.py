@@ -42,7 +42,7 @@ def document(
 ) -> dict[str, Any]:
     """The description of the API as served below ``base_url``, by a portal's service or by Jupyter, to
     whom a launch may say ``where`` it is to run."""
-    paths = _paths() | (_login() if portal else {})
+    paths = _paths() | (_login() if portal else _sharing())
     schemes: dict[str, Any] = {
         "token": {"type": "apiKey", "in": "header", "name": "Authorization"},
     }
@@ -231,6 +231,37 @@ def _paths() -> dict[str, Any]:
             }
         },
         f"{_BASE}/openapi.json": {"get": _get("This document", "OpenAPI")},
+    }
+
+
+def _sharing() -> dict[str, Any]:
+    """What Jupyter's server alone has."""
+    session_id = _parameter("session_id", "path", {**TEXT, "pattern": f"^{SESSION_ID.pattern}$"})
+    one = _parameter("invitation", "path", {**TEXT, "pattern": "^[0-9a-f]{1,32}$"})
+    return {
+        f"{_SESSION}/sharing": {
+            "parameters": [session_id],
+            "get": _get("Who is invited", "Sharing", 404, 409, 502),
+            "post": {
+                **_call("Invite somebody", "MadeInvitation", 201, 400, 404, 409, 413, 502),
+                "requestBody": _body("InvitationRequest"),
+            },
+            "delete": _call("End all invitations", "Sharing", 200, 404, 409, 502),
+        },
+        f"{_SESSION}/sharing/{{invitation}}": {
+            "parameters": [session_id, one],
+            "patch": {
+                **_call("Give or take control", "Invitation", 200, 400, 404, 409, 413, 502),
+                "requestBody": _body("InvitationRole"),
+            },
+            "delete": _call("End an invitation", "Sharing", 200, 404, 409, 502),
+        },
+        f"{_BASE}/guest": {
+            "post": {
+                **_call("Join another user's desktop", "Joined", 200, 400, 409, 413, 502),
+                "requestBody": _body("Invited"),
+            }
+        },
     }
 
 

@@ -116,6 +116,7 @@ def schemas(site: MoonlightSite, where: Sequence[str]) -> dict[str, Any]:
             **an_object({"shown": {"type": "boolean"}}),
             "additionalProperties": False,
         },
+        **_sharing(),
         "Removed": an_object({"uuid": TEXT}),
         "Deleted": an_object({"deleted": {"type": "array", "items": TEXT}}),
         "Renaming": {**an_object({"name": NAME}), "additionalProperties": False},
@@ -134,6 +135,36 @@ def schemas(site: MoonlightSite, where: Sequence[str]) -> dict[str, Any]:
                 ),
             }
         ),
+    }
+
+
+def _sharing() -> dict[str, Any]:
+    role, time = {"enum": ["view", "control"]}, {**TEXT, "format": "date-time"}
+    invitation = {
+        "id": TEXT,
+        "name": TEXT,
+        "role": role,
+        "until": time,
+        "joined_at": {"type": ["string", "null"]},
+        "here": {"type": "boolean"},
+    }
+    return {
+        "Invitation": an_object(invitation),
+        "MadeInvitation": an_object({**invitation, "token": TEXT, "invitation": TEXT}),
+        "InvitationRequest": an_object(
+            {"role": role, "minutes": {**WHOLE, "minimum": 1, "maximum": 10080}, "name": NAME},
+            required=["role"],
+        ),
+        "InvitationRole": an_object({"role": role}),
+        "Sharing": an_object(
+            {
+                "most": role,
+                "here": WHOLE,
+                "invitations": {"type": "array", "items": ref("Invitation")},
+            }
+        ),
+        "Invited": an_object({"invitation": TEXT}),
+        "Joined": an_object({"ticket": TEXT, "role": role, "until": time}),
     }
 
 

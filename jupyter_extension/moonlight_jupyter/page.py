@@ -12,7 +12,7 @@ from jupyter_server.base.handlers import AuthenticatedFileHandler, JupyterHandle
 from moonlight_spawner import __version__
 from moonlight_spawner.model.session import job_named
 from moonlight_spawner.relay import framing, viewer
-from moonlight_spawner.sessions.page_address import hub_start
+from moonlight_spawner.sessions.page_address import everybodys, hub_start
 from tornado.web import HTTPError, StaticFileHandler, authenticated
 
 from .api import LAST_HANDLERS
@@ -24,7 +24,7 @@ _HOST = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]+)?")  # an IPv6 address is no host 
 
 
 class PageHandler(ManagerMixin, JupyterHandler):
-    """``/moonlight/`` and ``/moonlight/sessions/<id>/``"""
+    """``/moonlight/``, ``/moonlight/sessions/<id>/`` and ``/moonlight/join/``"""
 
     auth_resource = RESOURCE
 
@@ -53,12 +53,23 @@ class PageHandler(ManagerMixin, JupyterHandler):
             # For when this server no longer answers: what the page can say and offer then.
             "hubStart": hub_start(self.base_url, os.environ),
             "job": job_named(os.environ) or None,
+            **self._sharing(),
         }
         files = f"{self.base_url}moonlight/static/"
         html = viewer.filled(index.read_text("utf-8"), files, config)
         self.xsrf_token  # noqa: B018  # sets the cookie that the page sends back
         self.set_header("Cache-Control", "no-store")
         self.finish(html)
+
+    def _sharing(self) -> dict[str, str | None]:
+        """What may be shared here, and by which address every user comes to the page for guests."""
+        most = self.manager.site.sharing
+        if most == "off" or "moonlight_door" in self.settings:  # a portal has no guests
+            return {}
+        return {
+            "sharing": most,
+            "joinUrl": everybodys(self.base_url, "moonlight/join/", os.environ),
+        }
 
     async def _remember(self) -> None:
         """Keep by which address browsers come, for the user's terminals. The portal's is a setting."""
@@ -105,6 +116,7 @@ class StaticHandler(AuthenticatedFileHandler):
 HANDLERS = [
     (r"/moonlight/?", PageHandler),
     (r"/moonlight/sessions/([^/]+)/?", PageHandler),
+    (r"/moonlight/join/?", PageHandler),
     (r"/moonlight/static/(.*)", StaticHandler, {"path": str(STATIC)}),
     *LAST_HANDLERS,
 ]

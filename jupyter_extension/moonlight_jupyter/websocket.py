@@ -24,6 +24,14 @@ log = logging.getLogger(__name__)
 _open: set[asyncio.Task[None]] = set()
 
 
+class Refused(UpstreamError):
+    """The gateway has another answer than the stream."""
+
+    def __init__(self, status: int):
+        super().__init__(f"the gateway answered {status}")
+        self.status = status
+
+
 async def relay_websocket(
     target: Target,
     path: bytes,
@@ -46,7 +54,7 @@ async def relay_websocket(
         await exchange.finish()
         response = await exchange.head()
         if response.status_code != 101:
-            raise UpstreamError(f"the gateway answered {response.status_code}")
+            raise Refused(response.status_code)
         upstream, early = exchange.switched()
         head = b"HTTP/1.1 101 Switching Protocols\r\n"
         for name, value in h.websocket_response(response.headers):

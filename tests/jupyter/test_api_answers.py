@@ -38,7 +38,7 @@ SESSION = {
     ),
     *("ended_at", "stale_since", "stale_reason", "stale_code"),
     *("encoder", "gl_renderer", "audio", "screen", "clipboard", "files", "door", "way"),
-    *("allocation", "picture", "idle_minutes", "idle_ends_at"),
+    *("allocation", "picture", "sharing", "guests", "idle_minutes", "idle_ends_at"),
 }
 
 

@@ -467,3 +467,49 @@ def test_what_is_asked_of_invitations_is_checked(shared: Shared) -> None:
     assert shared.control("POST", body={"role": "control"})[0] == 400
     shared.invitations.most = "off"
     assert shared.control("GET")[1]["code"] == "sharing_off"
+
+
+def test_a_guests_own_server_gets_his_stream_and_news_and_no_page_of_ours(
+    shared: Shared, host: FakeHost, talk: Talk
+) -> None:
+    made = shared.invite(name="Bob")
+    answer = shared.join(made["token"], "Accept: application/json\r\n")
+    told = json.loads(answer.body)
+    assert answer.status == 200 and answer.header("set-cookie") == ""
+    assert (told["role"], told.keys()) == ("view", {"bearer", "role", "until"})
+    assert shared.join(made["token"], "Accept: application/json\r\n").status == 403
+    shows = f"Authorization: Bearer {told['bearer']}\r\n"
+    for path in ["/", "/guest.js", "/gate.js", "/desktop/core.html", "/desktop/src/a.js", *OTHERS]:
+        for more in ("", FETCH, DOCUMENT, FRAME + SAME):
+            refused = ask(shared.gateway, get(path, shows, more, bearer=False))
+            assert refused.status in (401, 403), (path, refused.status)
+    for path in [*OTHERS, "/end", "/", "/desktop/src/a.js"]:
+        if path != "/end":
+            assert ask(shared.gateway, get(path, shows, UPGRADE, bearer=False)).status in (401, 403)
+    assert host.heads == []
+
+    async def open_it(path: str) -> ClientConnection:
+        return await connect(
+            f"ws://127.0.0.1:{shared.gateway.port}{path}",
+            additional_headers={"Authorization": f"Bearer {told['bearer']}"},
+            ping_interval=None,
+        )
+
+    async def work() -> None:
+        news = await open_it("/news")
+        assert json.loads(await news.recv()) == {"role": "view"}
+        stream = await open_it("/desktop/api/websockets?role=controller")
+        assert await stream.recv() == "hi"
+        for text in ("kd,97", "cw,aGk=", "cmd,xterm", "START_VIDEO"):
+            await stream.send(text)
+        wait_for(lambda: talk.said == [["START_VIDEO"]])
+        shared.control("DELETE", f"/sharing/{made['id']}")
+        assert json.loads(await news.recv()) == {"over": "share_ended"}
+        with pytest.raises(ConnectionClosed):
+            while True:
+                await stream.recv()
+        with pytest.raises(InvalidStatus):
+            await open_it("/news")
+
+    asyncio.run(work())
+    assert host.lines == ["GET /api/websockets?role=viewer HTTP/1.1"]

@@ -2,6 +2,7 @@ import { LanguageProvider } from './i18n/Language';
 import { HomePage } from './home/HomePage';
 import { PageGuard } from './parts/PageGuard';
 import { PortalProvider, usePortal } from './sessions/Portal';
+import { JoinPage } from './sharing/JoinPage';
 import { ViewerPage } from './viewer/ViewerPage';
 import type { PageSettings } from './config';
 
@@ -19,5 +20,12 @@ export function App({ settings, pathname }: { settings: PageSettings; pathname: 
 
 function Page({ pathname }: { pathname: string }) {
   const route = usePortal().door.route(pathname);
-  return route.page === 'viewer' ? <ViewerPage sessionId={route.sessionId} /> : <HomePage />;
+  switch (route.page) {
+    case 'viewer':
+      return <ViewerPage sessionId={route.sessionId} />;
+    case 'join':
+      return <JoinPage />;
+    case 'home':
+      return <HomePage />;
+  }
 }

@@ -15,6 +15,8 @@ export interface PageSettings {
   can: readonly ('launch' | 'logs')[];
   /** The most that who has the desktop may give others whom he invites; null: he cannot invite here. */
   sharing: Role | null;
+  /** Where everybody comes to the page for guests of his own server; null where there is no such address. */
+  joinUrl: string | null;
 }
 
 const ELSEWHERE = {
@@ -23,6 +25,7 @@ const ELSEWHERE = {
   only: null,
   can: ['launch', 'logs'] as const,
   sharing: null,
+  joinUrl: null,
 };
 
 /** What the server says; one that cannot know its own address leaves that to the page. */

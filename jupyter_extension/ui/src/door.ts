@@ -1,7 +1,7 @@
 import { ApiClient } from './api/client';
 import { OneSessionClient } from './api/oneSession';
 import type { PageSettings } from './config';
-import { homeUrl, routeOf, viewerUrl, type Route } from './routes';
+import { homeUrl, joinUrl, routeOf, viewerUrl, type Route } from './routes';
 
 /** By which server the page is served: where it learns of sessions, and what else is there. */
 export interface Door {
@@ -17,6 +17,8 @@ export interface Door {
   logs: boolean;
   /** Whether others can be invited to a desktop here. */
   shares: boolean;
+  /** The page on which an invitation of another user's is brought; null where there is none. */
+  join: string | null;
 }
 
 export function doorOf({ baseUrl, hubStart, only, can, sharing }: PageSettings): Door {
@@ -31,6 +33,7 @@ export function doorOf({ baseUrl, hubStart, only, can, sharing }: PageSettings):
       route: routeOf,
       home: homeUrl(baseUrl),
       viewer: (id) => viewerUrl(baseUrl, id),
+      join: sharing === null ? null : joinUrl(baseUrl),
       ...able,
     };
   }
@@ -39,6 +42,7 @@ export function doorOf({ baseUrl, hubStart, only, can, sharing }: PageSettings):
     route: () => ({ page: 'viewer', sessionId: only }),
     home: null,
     viewer: () => baseUrl,
+    join: null,
     ...able,
   };
 }

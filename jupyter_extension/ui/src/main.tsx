@@ -15,6 +15,7 @@ import './styles/native.css';
 import './styles/dialog.css';
 import './styles/viewer.css';
 import './styles/tools.css';
+import './styles/join.css';
 
 const root = document.getElementById('root');
 if (root) {

@@ -16,6 +16,7 @@ const usual: PageSettings = {
   only: null,
   can: ['launch', 'logs'],
   sharing: null,
+  joinUrl: null,
 };
 
 /** A part of the page as HTML, as it is before anybody touches it. */

@@ -64,7 +64,7 @@ class Entrance:
         self._files = Files(spec.files, _places(spec, host.env), of_the_user())
         self._preview = Preview(screen, spec.previews, spec.request.picture, self._shows)
         # What cannot be shown to somebody who only watches is not shared.
-        self._invitations = Invitations(spec.sharing if host.watching else "off")
+        self._invitations = Invitations(spec.sharing if host.watching else "off", self._looked_at)
         self._gateway: Gateway | None = None
         self._status: StatusFile | None = None
         self._idle: IdleWatch | None = None
@@ -114,6 +114,7 @@ class Entrance:
         status.clipboard = spec.clipboard
         status.files = spec.files
         status.picture = self._preview.state
+        status.sharing = self._invitations.most
         status.gateway = Address(
             hosts=hosts,
             port=self._gateway.port,
@@ -146,6 +147,11 @@ class Entrance:
             self._look()
             return None
         return self._host.target()
+
+    def _looked_at(self, guests: int) -> None:
+        if self._status:
+            self._status.status.guests = guests
+            self._status.write()
 
     def _shows(self, picture: str) -> None:
         if self._status:

@@ -163,6 +163,8 @@ class AgentStatus(Noted):
     clipboard: str = "off"
     files: str = "off"
     picture: str = "off"
+    sharing: str = "off"
+    guests: int = Field(default=0, ge=0, lt=1000)
     started_at: Moment = Field(default_factory=now)
     beat: Moment = Field(default_factory=now)
     # Grows with every word: times are to the second.
@@ -181,6 +183,7 @@ class AgentStatus(Noted):
         session.encoder, session.gl_renderer = self.encoder, self.gl_renderer
         session.audio, session.clipboard, session.files = self.audio, self.clipboard, self.files
         session.screen, session.picture = self.screen, self.picture
+        session.sharing, session.guests = self.sharing, self.guests
         session.notes = self.notes
         session.gateway = self.gateway
         session.idle_minutes, session.idle_ends_at = self.idle_minutes, self.idle_ends_at

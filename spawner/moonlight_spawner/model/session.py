@@ -274,6 +274,8 @@ class Session(Noted):
     ``encoder``, ``gl_renderer``, ``audio`` and ``screen`` (its size, ``1280x720``) are what the node
     really uses, None until it is known; ``clipboard`` and ``files`` are ``both``, ``to_desktop``,
     ``from_desktop`` or ``off``; ``picture`` is ``shown``, ``hidden`` (by its user) or ``off``.
+    ``sharing`` is what its user may give whom he invites (``off``, ``view``, ``control``), ``guests``
+    how many of those look on.
     ``idle_minutes``: it is ended when nobody has used it for so long, None: it is not; ``idle_ends_at``
     is set once that is near.
     ``name`` is its user's for it, empty if he gave none.
@@ -312,6 +314,8 @@ class Session(Noted):
     clipboard: str = "off"
     files: str = "off"
     picture: str = "off"
+    sharing: str = "off"
+    guests: int = 0
     created_at: Moment
     started_at: Moment | None = None
     ends_at: Moment | None = None

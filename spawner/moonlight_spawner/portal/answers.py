@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 
 from ..model.errors import NotFound, UserSideFailed, shorten
 from ..model.records import AgentStatus, SessionRecord
 from ..model.session import Gateway, Model, Session, may_be_of, now
+from ..sessions.nodes import no_nodes_address
 
 _MOST_ADDRESSES = 16
 # The largest part has the steps of a start and a certificate: a few kilobytes.
@@ -16,10 +16,7 @@ _MOST_CERTIFICATE = 16384
 _PEM = re.compile(
     r"-----BEGIN CERTIFICATE-----\s[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----\s*", re.ASCII
 )
-# The last part of a host's name begins with a letter: getaddrinfo takes 2130706433 for an address.
-_HOST = re.compile(r"([A-Za-z0-9_-]{1,63}\.)*[A-Za-z][A-Za-z0-9_-]{0,62}\.?", re.ASCII)
 _JOB_ID = re.compile(r"[A-Za-z0-9_.+-]{1,100}", re.ASCII)
-_LOCALHOST = re.compile(r"(.*\.)?localhost|.*\.localdomain|ip6-(localhost|loopback)", re.I)
 
 
 def check_id(user: str, session_id: str) -> None:
@@ -81,19 +78,9 @@ def wrong_gateway(gateway: Gateway, local: bool) -> str:
     if not 0 < len(gateway.hosts) <= _MOST_ADDRESSES:
         return f"has {len(gateway.hosts)} addresses"
     for host in gateway.hosts:
-        try:
-            address = ipaddress.ip_address(host)
-        except ValueError:
-            if len(host) > 253 or not _HOST.fullmatch(host):
-                return f"has the address {shorten(host)}, which is none"
-            if not local and _LOCALHOST.fullmatch(host.rstrip(".")):
-                return f"has the address {shorten(host)}, which is the portal's machine itself"
-            continue
-        address = getattr(address, "ipv4_mapped", None) or address
-        if address.is_multicast or address.is_unspecified:
-            return f"has the address {host}, which is no node's"
-        if not local and address.is_loopback:
-            return f"has the address {host}, which is the portal's machine itself"
+        if wrong := no_nodes_address(host, local):
+            which = "the portal's machine itself" if wrong == "here" else wrong
+            return f"has the address {shorten(host)}, which is {which}"
     return ""
 
 

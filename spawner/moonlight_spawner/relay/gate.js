@@ -15,6 +15,7 @@
     }
   };
   const token = meta?.content ?? around();
+  const alone = meta && !('framed' in meta.dataset); // or the page around it hears of the end
   meta?.remove();
   if (!token) return;
 
@@ -109,5 +110,5 @@
     },
   });
 
-  if (meta) listen(2);
+  if (alone) listen(2);
 })();

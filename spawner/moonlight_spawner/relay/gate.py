@@ -20,7 +20,7 @@ from .incoming import Request
 
 HEADER = b"x-moonlight-page"
 SCRIPT = "/gate.js"
-_PROTOCOL = "moonlight-page"  # offered beside the token, so that no answer repeats that
+PROTOCOL = "moonlight-page"  # offered beside the token, so that no answer repeats that
 _HEAD = re.compile(rb"<head(?:\s[^>]*)?>", re.IGNORECASE)
 MAX_PAGE_BYTES = 1 << 20
 
@@ -36,12 +36,17 @@ def script() -> bytes:
 def token_of(request: Request) -> str:
     """The page's token as the request shows it, empty if it does not."""
     if h.is_websocket(request.headers):
-        for protocol in _protocols(request.headers):
-            name, _, token = protocol.partition(".")
-            if name == _PROTOCOL and token:
-                return token
-        return ""
+        return ticket_of(request.headers)
     return h.get(request.headers, HEADER)
+
+
+def ticket_of(headers: h.Headers) -> str:
+    """What a WebSocket's handshake shows among its subprotocols, empty if it does not."""
+    for protocol in _protocols(headers):
+        name, _, token = protocol.partition(".")
+        if name == PROTOCOL and token:
+            return token
+    return ""
 
 
 def is_page(request: Request) -> bool:
@@ -99,7 +104,7 @@ def with_token(page: bytes, path: str, token: str) -> bytes:
     """The page with its token and the script that takes it, before any other script. A page in a frame
     has none (empty): the script has it from the page around it, if that is the session's own."""
     up = "../" * (path.count("/") - 1)
-    meta = f'<meta name="{_PROTOCOL}" content="{token}">' if token else ""
+    meta = f'<meta name="{PROTOCOL}" content="{token}">' if token else ""
     ours = f'{meta}<script src="{up}{SCRIPT[1:]}"></script>'
     found = _HEAD.search(page)
     at = found.end() if found else 0
@@ -108,7 +113,7 @@ def with_token(page: bytes, path: str, token: str) -> bytes:
 
 def for_host(headers: h.Headers) -> h.Headers:
     """A handshake's headers without what is ours among the subprotocols."""
-    own = [p for p in _protocols(headers) if p.partition(".")[0] != _PROTOCOL]
+    own = [p for p in _protocols(headers) if p.partition(".")[0] != PROTOCOL]
     kept = [(n, v) for n, v in headers if n != b"sec-websocket-protocol"]
     if own:
         kept.append((b"sec-websocket-protocol", ", ".join(own).encode("latin-1")))
@@ -119,9 +124,9 @@ def for_browser(asked: h.Headers, answer: h.Headers) -> h.Headers:
     """The host's agreement. A browser that offered subprotocols wants one, so where the host took
     none it is ours."""
     chosen = h.get(answer, b"sec-websocket-protocol")
-    if chosen or _PROTOCOL not in _protocols(asked):
+    if chosen or PROTOCOL not in _protocols(asked):
         return answer
-    return [*answer, (b"sec-websocket-protocol", _PROTOCOL.encode())]
+    return [*answer, (b"sec-websocket-protocol", PROTOCOL.encode())]
 
 
 def _fetch(request: Request) -> tuple[str, str]:

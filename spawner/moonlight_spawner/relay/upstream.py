@@ -45,7 +45,8 @@ class Target:
     """Where the next hop listens.
 
     Either ``path`` (a Unix socket) or ``addresses`` and ``port``; ``certificate`` is the PEM that
-    a TLS peer must show, to the byte, and ``name`` what it is asked for (:mod:`.knock`).
+    a TLS peer must show, to the byte, and ``name`` what it is asked for (:mod:`.knock`). ``pin`` is in the
+    place of a certificate where only its SHA-256 is known.
     ``near`` is a Unix socket of the same peer, tried before its addresses; without TLS, so its listener has
     to be of this very user. ``headers`` go with every request. ``uid`` is whose the listening port on this
     machine has to be: anyone may have taken a port of the loopback. ``away``: somebody else has said where
@@ -56,6 +57,7 @@ class Target:
     addresses: tuple[str, ...] = ()
     port: int = 0
     certificate: str | None = None
+    pin: bytes = b""
     headers: Headers = field(default_factory=list)
     name: str = ""
     uid: int | None = None
@@ -114,7 +116,7 @@ async def _open_near(path: str) -> Wire:
 async def _open(target: Target, host: str) -> Wire:
     """A connection to one of its hosts, with the certificate that it has to show."""
     wire = await _open_any(target, host)
-    if target.certificate and not _same(wire, target.certificate):
+    if _speaks_tls(target) and not _same(wire, target):
         wire.abort()
         raise UpstreamError("it shows another certificate than the session's own")
     return wire
@@ -134,7 +136,7 @@ async def _open_any(target: Target, host: str) -> Wire:
 
 
 async def _open_one(target: Target, address: str) -> Wire:
-    context = _pinned(target.certificate) if target.certificate else None
+    context = _pinned(target.certificate) if _speaks_tls(target) else None
     for tries_left in reversed(range(_TRIES)):
         opening = asyncio.get_running_loop().create_connection(
             Wire,
@@ -323,18 +325,26 @@ def _words(error: BaseException) -> str:
     return str(error) or "no answer"
 
 
-def _pinned(certificate: str) -> ssl.SSLContext:
+def _speaks_tls(target: Target) -> bool:
+    return bool(target.certificate or target.pin)
+
+
+def _pinned(certificate: str | None) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False  # the certificate itself is compared, see _same
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_verify_locations(cadata=certificate)
+    if certificate:
+        context.load_verify_locations(cadata=certificate)
+    else:
+        context.verify_mode = ssl.CERT_NONE  # whoever shows it has proven that he has its key
     return context
 
 
-def _same(wire: Wire, certificate: str) -> bool:
+def _same(wire: Wire, target: Target) -> bool:
     tls = wire.transport.get_extra_info("ssl_object")
     shown = tls.getpeercert(binary_form=True) if tls else b""
-    return hashlib.sha256(shown or b"").digest() == fingerprint(certificate)
+    expected = fingerprint(target.certificate) if target.certificate else target.pin
+    return hashlib.sha256(shown or b"").digest() == expected
 
 
 def fingerprint(certificate: str) -> bytes:

@@ -45,6 +45,14 @@ def hub_start(base_url: str, environ: Mapping[str, str]) -> str | None:
     return f"{host}{hub}hub/spawn/{base_url.removeprefix(users).rstrip('/')}"
 
 
+def everybodys(base_url: str, path: str, environ: Mapping[str, str]) -> str | None:
+    """The Hub's address that leads whoever goes there to this path of his own server; None without a Hub."""
+    if hub_start(base_url, environ) is None:
+        return None
+    host, hub = environ.get("JUPYTERHUB_HOST", ""), environ.get("JUPYTERHUB_BASE_URL", "/")
+    return f"{host}{hub}hub/user-redirect/{path}"
+
+
 def remember_page(store: FileStore, url: str, lasts: bool) -> None:
     """A browser has opened the page of this process there. What goes wrong is logged: it is no
     reason not to show a page."""

@@ -124,8 +124,15 @@ class DesktopSettings(LoggingConfigurable):
     sharing = Enum(
         ["off", "view", "control"],
         "view",
-        help="What users may give those whom they invite to a running desktop (selkies, at Open OnDemand): "
-        "to `view` it, or to `control` it as well, which is to work under the user's account.",
+        help="What users may give those whom they invite to a running desktop (selkies, at JupyterLab and "
+        "Open OnDemand): to `view` it, or to `control` it as well, which is to work under the user's "
+        "account.",
+    ).tag(config=True)
+    sharing_nodes = List(
+        Unicode(),
+        help="Where a guest's Jupyter server may go for a desktop that another user shows him: names "
+        "(`node*.cluster`), addresses and networks (10.1.0.0/16) of nodes. Empty: any address that a node "
+        "can have.",
     ).tag(config=True)
 
     @default("sandboxes_dir")

@@ -3,6 +3,7 @@ import { ApiError, asApiError, errorFromAnswer, errorInFront, retryAfterMs } fro
 import { readEvents, type ServerEvent } from './eventStream';
 import { fetchSeen } from './inFront';
 import { readPicture, type Picture } from '../preview/picture';
+import type { Joined } from '../sharing/joined';
 import type {
   Invitation,
   InvitationRequest,
@@ -111,6 +112,10 @@ export class ApiClient {
   /** Ends one, or all of them (null). */
   endInvitation = (id: string, one: string | null): Promise<Sharing> =>
     this.call(`${this.sharingPath(id)}${one === null ? '' : `/${one}`}`, { method: 'DELETE' });
+
+  /** Brings an invitation of another user's, which counts once. */
+  join = (invitation: string): Promise<Joined> =>
+    this.call('guest', { method: 'POST', body: { invitation } });
 
   /** What changes, as it happens; see {@link readEvents}. */
   events(event: ServerEvent, broken: (afterMs: number) => void): () => void {

@@ -1,3 +1,5 @@
+import type { Role } from '../sharing/sharing';
+
 export type Status =
   | 'pending'
   | 'starting'
@@ -120,6 +122,8 @@ export interface Session {
   picture?: string;
   /** How many whom its owner has invited look at it now. */
   guests?: number;
+  /** The most that its user may give whom he invites; an older server does not say. */
+  sharing?: Role | 'off';
   door?: string;
   way?: 'job' | 'owning' | 'guest';
   /** It ends when nobody has used it for so long, and when that will be, once it is near. */

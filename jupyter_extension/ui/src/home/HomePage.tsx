@@ -9,7 +9,7 @@ import { Header } from '../parts/Header';
 import { LinkNotice } from '../parts/LinkNotice';
 import { useReady } from '../ready/useReady';
 import { EndedList } from '../sessions/EndedList';
-import { useFeed } from '../sessions/Portal';
+import { useFeed, usePortal } from '../sessions/Portal';
 import { sessionsOf } from '../sessions/reducer';
 import { SessionCard } from '../sessions/SessionCard';
 import { shelve } from '../sessions/status';
@@ -42,6 +42,7 @@ export function HomePage() {
 
 function SessionList() {
   const { t } = useSpeech();
+  const { join } = usePortal().door;
   const feed = useFeed();
   const now = useNow();
   const { live, ended } = shelve(sessionsOf(feed));
@@ -63,6 +64,13 @@ function SessionList() {
         {live.map((session) => (
           <SessionCard key={session.session_id} session={session} now={now} />
         ))}
+        {join && (
+          <p>
+            <a href={join} data-testid="join-another">
+              {t.sharing.join}
+            </a>
+          </p>
+        )}
       </section>
       {ended.length > 0 && <EndedList sessions={ended} now={now} />}
     </>

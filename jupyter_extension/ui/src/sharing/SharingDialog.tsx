@@ -9,20 +9,21 @@ import { Problem } from '../parts/Problem';
 import { useTask } from '../parts/useTask';
 import { usePortal } from '../sessions/Portal';
 import { InvitationRow } from './InvitationRow';
-import { linkOf, TIMES, type Role, type Sharing } from './sharing';
+import { handedOver, TIMES, type Role, type Sharing } from './sharing';
 
 const LOOK_EVERY_MS = 2_000;
 
 /** Who is invited to the desktop and who is there; a link for one more. */
 export function SharingDialog({ session, onClose }: { session: Session; onClose: () => void }) {
   const { t } = useSpeech();
-  const { client } = usePortal();
+  const { client, settings } = usePortal();
   const { run, busy, error } = useTask();
   const [sharing, setSharing] = useState<Sharing | null>(null);
   const [name, setName] = useState('');
   const [role, setRole] = useState<Role>('view');
   const [minutes, setMinutes] = useState<number>(TIMES[1]);
   const [link, setLink] = useState('');
+  const [isLink, setIsLink] = useState(true);
   const [said, setSaid] = useState('');
   const area = useRef<HTMLTextAreaElement>(null);
   const first = useRef<HTMLInputElement>(null);
@@ -51,7 +52,9 @@ export function SharingDialog({ session, onClose }: { session: Session; onClose:
     event.preventDefault();
     change(async () => {
       const made = await client.invite(session_id, { name, role, minutes });
-      setLink(linkOf(document.baseURI, made));
+      const given = handedOver(document.baseURI, settings.joinUrl, made);
+      setLink(given.text);
+      setIsLink(given.isLink);
       setSaid('');
       setName('');
     });
@@ -140,13 +143,13 @@ export function SharingDialog({ session, onClose }: { session: Session; onClose:
             data-testid="invite"
             aria-disabled={busy || !sharing}
           >
-            {words.make}
+            {settings.only === null && settings.joinUrl === null ? words.makeText : words.make}
           </button>
         </div>
       </form>
       {link && (
         <div className="field">
-          <label htmlFor={`${id}-link`}>{words.link}</label>
+          <label htmlFor={`${id}-link`}>{isLink ? words.link : words.text}</label>
           <textarea
             ref={area}
             id={`${id}-link`}
@@ -158,7 +161,7 @@ export function SharingDialog({ session, onClose }: { session: Session; onClose:
             aria-describedby={`${id}-once`}
           />
           <p className="quiet" id={`${id}-once`}>
-            {words.once}
+            {isLink ? words.once : words.onceText}
           </p>
           <button type="button" className="button button-small" onClick={() => void copy()}>
             <Icon name="copy" size={16} />

@@ -25,8 +25,11 @@ export interface InvitationRequest {
   minutes: number;
 }
 
-/** As it is made: with what its link carries, which is said once. */
-export type MadeInvitation = Invitation & { token: string };
+/**
+ * As it is made: with what its link carries, which is said once. `invitation` is that for a guest who comes
+ * by a server of his own.
+ */
+export type MadeInvitation = Invitation & { token: string; invitation?: string };
 
 /** How long an invitation may last, in minutes; the last one outlives every desktop. */
 export const TIMES = [15, 60, 240, 7 * 24 * 60] as const;
@@ -37,3 +40,20 @@ export const TIMES = [15, 60, 240, 7 * 24 * 60] as const;
  */
 export const linkOf = (page: string, { id, token }: MadeInvitation): string =>
   new URL(`join?${id}#${token}`, page).href;
+
+/**
+ * What the owner hands to his guest: a link where one leads everybody to where he can be a guest, else
+ * the text that is brought there.
+ */
+export function handedOver(
+  page: string,
+  joinUrl: string | null,
+  made: MadeInvitation,
+): { text: string; isLink: boolean } {
+  if (made.invitation === undefined) {
+    return { text: linkOf(page, made), isLink: true };
+  }
+  return joinUrl === null
+    ? { text: made.invitation, isLink: false }
+    : { text: new URL(`${joinUrl}#${made.invitation}`, page).href, isLink: true };
+}

@@ -145,7 +145,9 @@ export function Toolbar(props: Props) {
                   {...opens('connection')}
                 />
               )}
-              {shares && <Tool icon="people" label={t.sharing.title} {...opens('sharing')} />}
+              {shares && session.sharing !== 'off' && (
+                <Tool icon="people" label={t.sharing.title} {...opens('sharing')} />
+              )}
               <Tool
                 icon="again"
                 label={t.viewer.reload}

@@ -58,6 +58,11 @@ function waitingFor(t: Dictionary, { status, queue }: Session): string {
   return `⏳ ${waiting}`;
 }
 
+export const joinLook = (t: Dictionary): WindowLook => ({
+  title: t.sharing.shown,
+  icon: moonIcon(0.7, LIT.calm),
+});
+
 export const unknownLook = (t: Dictionary): WindowLook => ({
   title: `■ ${t.windowTitle.unknown}`,
   icon: moonIcon(0, LIT.failed),

@@ -34,7 +34,9 @@ news.protocol = news.protocol.replace('http', 'ws');
 const listen = () => {
   const socket = new WebSocket(news);
   socket.onmessage = ({ data }) => {
-    role = JSON.parse(data).role;
+    const told = JSON.parse(data);
+    if (!told.role) return; // it is over, which `gate.js` says in the place of this page
+    role = told.role;
     shown.textContent = words[role];
     shown.dataset.role = role;
     fit();

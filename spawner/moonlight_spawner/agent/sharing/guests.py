@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hmac
+import json
 import logging
 import re
 from collections.abc import Callable
@@ -85,7 +86,10 @@ class Guests:
         self._cookie_name = "moonlight_guest_" + re.sub(r"[^a-z0-9]", "", name[-10:])
 
     def of(self, request: Request) -> Invitation | None:
-        """Whose cookie this request has, if it is a guest's."""
+        """Whose cookie this request has, if it is a guest's; or whose bearer, if it is a server's that
+        he is logged in to."""
+        if bearer := _bearer(request):
+            return self._known([bearer])
         shown = [
             value
             for name, cookies in request.headers
@@ -129,6 +133,13 @@ class Guests:
         if one is None:
             await reply_page(incoming, request, 403, "no_invitation")
             return
+        if "json" in h.get(
+            request.headers, b"accept"
+        ):  # a server, which has a page of its own for him
+            told = {"bearer": one.cookie, "role": one.role, "until": one.until.isoformat()}
+            body = json.dumps(told).encode()
+            await incoming.answer(200, [(b"content-type", b"application/json"), *NO_STORE], body)
+            return
         cookie = f"{self._cookie_name}={one.cookie}; HttpOnly; SameSite=Strict"
         if secure or h.get(request.headers, b"x-forwarded-proto") == "https":
             cookie += "; Secure"
@@ -156,11 +167,13 @@ class Guests:
     async def _take(
         self, incoming: Incoming, request: Request, one: Invitation, watching: Watching
     ) -> bool:
-        shows = hmac.compare_digest(
+        bearer = bool(_bearer(request))
+        shows = bearer or hmac.compare_digest(
             gate.token_of(request).encode("utf-8", "replace"), one.page.encode()
         )
         websocket = h.is_websocket(request.headers)
-        if request.method != "GET" or (websocket and not shows):
+        # Who has a page and a client of his own is given neither of ours.
+        if request.method != "GET" or (bearer and not websocket) or (websocket and not shows):
             await reply_page(incoming, request, 403, "guest_may_not")
         elif websocket:
             return await self._socket(incoming, request, one, watching)
@@ -208,7 +221,7 @@ class Guests:
                 incoming.wire.transport.abort()
 
         one.changed.add(ends)
-        one.here += 1
+        self.invitations.streams(one, 1)
         # What is compressed could not be read on its way.
         kept = [(n, v) for n, v in request.headers if n != b"sec-websocket-extensions"]
         plain = replace(
@@ -219,7 +232,7 @@ class Guests:
                 if not one.over:
                     await relay_stream(incoming, plain, target, through=Guard(hands.act))
         finally:
-            one.here -= 1
+            self.invitations.streams(one, -1)
             one.changed.discard(ends)
             await hands.stop()
 
@@ -261,6 +274,11 @@ class Guests:
                 ):
                     found = one
         return found
+
+
+def _bearer(request: Request) -> str:
+    scheme, _, value = h.get(request.headers, b"authorization").partition(" ")
+    return value.strip() if scheme.lower() == "bearer" else ""
 
 
 def _where(incoming: Incoming, request: Request) -> str:

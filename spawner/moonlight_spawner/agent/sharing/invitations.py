@@ -83,10 +83,13 @@ class Invitations:
     ----------
     most
         What the site lets an owner give: ``off``, ``view`` or ``control``.
+    counted
+        Told how many guests look on, whenever that has changed.
     """
 
-    def __init__(self, most: str):
+    def __init__(self, most: str, counted: Callable[[int], None] = lambda here: None):
         self.most = most
+        self._counted = counted
         self._all: dict[str, Invitation] = {}
 
     @property
@@ -135,6 +138,13 @@ class Invitations:
             "invitations": [one.as_json() for one in self],
         }
 
+    def streams(self, one: Invitation, by: int) -> None:
+        """So many more of his streams are open."""
+        before = self.here
+        one.here += by
+        if self.here != before:
+            self._counted(self.here)
+
     def end(self, one: Invitation, why: str) -> None:
         """What of it is open is closed at once."""
         if self._all.pop(one.id, None) is None:
@@ -143,6 +153,8 @@ class Invitations:
             one.timer.cancel()
         log.info("sharing: invitation %s (%r) ended: %s", one.id, one.name, why)
         one.over = why
+        if one.here:
+            self._counted(self.here)
         one.tell()
 
     def _make(self, body: Any) -> Answer:

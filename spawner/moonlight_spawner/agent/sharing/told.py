@@ -14,7 +14,7 @@ from .invitations import Invitation
 
 #: ``gate.js`` listens there, and puts what it hears in the place of the page.
 END = "/end"
-#: The guest's page listens there for its role.
+#: The guest's page listens there for its role, a page of another server also for the end.
 NEWS = "/news"
 _BEAT_SECONDS = 25.0  # proxies end what is silent for a minute
 
@@ -48,6 +48,8 @@ async def _tell(incoming: Incoming, request: Request, one: Invitation) -> None:
                 if request.path == END:
                     page = pages.html(one.over, h.get(request.headers, b"accept-language")).decode()
                     transport.write(_said({"page": page, "session": None}))
+                else:
+                    transport.write(_said({"over": one.over}))
                 transport.write(frame(CLOSE))
                 return
             if news.is_set() and request.path == NEWS:

@@ -1,3 +1,4 @@
+import type { Over } from '../../../sharing/joined';
 import type { Role } from '../../../sharing/sharing';
 
 /** What is said of a desktop that is shown to others. */
@@ -26,6 +27,30 @@ export const sharing = {
   make: 'Make a link',
   link: 'The link',
   once: 'It counts once, for whoever opens it first; your guest has to be logged in to this portal.',
+  makeText: 'Make an invitation',
+  text: 'The invitation',
+  onceText:
+    'It counts once, for whoever brings it first. Your guest opens Moonlight in his own JupyterLab, ' +
+    'presses “Join a shared desktop” and puts this text in.',
+  join: 'Join a shared desktop',
+  joinHint:
+    'Put in the invitation that you were sent, or its link. Its owner shows you his desktop; where you ' +
+    'are given control, what you do there is done in the owner’s name.',
+  bring: 'Join',
+  shown: 'A shared desktop',
+  guestRoles: { view: 'You look on', control: 'You have control' } as Record<Role, string>,
+  until: (time: string) => `until ${time}`,
+  waits: 'The desktop cannot be reached. Trying again.',
+  leave: 'Leave',
+  leaveKeys: 'Ctrl + Alt + Shift + M leads out of the picture.',
+  over: {
+    share_ended: 'The desktop’s owner has ended the sharing.',
+    share_time_up: 'The time of your invitation is up.',
+    share_over: 'The desktop has ended.',
+    no_invitation: 'Your invitation counts no more.',
+    left: 'You have left the desktop.',
+  } as Record<Over, string>,
+  again: 'Ask its owner for another invitation if you want to come again.',
 };
 
 export type SharingWords = typeof sharing;

@@ -86,6 +86,7 @@ export const reasons: Reasons = {
   picture_off: '이 사이트에서는 데스크톱의 화면을 목록에 표시하지 않습니다.',
   picture_hidden: '이 데스크톱의 화면을 숨겼습니다. 먼저 다시 표시하세요.',
   picture_failed: '지금은 데스크톱의 화면을 가져올 수 없습니다. 잠시 후 다시 시도하세요.',
+  no_client: '이 서버에는 화면을 보여 줄 selkies가 설치되어 있지 않습니다. 관리자에게 알려 주세요.',
   sharing_off: '이 사이트에서는 데스크톱을 공유할 수 없습니다.',
   no_invitation: '그 초대는 이미 끝났습니다.',
   invalid_invitation: '초대를 만들거나 바꿀 수 없습니다. 이름과 권한, 기간을 확인하세요.',

@@ -1,0 +1,51 @@
+import type { Role } from './sharing';
+
+/** What this server gives who was let in at another user's desktop. */
+export interface Joined {
+  /** Opens the stream; this page alone keeps it. */
+  ticket: string;
+  role: Role;
+  until: string;
+}
+
+/** Why it is over. */
+export type Over = 'share_ended' | 'share_time_up' | 'share_over' | 'no_invitation' | 'left';
+
+/** What the owner's node has said: of another user's node, so it is looked at before it is believed. */
+export interface News {
+  role?: Role;
+  over?: Over;
+}
+
+const KEY = 'moonlight:shared';
+const ROLES: readonly unknown[] = ['view', 'control'];
+const OVERS: readonly unknown[] = ['share_ended', 'share_time_up', 'share_over', 'no_invitation'];
+
+export function newsIn(text: unknown): News {
+  try {
+    const { role, over } = JSON.parse(String(text)) as News;
+    return {
+      ...(ROLES.includes(role) && { role }),
+      ...(OVERS.includes(over) && { over }),
+    };
+  } catch {
+    return {};
+  }
+}
+
+/** In this tab, so that it can be loaded anew. */
+export function keep(joined: Joined | null): void {
+  if (joined === null) {
+    sessionStorage.removeItem(KEY);
+  } else {
+    sessionStorage.setItem(KEY, JSON.stringify(joined));
+  }
+}
+
+export function kept(): Joined | null {
+  try {
+    return JSON.parse(sessionStorage.getItem(KEY) ?? 'null') as Joined | null;
+  } catch {
+    return null;
+  }
+}
