@@ -38,7 +38,7 @@ def look_at_its_picture(page: Page, session_id: str) -> None:
         card.get_by_test_id("preview"),
     )
     expect(picture).to_be_visible()
-    assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") == 480
+    expect(picture).to_have_js_property("naturalWidth", 480)  # a newer one may be coming just now
     whole = card.bounding_box()
     preview.get_by_role("button", name="Hide picture").click()
     expect(preview).to_contain_text("You have hidden the picture")
@@ -61,20 +61,21 @@ def delete(page: Page, session_id: str) -> None:
 
 
 def keep_one_that_nobody_uses(page: Page, lab: Lab) -> None:
-    """Its card counts down, and does so no more when its user says that he keeps it."""
+    """Its card counts down, and does so no more when its user says that he keeps it. The warning comes
+    after a quarter of the time: the rest of that is for whoever is slow to answer it."""
     argv = [sys.executable, "-m", "moonlight_spawner", "session", "create", "--json"]
-    rule = {"MOONLIGHT_HPC_IDLE_MINUTES": "0.3", "MOONLIGHT_HPC_IDLE_ENDS_BUSY": "1"}
+    rule = {"MOONLIGHT_HPC_IDLE_MINUTES": "1", "MOONLIGHT_HPC_IDLE_ENDS_BUSY": "1"}
     done = run_as(lab.user, argv, env={**lab.env, **rule}, cwd=reachable(), check=True)
     session_id = json.loads(done.stdout)["session_id"]
     card = session_card(page, session_id)
     warning = card.get_by_test_id("idle")
     expect(warning).to_contain_text("Nobody seems to use this desktop. It ends in ")
-    expect(card).to_contain_text("Ends after 18 s without use.")
+    expect(card).to_contain_text("Ends after 1 min without use.")
+    axe.check(page, "idle")
+    keep(page, "idle")
     with page.expect_response(lambda answer: answer.url.endswith(f"{session_id}/keep")) as said:
         warning.get_by_test_id("keep").press("Enter")
     assert said.value.json()["idle_ends_at"] is None
     expect(warning).to_have_count(0)
-    expect(warning).to_be_visible()
-    axe.check(page, "idle")
-    keep(page, "idle")
+    expect(card).to_contain_text("Ends after 1 min without use.")
     lab.api(f"sessions/{session_id}", "DELETE")

@@ -84,12 +84,9 @@ def close_tool(page: Page) -> None:
 
 def change_the_picture(page: Page) -> None:
     """Another size while it runs, and back to that of the window."""
-    inner = page.frame_locator(FRAME)
-    video = inner.locator("#videoStream")  # what came, not what was asked for
 
     def has(width: int, height: int) -> bool:
-        came = video.evaluate("(v) => [v.videoWidth, v.videoHeight]")
-        return bool(came == [width, height])
+        return _came(page) == [width, height]
 
     assert wait_until(lambda: has(1280, 800), interval=0.2), "not the window's size"
     open_tool(page, "settings")
@@ -105,6 +102,13 @@ def change_the_picture(page: Page) -> None:
     close_tool(page)
     stored = page.evaluate("JSON.parse(localStorage.getItem('moonlight:viewer'))")
     assert (stored["quality"], stored["fps"]) == ("low", 15)
+
+
+def _came(page: Page) -> list[int]:
+    """The size of the picture that came, not of the one that was asked for; of none, zeros."""
+    video = page.frame_locator(FRAME).locator("#videoStream")
+    size: list[int] = video.evaluate("(v) => [v.videoWidth, v.videoHeight]")
+    return size
 
 
 def send_keys_that_browsers_keep(page: Page) -> None:
@@ -220,10 +224,12 @@ def add_a_screen(context: BrowserContext, first: Page, home: Path) -> None:
     second.keyboard.type("echo second > ~/on-second\n", delay=15)
     assert wait_until((home / "on-second").exists, interval=0.2)
     keep(second, "viewer-second-screen")
-    # Either one loaded anew finds the other beside it again. A page that is hidden draws no picture.
+    # Either one loaded anew finds the other beside it again. A page that is hidden draws no picture, and
+    # the window is on the first one by then if that took so long that it had no place beside it.
     second.reload()
     second.locator(FRAME).wait_for()
-    assert wait_until(seen, interval=0.2), "not seen again"
+    assert wait_until(lambda: _came(second) == [1280, 800], interval=0.2), "not seen again"
+    assert wait_until(lambda: has(2560, 800, 2), interval=0.2), told.read_text()
     first.bring_to_front()
     first.reload()
     wait_for_desktop(first)

@@ -24,6 +24,7 @@ from tests.cluster.fixtures import SlurmUsers
 from tests.cluster.slurm import SlurmCluster
 from tests.cluster.users import TestUser
 from tests.support.chromium import chromium, keep, person
+from tests.support.waiting import wait_for
 
 from .hub import Hub
 from .slurm_hub import HubUser, log_in, slurm_hub
@@ -79,11 +80,13 @@ def test_the_picture_comes_back_after_each_end_of_its_server(
         beside.get_by_text("The job that the desktop ran in ended").wait_for()
         back(desktop, alice.user, "culled")
 
+        wait_for(lambda: first not in alice.jobs(slurm_cluster), interval=0.2)
         _, second = sorted(alice.jobs(slurm_cluster), key=int)
         slurm_cluster.command(["scancel", second])  # as its time limit: the Hub has to find out
         started_by(context, stopped(desktop), alice.user)
         back(desktop, alice.user, "job-ended")
 
+        wait_for(lambda: second not in alice.jobs(slurm_cluster), interval=0.2)
         hub.restart()
         back(desktop, alice.user, "hub-restarted")
         assert len(alice.jobs(slurm_cluster)) == 2, "a server or a desktop did not outlive the Hub"
@@ -102,9 +105,13 @@ def logins_of(page: Page) -> list[str]:
 
 def desktop_in(page: Page, hub: Hub, alice: HubUser, job: str) -> str:
     """Her desktop in that job. Beside it may be some that other tests started."""
-    answer = page.request.get(f"{hub.origin}/user/{alice.user.name}/api/moonlight/sessions")
-    (one,) = [s for s in answer.json()["sessions"] if s["slurm_job_id"] == job]
-    session_id: str = one["session_id"]
+    address = f"{hub.origin}/user/{alice.user.name}/api/moonlight/sessions"
+
+    def found() -> list[str]:
+        sessions = page.request.get(address).json()["sessions"]
+        return [s["session_id"] for s in sessions if s["slurm_job_id"] == job]
+
+    (session_id,) = wait_for(found, interval=0.2)
     return session_id
 
 

@@ -89,13 +89,25 @@ def set_on_nodes(cli: UserCli, **settings: object) -> None:
     path.write_text(json.dumps({"MoonlightSite": {**old, **settings}}))
 
 
+def hold_x_server(cli: UserCli) -> Path:
+    """X servers on nodes begin once the file that is given is there: a start stands still until then."""
+    begin, program = cli.user.home / "begin", cli.user.home / "held-xvfb"
+    wait = f"until [ -e {begin} ]; do sleep 0.1; done"
+    program.write_text(f'#!/bin/sh\n{wait}\nexec Xvfb "$@" -screen 0 1280x720x24\n')
+    program.chmod(0o755)
+    set_on_nodes(cli, x_server_command=[str(program)])
+    return begin
+
+
 def test_a_job_is_running_when_its_desktop_opens_and_ends_in_order(
     dashboard: OnDemand, cli: UserCli, portal: Apache
 ) -> None:
+    begin = hold_x_server(cli)
     job = dashboard.launch(**SMALL)
     seen = wait_for(lambda: "Start the X server" in (card := job.card()).parts["info"] and card)
     assert seen.status == "Starting"
     assert not job.staged.joinpath("connection.yml").exists()
+    begin.touch()
     card = job.wait("Running")
     session = cli.get(job.session())
     assert (session["door"], session["way"], session["status"]) == ("ood", "owning", "running")
@@ -129,6 +141,7 @@ def test_a_job_is_running_when_its_desktop_opens_and_ends_in_order(
 def test_only_the_batch_shell_is_told_to_end_while_the_desktop_starts(
     dashboard: OnDemand, cli: UserCli
 ) -> None:
+    hold_x_server(cli)
     job = dashboard.launch(**SMALL)
     wait_for(lambda: "Claim a display" in job.card().parts["info"])
     argv = ["scancel", "--batch", "--signal=TERM", str(job.job_id)]
