@@ -156,12 +156,12 @@ class Job:
     staged: Path
     job_id: int
 
-    def card(self) -> Card:
+    def card(self, locale: str = "en") -> Card:
         state = self.dashboard.slurm.job(self.job_id)["JobState"]
         known = {"PENDING": "queued", "RUNNING": "running", "COMPLETING": "running"}
         state = known.get(state, "completed")
         session = {"id": self.token, "staged_root": str(self.staged), "state": state}
-        asked = {"do": "card", "app": str(self.dashboard.app), "session": session}
+        asked = {"do": "card", "app": str(self.dashboard.app), "session": session, "locale": locale}
         parts = render(self.dashboard.user, self.dashboard.env, **asked)
         status = {"queued": "Queued", "completed": "Completed"}.get(state)
         return Card(status or ("Running" if "view" in parts else "Starting"), parts)

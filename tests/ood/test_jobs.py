@@ -18,6 +18,7 @@ from moonlight_spawner.site.options import MoonlightSite
 from playwright.sync_api import BrowserContext, Page
 
 from tests.browser.desktop import DESKTOP_COLOURS, type_command
+from tests.browser.korean import all_is_korean
 from tests.browser.viewer import (
     carry_files,
     close_tool,
@@ -191,6 +192,12 @@ def test_from_the_card_through_apache_to_typed_text_and_stopped_at_another_door(
         body = "<h1>My Interactive Sessions</h1>" + "".join(card.parts[p] for p in ("info", "view"))
         page.goto(portal.page("pun/sys/dashboard/sessions.html", body))
         keep(page, "11-ood-card")
+        korean = job.card("ko").parts
+        body = f"<h1>내 대화형 세션</h1>{korean['info']}{korean['view']}"
+        page.goto(portal.page("pun/sys/dashboard/korean.html", body))
+        all_is_korean(page, "11-ood-card-ko")
+        keep(page, "11-ood-card-ko")
+        page.go_back()
         said_of_the_image(page, dashboard)
         desktop = opened(context, page)
         assert desktop.url == f"{portal.origin}{at}/"
