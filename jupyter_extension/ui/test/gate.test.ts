@@ -34,7 +34,7 @@ function page() {
   });
   Object.assign(self, { parent: self });
   const document = {
-    querySelector: () => ({ content: 'token', remove: () => undefined }),
+    querySelector: () => ({ content: 'token', dataset: {}, remove: () => undefined }),
     currentScript: { src: 'https://portal/node/n1/9/gate.js', remove: () => undefined },
     baseURI: 'https://portal/node/n1/9/',
   };

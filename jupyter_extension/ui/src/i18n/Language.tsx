@@ -1,6 +1,6 @@
 import { createContext, useContext, useEffect, useMemo, useState, type ReactNode } from 'react';
 
-import { readStored, writeStored } from '../parts/storage';
+import { readText, writeStored } from '../parts/storage';
 import { chooseLanguage, LANGUAGES, type Language } from './languages';
 import { en, type Dictionary } from './languages/en';
 
@@ -16,7 +16,7 @@ const LanguageContext = createContext<Speech | null>(null);
 
 export function LanguageProvider({ children }: { children: ReactNode }) {
   const [language, setLanguage] = useState<Language>(() =>
-    chooseLanguage(readStored<string>(STORED_AS), navigator.languages ?? [navigator.language]),
+    chooseLanguage(readText(STORED_AS), navigator.languages ?? [navigator.language]),
   );
   useEffect(() => {
     document.documentElement.lang = language;

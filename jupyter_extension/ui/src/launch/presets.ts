@@ -26,7 +26,7 @@ export class Presets {
   constructor(private readonly user: string) {}
 
   all = (): Preset[] => {
-    const stored = readStored<unknown>(this.key());
+    const stored = readStored(this.key());
     return Array.isArray(stored) ? stored.filter(isPreset).slice(0, MOST_PRESETS) : [];
   };
 

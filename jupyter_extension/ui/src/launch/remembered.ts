@@ -1,16 +1,16 @@
-import { readStored, writeStored } from '../parts/storage';
+import { readStored, readText, writeStored } from '../parts/storage';
 import type { FormValues } from './form';
 
 /** Per user: a shared computer, or an administrator who acts as somebody else, has several. */
 export class Remembered {
   constructor(private readonly user: string) {}
 
-  lastImage = (): string | null => readStored<string>(`moonlight:image:${this.user}`);
+  lastImage = (): string | null => readText(`moonlight:image:${this.user}`);
 
   optionsOf = (image: string): Partial<FormValues> | null => {
-    const stored = readStored<Partial<FormValues>>(this.optionsKey(image));
-    const known = typeof stored === 'object' ? stored : null;
-    const picture = readStored<string>(this.pictureKey());
+    const stored = readStored(this.optionsKey(image));
+    const known = typeof stored === 'object' ? (stored as Partial<FormValues> | null) : null;
+    const picture = readText(this.pictureKey());
     return picture === null ? known : { ...known, picture };
   };
 

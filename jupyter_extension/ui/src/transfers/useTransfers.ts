@@ -1,7 +1,7 @@
 import { useCallback, useEffect, useMemo, useState, useSyncExternalStore } from 'react';
 
 import { asApiError, type ApiError } from '../api/errors';
-import { readStored, writeStored } from '../parts/storage';
+import { readText, writeStored } from '../parts/storage';
 import { dropped } from './dropped';
 import { Folders } from './folders';
 import { Uploads, type Transfer } from './uploads';
@@ -25,7 +25,7 @@ export function useTransfers(streamUrl: string): Transfers {
   const folders = useMemo(() => new Folders(streamUrl), [streamUrl]);
   const uploads = useMemo(() => new Uploads(folders.root), [folders]);
   const list = useSyncExternalStore(uploads.subscribe, uploads.getState);
-  const [folder, setFolder] = useState(() => readStored<string>(FOLDER));
+  const [folder, setFolder] = useState(() => readText(FOLDER));
   const [error, setError] = useState<ApiError | null>(null);
   const choose = useCallback((at: string) => {
     writeStored(FOLDER, at);
