@@ -65,6 +65,8 @@ class TestThePage:
             "version": __version__,
             "hubStart": None,
             "job": None,
+            "sharing": "view",
+            "joinUrl": None,
         }
 
     def test_loads_its_parts_from_below_the_base_url(

@@ -25,7 +25,7 @@ HTML = {"Accept": "text/html,application/xhtml+xml"}
 
 
 def calls_of(described: Described, session_id: str) -> list[tuple[str, str]]:
-    values = {"session_id": session_id, "uuid": "01234567-89ab"}
+    values = {"session_id": session_id, "uuid": "01234567-89ab", "invitation": "0a1b2c"}
     return [(method, path.format(**values)) for method, path in sorted(described.routes)]
 
 

@@ -116,7 +116,9 @@ class Apache:
         """Serve ``body`` as a page; its address."""
         file = self._directory / "pages" / path
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(f"<!doctype html><html><meta charset=utf-8><body>{body}</body></html>", encoding="utf-8")
+        file.write_text(
+            f"<!doctype html><html><meta charset=utf-8><body>{body}</body></html>", encoding="utf-8"
+        )
         return f"{self.origin}/{path}"
 
     def _start(self) -> None:

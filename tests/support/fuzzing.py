@@ -59,9 +59,15 @@ include-name = "POST /api/moonlight/sessions"
 expected-statuses = ["404"]
 
 [[operations]]
-include-path-regex = "/(native|clipboard|picture|keep)"
+include-path-regex = "/(native|clipboard|picture|keep|sharing)"
 [operations.checks.positive_data_acceptance]
 expected-statuses = ["409"]
+
+# No word that is made up is an invitation.
+[[operations]]
+include-name = "POST /api/moonlight/guest"
+[operations.checks.positive_data_acceptance]
+expected-statuses = ["400"]
 
 # The one session there lives.
 [[operations]]

@@ -25,9 +25,10 @@ def test_an_x_server_that_hangs_silences_no_node(monkeypatch: pytest.MonkeyPatch
             await asyncio.Event().wait()
 
         child = SimpleNamespace(pid=0, running=True, wait=wait)
-        x: Any = SimpleNamespace(child=child, size=wait)
-        status: Any = SimpleNamespace(status=SimpleNamespace(screen="1x1"), write=beats.release)
-        desktop: Any = SimpleNamespace(child=child, bus=None, pids=[])
+        x: Any = SimpleNamespace(child=child, size=wait, window_manager_present=wait)
+        says: Any = SimpleNamespace(screen="1x1")
+        status: Any = SimpleNamespace(status=says, write=beats.release, note=None)
+        desktop: Any = SimpleNamespace(child=child, bus=None, pids=set(), manager=None)
         host: Any = SimpleNamespace(children=[child])
         sound: Any = SimpleNamespace(child=None)
         session = supervise.Supervisor(x, sound, desktop, host, status)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import gc
 import os
 import signal
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 from moonlight_spawner.processes import loop as ours
 from moonlight_spawner.processes.child import Child
+from moonlight_spawner.scheduler.command import run
 
 from tests.support.loops import LOOPS
 from tests.support.waiting import wait_until
@@ -81,6 +83,26 @@ def test_a_word_to_one_that_has_ended_is_no_error(tmp_path: Path) -> None:
         return await child.wait()
 
     assert asyncio.run(tell()) == 0
+
+
+@pytest.mark.usefixtures("each_loop")
+def test_nobody_reads_of_a_program_that_did_not_want_to_know(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Python would log it some time later, and has been seen to fail at what it was doing then."""
+
+    async def tell() -> None:
+        child = Child("test", ["true"], dict(os.environ), tmp_path / "log", told=True)
+        await child.start()
+        with contextlib.suppress(ChildProcessError):  # the loop has not heard of it, at the most
+            os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        child.tell(b"a word\n")
+        await child.wait()
+        assert (await run(["true"], 60.0, stdin="x" * 10_000_000)).status == 0
+
+    asyncio.run(tell())
+    gc.collect()
+    assert "never retrieved" not in caplog.text
 
 
 async def said_by(tmp_path: Path, script: str, umask: int = -1) -> str:

@@ -16,6 +16,7 @@ import psutil
 from ..model.said import quotable
 from .environment import job_environment, origins
 from .offspring import end_mount_helpers, reap_group
+from .pipes import closed, tell
 from .private_segments import Made, PrivateSegments
 
 _PR_SET_PDEATHSIG = 1
@@ -131,6 +132,7 @@ class Child:
         self._segments: PrivateSegments | None = None
         self._gone = False
         self._process: asyncio.subprocess.Process | None = None
+        self._telling: asyncio.Future[None] | None = None
 
     async def start(self) -> None:
         """Start it.
@@ -179,9 +181,8 @@ class Child:
     def tell(self, word: bytes) -> None:
         """The one word that it waits for; nothing happens if it has ended meanwhile."""
         assert self._process is not None and self._process.stdin is not None
-        if not self._process.stdin.is_closing():  # to write then is an error for uvloop
-            self._process.stdin.write(word)
-        self._process.stdin.close()
+        tell(self._process.stdin, word)
+        self._telling = asyncio.ensure_future(closed(self._process.stdin))
 
     @property
     def pid(self) -> int:

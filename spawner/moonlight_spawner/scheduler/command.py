@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..model.measured import measured
 from ..processes.caller import command_environment
+from ..processes.pipes import closed, tell
 
 # What our questions are answered with is a few hundred bytes a job. Whoever answers with more has
 # not understood the question, and reading it would cost the loop that relays streams.
@@ -123,10 +124,10 @@ async def _talk(
 async def _write(process: asyncio.subprocess.Process, data: bytes | None) -> None:
     if process.stdin is None or data is None:
         return
+    tell(process.stdin, data)
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it did not want to know
-        process.stdin.write(data)
         await process.stdin.drain()
-    process.stdin.close()
+    await closed(process.stdin)
 
 
 async def _read(
