@@ -28,7 +28,9 @@ def test_an_x_server_that_hangs_silences_no_node(monkeypatch: pytest.MonkeyPatch
         x: Any = SimpleNamespace(child=child, size=wait, window_manager_present=wait)
         says: Any = SimpleNamespace(screen="1x1")
         status: Any = SimpleNamespace(status=says, write=beats.release, note=None)
-        desktop: Any = SimpleNamespace(child=child, bus=None, pids=set(), manager=None)
+        desktop: Any = SimpleNamespace(
+            child=child, bus=None, pids=set(), manager=None, managed=False
+        )
         host: Any = SimpleNamespace(children=[child])
         sound: Any = SimpleNamespace(child=None)
         session = supervise.Supervisor(x, sound, desktop, host, status)

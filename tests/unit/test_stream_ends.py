@@ -61,7 +61,9 @@ def test_a_fourth_end_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         other = SimpleNamespace(pid=0, running=True, wait=wait)
         status: Any = SimpleNamespace(note=note, status=SimpleNamespace(sunshine_port=47994))
         x: Any = SimpleNamespace(child=other, window_manager_present=wait)
-        desktop: Any = SimpleNamespace(child=other, bus=None, pids=set(), manager=None)
+        desktop: Any = SimpleNamespace(
+            child=other, bus=None, pids=set(), manager=None, managed=False
+        )
         host: Any = Host(8, status)
         sound: Any = SimpleNamespace(child=None)
         watching = asyncio.ensure_future(

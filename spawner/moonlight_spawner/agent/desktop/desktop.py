@@ -118,6 +118,8 @@ class Desktop:
         )
         log = log_dir / "desktop.log"
         self.child = Child("desktop", command, around, log, cwd, umask=of_the_user())
+        #: Whether it has ever had a window manager.
+        self.managed = False
         #: In the place of the desktop's own, if that has gone; None where it cannot be told which.
         self.manager = (
             Child("window-manager", manager, around, log, cwd, umask=of_the_user())
@@ -176,6 +178,7 @@ class Desktop:
             if loop.time() > deadline:
                 return False
             await asyncio.sleep(0.1)
+        self.managed = True
         return True
 
     async def restart(self) -> None:

@@ -47,6 +47,8 @@ class WindowManagerWatch:
     async def keep(self) -> None:
         """For as long as the session runs."""
         manager = self._desktop.manager
+        if not self._desktop.managed and manager is None:
+            await self._until(True, 1)
         while True:
             await self._until(False, _GONE_LOOKS)
             log.warning("the desktop has no window manager")
