@@ -76,6 +76,8 @@ class WindowManagerWatch:
     async def _again(self, manager: Child) -> None:
         self._retries.ended()
         await self._retries.wait()
+        if await self._present():  # the desktop, started again meanwhile, has brought one
+            return
         self._retries.start()
         await manager.stop(0.5)
         try:
