@@ -203,7 +203,8 @@ def add_a_screen(context: BrowserContext, first: Page, home: Path) -> None:
     """It stands to the right of the first, what is moved there is seen there, and when it is closed
     the desktop has its own size again."""
     told = home / "screens"
-    type_command(first, f"{_TELL_SCREENS} xterm -geometry 100x30+300+300 &", told)
+    (home / "tell-screens").write_text(_TELL_SCREENS)
+    type_command(first, "sh ~/tell-screens & xterm -geometry 100x30+300+300 &", told)
 
     def has(width: int, height: int, monitors: int) -> bool:
         words = told.read_text()
@@ -224,12 +225,11 @@ def add_a_screen(context: BrowserContext, first: Page, home: Path) -> None:
     second.keyboard.type("echo second > ~/on-second\n", delay=15)
     assert wait_until((home / "on-second").exists, interval=0.2)
     keep(second, "viewer-second-screen")
-    # Either one loaded anew finds the other beside it again. A page that is hidden draws no picture, and
-    # the window is on the first one by then if that took so long that it had no place beside it.
+    # Either one loaded anew finds the other beside it again. A page that is hidden draws no picture.
+    (home / "put-one-there").touch()
     second.reload()
     second.locator(FRAME).wait_for()
-    assert wait_until(lambda: _came(second) == [1280, 800], interval=0.2), "not seen again"
-    assert wait_until(lambda: has(2560, 800, 2), interval=0.2), told.read_text()
+    assert wait_until(lambda: has(2560, 800, 2) and seen(), interval=0.2), told.read_text()
     first.bring_to_front()
     first.reload()
     wait_for_desktop(first)
@@ -261,11 +261,20 @@ def _dragged(page: Page, start: tuple[int, int], end: tuple[int, int]) -> bool:
     return True
 
 
-# Again and again, because a desktop that is asked by typing has to be in front.
-_TELL_SCREENS = (
-    "while ! [ -e ~/screens-told ] && sleep 0.3; do (xrandr | head -1; xrandr --listmonitors) > ~/.screens; "
-    "mv ~/.screens ~/screens; done &"
-)
+# Again and again, because a desktop that is asked by typing has to be in front. And a window for the
+# second screen whenever there is one: that which was there moves to the first one when it goes.
+_TELL_SCREENS = """\
+while ! [ -e ~/screens-told ] && sleep 0.3; do
+  monitors=$(xrandr --listmonitors)
+  (xrandr | head -1; echo "$monitors") > ~/.screens
+  mv ~/.screens ~/screens
+  [ -e ~/put-one-there ] || continue
+  case $monitors in
+  "Monitors: 2"*) kill -0 $there || { xterm -geometry 100x30+1380+300 & there=$!; } ;;
+  *) kill $there ;;
+  esac 2> /dev/null
+done
+"""
 
 
 def _press(page: Page, tool: str) -> None:
