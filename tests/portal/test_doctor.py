@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -173,10 +174,9 @@ def server() -> Iterator[RedisServer]:
         yield one
 
 
-def test_a_redis_with_a_user_of_our_own(
-    doctor: Doctor, server: RedisServer, tmp_path: Path
-) -> None:
-    settings = server.settings(server.password_file(tmp_path / "password"))
+def test_a_redis_with_a_user_of_our_own(doctor: Doctor, server: RedisServer, place: Place) -> None:
+    password = place.config.parent / "service/redis.password"
+    settings = server.settings(server.password_file(password, place.side.service))
     found = doctor.look(portal_redis_user="moonlight", **settings)["Redis"]
     assert found["good"] and not found["odd"] and "moonlight:* and nothing else" in found["text"]
     all_mighty = doctor.look(**settings)["Redis"]
@@ -199,7 +199,7 @@ def test_a_redis_with_a_user_of_our_own(
         finally:
             client.replicaof("NO", "ONE")
     assert list(red) == ["Redis"] and "a copy that takes no changes" in red["Redis"]
-    (tmp_path / "password").write_text("another one")
+    password.write_text("another one")
     red = doctor.red(portal_redis_user="moonlight", **settings)
     assert list(red) == ["Redis"] and "does not let its service in" in red["Redis"]
 
@@ -243,6 +243,41 @@ def test_a_token_that_others_can_read(doctor: Doctor, place: Place) -> None:
         }
     finally:
         token.unlink()
+
+
+def test_turns_secret_is_for_the_service_and_for_no_user(doctor: Doctor, place: Place) -> None:
+    secret = place.config.parent / "service/turn.secret"
+    name, owner = str(secret), place.side.service
+    settings = {"webrtc": True, "turn_uris": ["turn:127.0.0.1:3478"], "turn_secret_file": name}
+    mend = f"chown {owner} {name}; chmod 0600 {name}"
+    assert doctor.red(**settings) == {"directories": f"{name}, of `turn_secret_file`, is not there"}
+    secret.write_text("coturn's\n")
+    try:
+        for group_and_others in (0o004, 0o040):
+            secret.chmod(0o600 | group_and_others)
+            shutil.chown(secret, owner.uid, owner.gid)
+            found = doctor.look(**settings)["directories"]
+            assert (
+                found["text"]
+                == f"{name} (mode {0o600 | group_and_others:04o}) is readable for others"
+            )
+            assert found["fix"] == mend
+        secret.chmod(0o600)
+        for account in (None, owner):
+            found = doctor.look(account, **settings)["directories"]
+            assert found["good"] and f"keys are {owner}'s alone" in found["text"]
+        shutil.chown(secret, 0, 0)
+        for account in (None, owner):
+            found = doctor.look(account, **settings)["directories"]
+            assert not found["good"] and found["fix"].startswith(mend), found
+            assert (
+                found["text"] == f"{owner}, the service, cannot read {name}, of `turn_secret_file`"
+            )
+        shutil.chown(secret, place.bob.uid, place.bob.gid)
+        found = doctor.look(**settings)["directories"]
+        assert found["text"] == f"{name} belongs to uid {place.bob.uid} ({place.bob})"
+    finally:
+        secret.unlink()
 
 
 def test_a_file_of_who_did_what_that_the_service_cannot_write(doctor: Doctor, place: Place) -> None:

@@ -275,6 +275,14 @@ ANSWERS = {
 }
 
 
+HIS_TURN = """
+import asyncio, dataclasses
+from moonlight_spawner.doctor.turn import turn
+from moonlight_spawner.site.options import MoonlightSite
+result = dataclasses.asdict(asyncio.run(turn(MoonlightSite(turn_secret_file=args[0]))))
+"""
+
+
 @pytest.fixture
 def launching(doctor: Doctor) -> Doctor:
     """Where Slurm's commands are scripts that say that all is well."""
@@ -362,6 +370,33 @@ def test_a_name_that_is_no_setting_is_a_yellow_line(doctor: Doctor) -> None:
     assert found["good"] and found["odd"] and "MOONLIGHT_HPC_PARTITON" in found["text"]
     assert found["fix"]
     assert not doctor.look()["settings"]["odd"]
+
+
+def test_turns_secret_at_a_door_where_sessions_are_launched_by_their_user(
+    doctor: Doctor, as_nobody: AsNobody, shared_directory: Path
+) -> None:
+    """He has to be able to read it, or goes without TURN."""
+    secret = shared_directory / "turn.secret"
+    settings = {"turn_uris": '["turn:127.0.0.1:3478"]', "turn_secret_file": str(secret)}
+    assert "TURN" not in doctor.look(**settings), "nothing reads it without WebRTC"
+    settings["webrtc"] = "true"
+    found = doctor.look(**settings)["TURN"]
+    assert not found["good"] and "No such file" in found["text"], found
+    secret.write_text("\n")
+    found = doctor.look(**settings)["TURN"]
+    assert not found["good"] and "has no secret" in found["text"], found
+    secret.write_text("coturn's\n")
+    found = doctor.look(**settings)["TURN"]
+    assert found["good"] and not found["odd"], found
+    secret.chmod(0o600)
+    found = doctor.look(**settings)["TURN"]  # as root, who can read all
+    assert found["good"] and found["odd"] and "by its owner alone" in found["text"], found
+    his = as_nobody(HIS_TURN, str(secret))
+    assert his["good"] and his["odd"] and "cannot be read" in his["text"], his
+    assert "a secret of their own" in his["fix"]
+    secret.chmod(0o644)
+    his = as_nobody(HIS_TURN, str(secret))
+    assert his["good"] and not his["odd"], his
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from .ask import answer, last_line
 from .finding import SECONDS, Check, Finding, found_by
 from .node import NODE_CHECKS
 from .sight import a_node
+from .turn import turn, used
 
 _WANTED_BYTES = 200 * 1024 * 1024
 
@@ -32,6 +33,8 @@ async def examine(site: MoonlightSite) -> list[Finding]:
     later: list[Check] = [_records, _space, images, _agent, _extension, _pages]
     if site.batch_system == "slurm":
         later.append(_launcher)
+    if used(site):
+        later.append(turn)
     slurm, others = await asyncio.gather(
         _slurm(site), asyncio.gather(*(found_by(check, site) for check in [*checks, *later]))
     )

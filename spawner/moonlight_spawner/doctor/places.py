@@ -12,6 +12,7 @@ from ..model.trust import exchangeable, root_owns, who
 from ..site.options import MoonlightSite
 from .ask import answer, last_line
 from .finding import SECONDS, Finding
+from .keys import readable_for_others, unreadable
 from .service import serving
 
 _SUDO = "/usr/bin/sudo"
@@ -23,13 +24,15 @@ async def directories(site: MoonlightSite, config: Path | None) -> Finding:
     name = "directories"
     account = _account(site, config)
     for why, fix in (
-        *_keys(site, account),
+        *readable_for_others(site, account),
         *_audit(site, account),
         *_program(site),
         *_shared(site),
     ):
         return Finding(name, False, why, fix)
-    why, fix = await _rule(site, account)
+    why, fix = await unreadable(site, account)
+    if not why:
+        why, fix = await _rule(site, account)
     if why:
         return Finding(name, False, why, fix)
     owner = account.pw_name if account else "the service"
@@ -48,42 +51,6 @@ def _account(site: MoonlightSite, config: Path | None) -> pwd.struct_passwd | No
         return pwd.getpwuid(Path(site.portal_key_file).stat().st_uid)
     except (OSError, KeyError):
         return None
-
-
-def _keys(site: MoonlightSite, account: pwd.struct_passwd | None) -> Iterator[tuple[str, str]]:
-    for setting in [n for n in site.trait_names(config=True) if _names_a_secret(n)]:
-        path = Path(getattr(site, setting) or "/")
-        owner = account.pw_name if account else "moonlight-hpc"
-        try:
-            info, above = path.stat(), path.parent.stat()
-        except PermissionError:
-            continue  # not ours to see, and so nobody else's
-        except FileNotFoundError:
-            if setting == "portal_key_file":  # the service makes it
-                if not path.parent.is_dir():
-                    fix = f"install -d -m 0700 -o {owner} {path.parent}"
-                    yield f"{path.parent}, for `{setting}`, is not there", fix
-            else:
-                yield f"{path}, of `{setting}`, is not there", f"Correct `{setting}`, or make it."
-            continue
-        if not stat.S_ISREG(info.st_mode):
-            continue
-        mode = stat.S_IMODE(info.st_mode)
-        if mode & 0o077:
-            yield f"{path} (mode {mode:04o}) is readable for others", f"chmod 0600 {path}"
-        if account and info.st_uid not in (0, account.pw_uid):
-            yield f"{path} belongs to {who(info.st_uid)}", f"chown {owner} {path}"
-        if above.st_mode & 0o022 and not above.st_mode & stat.S_ISVTX:
-            yield (
-                f"others may write to {path.parent} and exchange {path.name}",
-                f"chmod go-w {path.parent}",
-            )
-
-
-def _names_a_secret(setting: str) -> bool:
-    """Keys and passwords; what is public (certificates, the issuer's key) everybody may read."""
-    secret = setting.endswith(("_key_file", "_secret_file", "_password_file", "_token_file"))
-    return secret and setting.startswith("portal_") and "public" not in setting
 
 
 def _audit(site: MoonlightSite, account: pwd.struct_passwd | None) -> Iterator[tuple[str, str]]:
