@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from moonlight_spawner.processes.child import become_subreaper
+from moonlight_spawner.processes.kernel import become_subreaper
 from moonlight_spawner.processes.offspring import end_descendants
 
 from . import machine

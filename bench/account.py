@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from moonlight_spawner.processes.child import die_with_parent
+from moonlight_spawner.processes.kernel import die_with_parent
 
 from tests.cluster import SlurmCluster, TestUser, as_user, ensure_users, remove_users, unique_names
 

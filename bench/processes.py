@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any
 
 import psutil
-from moonlight_spawner.processes.child import die_with_parent
+from moonlight_spawner.processes.kernel import die_with_parent
 from moonlight_spawner.processes.meter import CpuMeter
 
 __all__ = ["CpuMeter", "DidNotStart", "Program", "answers", "free_port"]

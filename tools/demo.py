@@ -29,7 +29,7 @@ from types import FrameType
 from typing import Any
 
 from moonlight_spawner.agent.display.screen import make_sockets
-from moonlight_spawner.processes.child import die_with_parent
+from moonlight_spawner.processes.kernel import die_with_parent
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # tests.cluster: the same cluster that the tests run

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from moonlight_spawner.processes.child import become_subreaper
+from moonlight_spawner.processes.kernel import become_subreaper
 from moonlight_spawner.processes.offspring import end_descendants
 
 from tests.support.waiting import wait_for

@@ -24,6 +24,21 @@ from .jobs import Make
 
 LONG = "exec sleep 7432\n"
 
+# Who asks for a desktop waits for the runner's start.
+LOADED = """
+import sys
+import moonlight_spawner.scheduler.local_runner
+files = [(name, getattr(module, "__file__", None) or "") for name, module in sys.modules.items()]
+print(*{name.partition(".")[0] for name, file in files if "-packages" in file}, "asyncio" in sys.modules)
+"""
+
+
+def test_the_runner_loads_no_library_and_no_loop() -> None:
+    argv = [sys.executable, "-c", LOADED]
+    said = subprocess.run(argv, capture_output=True, text=True, check=True).stdout.split()
+    found = {name for name in said if not name.startswith("_")}
+    assert found == {"moonlight_spawner", "False"}
+
 
 def test_a_waiting_job_that_is_cancelled_never_runs(jobs: Make) -> None:
     desk = jobs(1)

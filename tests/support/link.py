@@ -20,7 +20,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from moonlight_spawner.processes.child import die_with_parent
+from moonlight_spawner.processes.kernel import die_with_parent
 
 from tests.support.namespaces import NetworkNamespace, enter
 

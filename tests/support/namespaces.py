@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from moonlight_spawner.processes.child import die_with_parent
+from moonlight_spawner.processes.kernel import die_with_parent
 
 T = TypeVar("T")
 

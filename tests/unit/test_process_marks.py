@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from moonlight_spawner.processes import mark as marks
+from moonlight_spawner.processes import signs
 from moonlight_spawner.processes.mark import ProcessMark, mark_of
 
 
@@ -68,7 +68,7 @@ def test_what_ran_before_this_machine_was_started_is_gone(
     card = tmp_path / "net" / "eth0"
     (card / "device").mkdir(parents=True)
     (card / "address").write_text("02:00:00:00:00:01\n")
-    monkeypatch.setattr(marks, "_INTERFACES", tmp_path / "net")
+    monkeypatch.setattr(signs, "_INTERFACES", tmp_path / "net")
     before = mark_of(sleeper.pid).model_copy(update={"boot": "the boot before"})
     assert before.machine and before.gone() and not before.alive()
     (card / "address").write_text("02:00:00:00:00:02\n")
@@ -80,14 +80,14 @@ def test_a_machine_that_has_no_hardware_is_nobodys_later_self(
 ) -> None:
     (tmp_path / "eth0").mkdir()
     (tmp_path / "eth0" / "address").write_text("02:42:ac:11:00:02\n")
-    monkeypatch.setattr(marks, "_INTERFACES", tmp_path)
+    monkeypatch.setattr(signs, "_INTERFACES", tmp_path)
     assert mark_of(os.getpid()).machine == ""
 
 
 def test_where_no_boot_can_be_read_the_name_of_the_host_decides(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(marks, "_BOOT_ID", tmp_path / "nothing")
+    monkeypatch.setattr(signs, "_BOOT_ID", tmp_path / "nothing")
     mark = mark_of(os.getpid())
     assert mark.boot == "" and mark.alive()
     other = mark.model_copy(update={"host": "another"})

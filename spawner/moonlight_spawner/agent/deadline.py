@@ -16,12 +16,12 @@ from datetime import datetime, timedelta
 
 import psutil
 
+from ..model.job_state import JOB_END
 from ..model.records import END_RESERVE, Spec
 from ..model.sentences import Said
 from ..model.session import End, State, Way, from_epoch, job_named, now
 from ..processes.caller import command_environment
 from ..processes.child import output_of
-from ..processes.environment import JOB_END
 from .status import StatusFile
 
 log = logging.getLogger(__name__)

@@ -19,7 +19,7 @@ from types import FrameType
 from ..model.errors import UnsafeDirectory
 from ..model.session import End, State
 from ..model.trust import exchangeable
-from ..processes.child import become_subreaper, die_with_parent
+from ..processes.kernel import become_subreaper, die_with_parent
 from ..processes.offspring import end_descendants
 from ..processes.umask import keep_private
 from .ending import end_of_an_earlier_run, end_on_record, why_told

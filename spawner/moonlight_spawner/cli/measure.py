@@ -88,7 +88,7 @@ async def _measured(argv: Sequence[str], session: Session) -> Measured:
     ValueError
     """
     from ..agent.measure.measure import Measured
-    from ..processes.child import die_with_parent
+    from ..processes.kernel import die_with_parent
 
     try:
         process = await asyncio.create_subprocess_exec(

@@ -2,28 +2,8 @@
 
 from __future__ import annotations
 
-from enum import Enum
-
+from .job_state import JobState as JobState
 from .session import Model, Moment
-
-
-class JobState(str, Enum):
-    """What the batch system says of a job."""
-
-    PENDING = "pending"
-    RUNNING = "running"
-    ENDING = "ending"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    TIMEOUT = "timeout"
-    NODE_FAIL = "node_fail"
-    PREEMPTED = "preempted"
-    OUT_OF_MEMORY = "out_of_memory"
-
-    @property
-    def ended(self) -> bool:
-        return self not in (JobState.PENDING, JobState.RUNNING, JobState.ENDING)
 
 
 class JobInfo(Model):

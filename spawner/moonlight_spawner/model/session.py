@@ -23,6 +23,8 @@ from pydantic import (
     model_validator,
 )
 
+from .moments import from_epoch as from_epoch
+from .moments import now as now
 from .names import SessionName
 from .sentences import Coded, Params, Said
 from .texts import Words
@@ -32,15 +34,6 @@ _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 # Far enough from those that a datetime can have: hours may be added, and zones changed.
 _EARLIEST = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _LATEST = datetime(3000, 1, 1, tzinfo=timezone.utc)
-
-
-def now() -> datetime:
-    """The present, in UTC and to the second: finer times are noise in a record."""
-    return datetime.now(timezone.utc).replace(microsecond=0)
-
-
-def from_epoch(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, timezone.utc).replace(microsecond=0)
 
 
 def new_session_id(user: str) -> str:

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from ..model.job import JobInfo, JobState
 from ..model.session import Session, State, now
-from ..scheduler import Snapshot
+from ..scheduler.base import Snapshot
 from .freshness import RUNNING_SECONDS
 
 # What time alone changes, such as that an agent is silent for too long, is seen so much later.

@@ -7,8 +7,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from ..model.job import JobInfo
-from ..scheduler import Scheduler, Snapshot
-from ..scheduler.base import Doubt
+from ..scheduler.base import Doubt, Scheduler, Snapshot
 from ..scheduler.slurm_everybodys import EverybodysJobs
 from ..site.options import MoonlightSite
 

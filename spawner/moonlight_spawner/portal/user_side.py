@@ -13,7 +13,7 @@ from ..model.errors import UserSideUnavailable, shorten
 from ..model.measured import measured
 from ..model.records import SessionRecord, StopReason
 from ..model.session import Session, may_be_of
-from ..scheduler import make_scheduler
+from ..scheduler.choice import make_scheduler
 from ..sessions.control import Reading
 from ..sessions.inside import JobHere
 from ..sessions.manager import Log

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import re
 import signal
@@ -15,34 +14,12 @@ import psutil
 
 from ..model.said import quotable
 from .environment import job_environment, origins
+from .kernel import die_with_parent, gain_no_rights
 from .offspring import end_mount_helpers, reap_group
 from .pipes import closed, tell
 from .private_segments import Made, PrivateSegments
 
-_PR_SET_PDEATHSIG = 1
-_PR_SET_CHILD_SUBREAPER = 36
-_PR_SET_NO_NEW_PRIVS = 38
 _KILLED_SECONDS = 1.0
-_libc = ctypes.CDLL(None, use_errno=True)
-
-
-def die_with_parent(signum: int = signal.SIGKILL) -> None:
-    """Ask the kernel for ``signum`` when the parent ends (prctl(2), PR_SET_PDEATHSIG)."""
-    _libc.prctl(_PR_SET_PDEATHSIG, int(signum), 0, 0, 0)
-
-
-def gain_no_rights() -> None:
-    """Have the kernel ignore set-user-ID bits and file capabilities of what is run from now on.
-
-    A program with capabilities of its own is closed to its user's eyes: ``/proc/PID/fd`` and its
-    environment belong to root then (proc(5), prctl(2) on PR_SET_DUMPABLE).
-    """
-    _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-
-
-def become_subreaper() -> None:
-    """Become the parent of all orphans below, daemons that fork twice included."""
-    _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def family(pid: int) -> set[int]:

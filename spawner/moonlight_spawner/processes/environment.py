@@ -23,8 +23,6 @@ from ..model.account import Account, account
 
 #: Under this name the job's script keeps what it takes from the agent's own Python (job.sh.j2).
 KEPT = "MOONLIGHT_KEPT_"
-#: Set by a batch system of ours: the job's end in seconds since 1970, as Slurm 24.11 does.
-JOB_END = "MOONLIGHT_JOB_END_TIME"
 
 _SYSTEM_DATA = ["/usr/local/share", "/usr/share"]
 _SYSTEM_PATH = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin"]

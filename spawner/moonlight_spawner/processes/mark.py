@@ -8,16 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from pathlib import Path
 
 from ..model.session import Model
-
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-_PIDS = Path("/proc/self/ns/pid")
-_MACHINE_ID = Path("/etc/machine-id")
-_INTERFACES = Path("/sys/class/net")
-# Fields of /proc/PID/stat after the name, which may have spaces and brackets in it (proc(5)).
-_STATE, _START = 0, 19
+from . import signs
 
 
 class ProcessMark(Model):
@@ -39,7 +32,7 @@ class ProcessMark(Model):
 
     def here(self) -> bool:
         """Whether its pid counts here, so that it can be seen whether it runs."""
-        if self.boot != _boot() or (self.pids and self.pids != _pid_names()):
+        if self.boot != signs.boot() or (self.pids and self.pids != signs.pid_names()):
             return False
         return bool(self.boot) or not self.host or self.host == os.uname().nodename
 
@@ -55,17 +48,17 @@ class ProcessMark(Model):
         """
         if self.here():
             return not self.alive()
-        booted_again = bool(self.boot and _boot()) and self.boot != _boot()
-        return booted_again and bool(self.machine) and self.machine == _machine()
+        booted_again = bool(self.boot and signs.boot()) and self.boot != signs.boot()
+        return booted_again and bool(self.machine) and self.machine == signs.machine()
 
 
 def runs(pid: int, ticks: int | None = None) -> bool:
     """Whether a process with this id is seen here that has not ended; the one with this start."""
     try:
-        fields = _fields(pid)
+        fields = signs.fields(pid)
     except OSError:
         return False
-    return ticks in (None, int(fields[_START])) and fields[_STATE] not in "ZXx"
+    return ticks in (None, int(fields[signs.START])) and fields[signs.STATE] not in "ZXx"
 
 
 def this_machine() -> str:
@@ -73,58 +66,10 @@ def this_machine() -> str:
 
     It stays the same when a machine is started again, if anything tells that it is the same one.
     """
-    words = _machine() or f"{_boot()} {_pid_names()} {os.uname().nodename}"
+    words = signs.machine() or f"{signs.boot()} {signs.pid_names()} {os.uname().nodename}"
     return hashlib.sha256(words.encode()).hexdigest()[:8]
 
 
 def mark_of(pid: int) -> ProcessMark:
     """That of the process that has this pid now; OSError if there is none."""
-    return ProcessMark(
-        pid=pid,
-        boot=_boot(),
-        ticks=int(_fields(pid)[_START]),
-        pids=_pid_names(),
-        host=os.uname().nodename,
-        machine=_machine(),
-    )
-
-
-def _fields(pid: int) -> list[str]:
-    return Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
-
-
-def _boot() -> str:
-    try:
-        return _BOOT_ID.read_text("ascii").strip()
-    except OSError:  # some containers hide it; ticks and names are nearly as good
-        return ""
-
-
-def _pid_names() -> str:
-    try:
-        return os.readlink(_PIDS)
-    except OSError:
-        return ""
-
-
-def _machine() -> str:
-    """The same at each start of a machine and another on each; empty where nothing tells that.
-
-    Names and machine ids are copied with a machine's disk, hardware addresses are not. A container
-    without hardware of its own has none, and its addresses may be those of a later one.
-    """
-    addresses = []
-    try:
-        for interface in sorted(_INTERFACES.iterdir()):
-            if (interface / "device").exists():
-                addresses.append((interface / "address").read_text("ascii").strip())
-    except (OSError, UnicodeDecodeError):
-        pass
-    if not addresses:
-        return ""
-    try:
-        machine_id = _MACHINE_ID.read_text("ascii").strip()
-    except (OSError, UnicodeDecodeError):
-        machine_id = ""
-    words = " ".join([os.uname().nodename, machine_id, *addresses])
-    return hashlib.sha256(words.encode()).hexdigest()[:32]
+    return ProcessMark.model_validate(signs.signs_of(pid))

@@ -17,8 +17,6 @@ import time
 from collections.abc import Collection
 from pathlib import Path
 
-import psutil
-
 _KILLED_SECONDS = 5.0
 _TICK_SECONDS = 0.02
 _MOUNT_HELPERS = ("fuse2fs", "squashfuse", "fuse-overlayfs", "gocryptfs")
@@ -60,7 +58,9 @@ def children(pid: int | None = None) -> set[int]:
     except OSError:  # not ours to see, or gone
         pass
     if not found and not Path("/proc/self/task", str(os.getpid()), "children").exists():
-        # A kernel without CONFIG_PROC_CHILDREN.
+        # A kernel without CONFIG_PROC_CHILDREN; loaded only there: a launch waits for what the runner loads.
+        import psutil
+
         with contextlib.suppress(psutil.Error):
             found = {child.pid for child in psutil.Process(pid).children()}
     return found

@@ -2,10 +2,14 @@
 TERM on, kills what does not go, and keeps its state in ``local.json``.
 
 ``python -m moonlight_spawner.scheduler.local_runner DIRECTORY LOG MINUTES SLOTS HOW_MANY``
+
+A launch is answered when it has spoken, so it loads little: no models of records, no settings. What it
+writes is read as a :class:`.local.LocalJob`.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -17,14 +21,12 @@ from pathlib import Path
 from types import FrameType
 
 from ..model.files import write_private
-from ..model.job import JobState
-from ..model.session import now
-from ..processes.child import become_subreaper, die_with_parent
-from ..processes.environment import JOB_END
-from ..processes.mark import mark_of
+from ..model.job_state import JOB_END, JobState
+from ..model.moments import now
+from ..processes.kernel import become_subreaper, die_with_parent
 from ..processes.offspring import end_descendants, reap_adopted
+from ..processes.signs import signs_of
 from ..processes.umask import keep_private, of_the_user
-from .local import LocalJob
 from .local_queue import Ticket
 
 # As Slurm: TERM at the limit, KILL so long after it (KillWait).
@@ -40,7 +42,7 @@ class Runner:
     slots: Path
     how_many: int
     told: bool = False
-    job: LocalJob = field(init=False)
+    job: dict[str, int | str] = field(init=False)
     ticket: Ticket = field(init=False)
 
     def run(self) -> None:
@@ -51,10 +53,9 @@ class Runner:
             self.ticket.close()
             self._end(JobState.CANCELLED)
             return
-        self.job.state, self.job.code, self.job.message = JobState.RUNNING, "", ""
-        self.job.started_at = now()
-        self.job.ends_at = ends_at = self.job.started_at + timedelta(seconds=self.seconds)
-        self._write()
+        started_at = now()
+        ends_at = started_at + timedelta(seconds=self.seconds)
+        self._tell(JobState.RUNNING, started_at=started_at.isoformat(), ends_at=ends_at.isoformat())
         state = self._run_script(ends_at)
         end_descendants()
         self.ticket.close()
@@ -63,14 +64,13 @@ class Runner:
     def announce(self) -> None:
         """Queue up and write the first state, so that whoever submitted knows the job is known."""
         self.ticket = Ticket(self.slots, self.how_many)
-        self.job = LocalJob(
-            **mark_of(os.getpid()).model_dump(),
-            state=JobState.PENDING,
+        self.job = signs_of(os.getpid())
+        self._tell(
+            JobState.PENDING,
             code="LocalSlots",
             message=f"This machine runs {self.how_many} of your sessions at once. "
             "It starts when one of them ends.",
         )
-        self._write()
 
     def _hear(self, signum: int, frame: FrameType | None) -> None:
         self.told = True
@@ -119,12 +119,11 @@ class Runner:
         return JobState.COMPLETED if script.returncode == 0 else JobState.FAILED
 
     def _end(self, state: JobState) -> None:
-        self.job.state, self.job.ended_at = state, now()
-        self.job.code = self.job.message = ""
-        self._write()
+        self._tell(state, ended_at=now().isoformat())
 
-    def _write(self) -> None:
-        write_private(self.directory / "local.json", self.job.model_dump_json())
+    def _tell(self, state: JobState, code: str = "", message: str = "", **moments: str) -> None:
+        self.job |= {"state": state.value, "code": code, "message": message, **moments}
+        write_private(self.directory / "local.json", json.dumps(self.job))
 
 
 def main(argv: list[str]) -> int:

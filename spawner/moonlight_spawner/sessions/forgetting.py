@@ -18,7 +18,7 @@ from ..model.errors import (
 from ..model.job import JobState
 from ..model.records import Facts
 from ..model.session import Session
-from ..scheduler import Snapshot
+from ..scheduler.base import Snapshot
 from ..site.options import MoonlightSite
 from ..store import FileStore
 from .launch import Launcher

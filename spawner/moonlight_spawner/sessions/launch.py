@@ -25,8 +25,7 @@ from ..model.records import (
 )
 from ..model.sentences import Said
 from ..model.session import End, Session, State, Way, now
-from ..scheduler import JobRequest, Scheduler
-from ..scheduler.base import same_place
+from ..scheduler.base import JobRequest, Scheduler, same_place
 from ..site.options import MoonlightSite
 from ..site.when import mail_to
 from ..store import FileStore

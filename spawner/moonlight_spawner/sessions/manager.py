@@ -29,7 +29,8 @@ from ..model.records import (
 )
 from ..model.sentences import Said
 from ..model.session import End, Session, Way, job_named, newest_first, now
-from ..scheduler import Scheduler, make_scheduler
+from ..scheduler.base import Scheduler
+from ..scheduler.choice import make_scheduler
 from ..site.options import MoonlightSite
 from ..site.request import (
     begins_at_once,

@@ -11,8 +11,7 @@ from ..model.job import JobInfo, JobState
 from ..model.records import Facts, Job, Missed, Name, Seen, Stop
 from ..model.sentences import Said
 from ..model.session import End, Model, Session, State, now
-from ..scheduler import Snapshot
-from ..scheduler.base import Asks
+from ..scheduler.base import Asks, Snapshot
 from ..store import Store
 from ..store.base import Part
 from .damage import Record

@@ -11,7 +11,7 @@ from typing import Any
 from ..model.errors import LimitReached, RecordsUnwritable
 from ..model.records import Facts, Job, Name
 from ..model.session import Resources, Way, new_session_id, now
-from ..scheduler import Scheduler
+from ..scheduler.base import Scheduler
 from ..site.images import Catalogue, follows_window
 from ..site.options import MoonlightSite
 from ..site.request import validate_name, validate_request, validate_request_key, validate_user

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ...processes.child import Child
 from ...processes.umask import of_the_user
+from . import xfce
 from .application import CONFIGURATION, beside, manager_alone, write_configuration
 from .container import Container, Node
 
@@ -24,23 +25,6 @@ _WINDOW_MANAGERS = ["openbox", "xfwm4", "icewm", "fluxbox", "mwm", "twm"]
 _TERMINALS = ["xfce4-terminal", "xterm", "gnome-terminal", "konsole"]
 _START_SECONDS = 60.0
 _RETRIES = 2
-
-# Autostarted programs that ask questions, lock or blank the screen, or manage a machine that is
-# not the user's.
-_NOT_STARTED = [
-    "xfce4-power-manager", "light-locker", "xscreensaver", "xfce4-screensaver", "gnome-keyring-ssh",
-    "nm-applet", "blueman", "update-notifier", "polkit-gnome-authentication-agent-1",
-    "xfce-polkit", "xiccd", "tracker-miner-fs-3", "pulseaudio", "at-spi-dbus-bus",
-]  # fmt: skip
-
-_XFCONF = {
-    # A saved session would start again in every later job, on other nodes too.
-    "xfce4-session": '<property name="general" type="empty">'
-    '<property name="SaveOnExit" type="bool" value="false"/></property>',
-    # Shadows and fades are pictures to encode for nothing.
-    "xfwm4": '<property name="general" type="empty">'
-    '<property name="use_compositing" type="bool" value="false"/></property>',
-}
 
 
 class DesktopFailed(Exception):
@@ -79,14 +63,15 @@ class Desktop:
     ):
         bus = runtime / "bus"
         self._own_bus = isinstance(container, Node)
+        places = [str(xfce.write_defaults(runtime / "xdg")), "/etc/xdg"]
+        if self._own_bus and (last := xfce.write_first_settings(runtime / "xdg-last", env["PATH"])):
+            places.append(str(last))
         self.application = list(application)
         own = {
             # An image's desktop starts a bus of its own: one on the node would start the node's
             # services for it, outside the image.
             **({"DBUS_SESSION_BUS_ADDRESS": f"unix:path={bus}"} if self._own_bus else {}),
-            "XDG_CONFIG_DIRS": os.pathsep.join(
-                [*config_dirs, str(_write_defaults(runtime / "xdg")), "/etc/xdg"]
-            ),
+            "XDG_CONFIG_DIRS": os.pathsep.join([*config_dirs, *places]),
             "XDG_SESSION_TYPE": "x11",
             "XFCE_PANEL_MIGRATE_DEFAULT": "1",  # else the first panel asks a question
             "GTK_USE_PORTAL": "0",
@@ -235,21 +220,3 @@ def _on_node(
 
 # Every image of ours has this program: it runs the image's desktop and ends with its logout.
 IMAGE_DESKTOP = "/usr/local/bin/moonlight-desktop"
-
-
-def _write_defaults(directory: Path) -> Path:
-    """Defaults for XFCE that a user's own settings still override."""
-    channels = directory / "xfce4" / "xfconf" / "xfce-perchannel-xml"
-    channels.mkdir(parents=True, exist_ok=True)
-    for channel, properties in _XFCONF.items():
-        (channels / f"{channel}.xml").write_text(
-            f'<?xml version="1.0" encoding="UTF-8"?>\n<channel name="{channel}" version="1.0">'
-            f"{properties}</channel>\n"
-        )
-    autostart = directory / "autostart"
-    autostart.mkdir(exist_ok=True)
-    for program in _NOT_STARTED:
-        (autostart / f"{program}.desktop").write_text(
-            f"[Desktop Entry]\nType=Application\nName={program}\nHidden=true\n"
-        )
-    return directory
