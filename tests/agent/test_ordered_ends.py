@@ -36,7 +36,7 @@ def test_term_ends_everything_soon(launch: Launch) -> None:
     assert status.phase == "ended"
     assert status.end and (status.end.state, status.end.code) == (
         State.CANCELLED,
-        "CancelledOutside",
+        "EndedOutside",
     )
     assert not daemon.alive()
     session.assert_nothing_left()
@@ -59,7 +59,7 @@ def test_term_long_before_the_limit_is_somebody_elses(launch: Launch) -> None:
     session.process.terminate()
     session.wait_exit()
     end = session.status.end
-    assert end and (end.state, end.code) == (State.CANCELLED, "CancelledOutside"), session.log()
+    assert end and (end.state, end.code) == (State.CANCELLED, "EndedOutside"), session.log()
 
 
 def test_a_session_ends_itself_before_its_jobs_limit(launch: Launch) -> None:

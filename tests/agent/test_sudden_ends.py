@@ -34,7 +34,7 @@ def test_the_guardian_is_killed(launch: Launch) -> None:
     session.guardian.signal(signal.SIGKILL)
     assert agent.wait(PATIENCE), "the agent outlives its guardian"
     end = session.status.end
-    assert end and (end.state, end.code) == (State.CANCELLED, "CancelledOutside")
+    assert end and (end.state, end.code) == (State.CANCELLED, "EndedOutside")
     assert daemon.wait(PATIENCE)
     session.assert_nothing_left()
 

@@ -126,7 +126,7 @@ def test_a_job_that_never_came_is_given_time_after_the_first_answer(
     session_id = add(manager, created_at=now() - timedelta(hours=1))
     for _ in range(2):
         session = look(manager, session_id)
-        assert (session.status.value, session.reason_code) == ("pending", "SubmitUnconfirmed")
+        assert (session.status.value, session.reason_code) == ("pending", "RunnerUnconfirmed")
     put(manager, session_id, "missed", Missed(since=now() - timedelta(seconds=46)))
     session = look(manager, session_id)
     assert (session.status.value, session.reason_code) == ("failed", "SubmitLost")

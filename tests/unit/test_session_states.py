@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 
@@ -120,6 +121,12 @@ def ended(end: End) -> AgentStatus:
 LIVE = {
     "handed over": (Known(), State.PENDING, "Submitting"),
     "unconfirmed": (Known(job=None), State.PENDING, "SubmitUnconfirmed"),
+    "begun on this machine": (Known(scheduler="local"), State.PENDING, "RunnerBegins"),
+    "begun on this machine, perhaps": (
+        Known(job=None, scheduler="local"),
+        State.PENDING,
+        "RunnerUnconfirmed",
+    ),
     "in the queue": (Known(info=WAITS), State.PENDING, "Priority"),
     "on a node": (Known(info=RUNS), State.STARTING, "NodePrepares"),
     "agent starts": (Known(info=RUNS, agent=STARTING), State.STARTING, "xserver"),
@@ -175,6 +182,9 @@ ENDED = {
     ),
     "cancelled from outside": (
         Known(info=info(JobState.CANCELLED)), State.CANCELLED, "CancelledOutside",
+    ),
+    "ended on this machine from outside": (
+        Known(info=info(JobState.CANCELLED), scheduler="local"), State.CANCELLED, "EndedOutside",
     ),
     "time limit": (Known(info=info(JobState.TIMEOUT)), State.TIMEOUT, "TimeLimit"),
     "time limit, agent agrees": (
@@ -545,3 +555,14 @@ def test_an_owning_session_ends_as_its_job_does() -> None:
     assert replace(OWNING, info=over).session().reason_code == "CancelledOutside"
     silent = replace(OWNING, info=RUNS, agent=NO_MORE).session()
     assert (silent.status, silent.stale_code) == (State.RUNNING, "NodeSilent")
+
+
+HERE = ["handed over", "unconfirmed", "cancelled from outside", "stopped in the queue"]
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_slurm_is_not_named_where_there_is_none(name: str) -> None:
+    known, *_ = {**LIVE, **ENDED}[name]
+    session = replace(known, scheduler="local").session()
+    said = f"{session.reason} {session.queue.message if session.queue else ''}"
+    assert not re.search("slurm|scancel|squeue|batch system", said, re.IGNORECASE), said

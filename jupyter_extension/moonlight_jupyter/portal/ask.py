@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
+from moonlight_spawner.model.said import said_by
 from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.simple_httpclient import SimpleAsyncHTTPClient
 
@@ -43,6 +44,6 @@ async def ask(url: str, headers: Mapping[str, str], most_bytes: int) -> tuple[in
             raise Unanswered(str(response.error))
         return response.code, response.body or b""
     except (HTTPClientError, OSError, ValueError, asyncio.TimeoutError) as e:
-        raise Unanswered(str(e) or type(e).__name__) from e
+        raise Unanswered(said_by(e)) from e
     finally:
         client.close()

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from ..model.files import read_shared
-from ..model.records import AgentStatus, Spec, Stop
+from ..model.records import AgentStatus, Spec, Stop, ended_outside
 from ..model.session import End, State, Way, now
 from .deadline import time_limit
 
@@ -57,7 +57,7 @@ def end_of_an_earlier_run(directory: Path) -> End | None:
         return None
 
 
-def why_told(directory: Path, status: AgentStatus, code: str = "CancelledOutside") -> End:
+def why_told(directory: Path, status: AgentStatus, code: str = "") -> End:
     """Why the session was told to end by a signal."""
     if end := status.ending or end_on_record(directory):
         return end
@@ -70,11 +70,8 @@ def why_told(directory: Path, status: AgentStatus, code: str = "CancelledOutside
             code="EndedThere",
             reason="The job that the desktop ran in ended, or the desktop was ended on its node.",
         )
-    return End(
-        state=State.CANCELLED,
-        code=code,
-        reason="The job was ended from outside (scancel, preemption or an administrator).",
-    )
+    outside = ended_outside(spec.scheduler if spec else "")
+    return End(state=State.CANCELLED, code=code or outside.code, reason=str(outside))
 
 
 def _spec(directory: Path) -> Spec | None:

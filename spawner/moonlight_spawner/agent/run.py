@@ -107,7 +107,7 @@ class Agent:
         except START_FAILURES as e:
             self._fail_step(failure(e))
             return End.saying(State.FAILED, failure(e))
-        except OSError as e:
+        except (OSError, asyncio.TimeoutError) as e:
             log.exception("the start failed")
             why = Said(could_not_start(e), "StartFailed")
             self._fail_step(why)

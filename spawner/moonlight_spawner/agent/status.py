@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..model.files import read_shared, write_private
 from ..model.records import AgentStatus
+from ..model.said import said_by
 from ..model.sentences import Said
 from ..model.session import End, Step, StepState, now
 
@@ -100,14 +101,18 @@ class StatusFile:
 def failure(error: Exception) -> Said:
     """What kept a step from its end: its own sentence, by the code that the end has too."""
     code = "StartFailed" if isinstance(error, OSError) else type(error).__name__
-    return Said(str(error), code)
+    return Said(str(error) or said_by(error), code)
 
 
-def could_not_start(error: OSError) -> str:
-    """A refusal of the node's system as a sentence for the user."""
-    what = error.strerror or str(error)
-    where = f" ({error.filename})" if error.filename else ""
+def could_not_start(error: Exception) -> str:
+    """A refusal of the node's system, or that it took too long, as a sentence for the user."""
     return (
-        f"The session could not be started on node {os.uname().nodename}: {what}{where}. "
+        f"The session could not be started on node {os.uname().nodename}: {with_file(error)}. "
         "If it happens again, tell an administrator."
     )
+
+
+def with_file(error: BaseException) -> str:
+    """What an exception says, and of which file."""
+    name = error.filename if isinstance(error, OSError) else None
+    return f"{said_by(error)} ({name})" if name else said_by(error)

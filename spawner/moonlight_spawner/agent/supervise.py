@@ -16,7 +16,7 @@ from .desktop.window_manager import WindowManagerWatch
 from .display.xserver import XServer
 from .hosts import Host
 from .retries import Retries
-from .status import StatusFile
+from .status import StatusFile, with_file
 
 log = logging.getLogger(__name__)
 
@@ -148,14 +148,14 @@ class Supervisor:
             await self._desktop.start()
         except DesktopFailed as e:
             return End(state=State.FAILED, code=type(e).__name__, reason=str(e))
-        except OSError as e:
+        except (OSError, asyncio.TimeoutError) as e:
             said = Said.by(
                 "RestartFailed",
                 "The {name} ended ({how}) and could not be started again on node {node}: {why}.",
                 name=name,
                 how=how,
                 node=os.uname().nodename,
-                why=_words(e),
+                why=with_file(e),
             )
             return End.saying(State.FAILED, said)
         self._status.note(
@@ -208,8 +208,7 @@ class Supervisor:
             await self._host.restart()
         except Exception as e:  # whatever it is, the desktop stays
             log.exception("the stream cannot be started again")
-            said = _words(e) if isinstance(e, OSError) else str(e)
-            return f"it could not be started again on node {os.uname().nodename}: {said}"
+            return f"it could not be started again on node {os.uname().nodename}: {with_file(e)}"
         self._host.away = self._host.pausing = False
         self._host.restarts += 1
         self._say_of_stream(_again(how, ports, self._status.status.sunshine_port))
@@ -258,7 +257,3 @@ def _again(how: str, before: int | None, ports: int | None) -> Said:
 
 def _how(status: int) -> str:
     return f"signal {-status}" if status < 0 else f"exit status {status}"
-
-
-def _words(error: OSError) -> str:
-    return f"{error.strerror or error}{f' ({error.filename})' if error.filename else ''}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from ..model.said import said_by
 from ..site.options import MoonlightSite
 
 SECONDS = 20.0
@@ -36,4 +37,4 @@ async def found_by(check: Check, site: MoonlightSite) -> Finding:
     except Exception as e:
         name = check.__name__.strip("_").replace("_", " ")
         fix = "This check could not be done here; the others count all the same."
-        return Finding(name, False, f"{type(e).__name__}: {e}", fix)
+        return Finding(name, False, f"{type(e).__name__}: {said_by(e)}", fix)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from ..model.said import said_by
 from ..site.neighbours import Neighbour
 from ..site.options import MoonlightSite
 from .finding import Finding
@@ -65,7 +66,7 @@ async def _closed(other: Neighbour) -> str:
     except asyncio.TimeoutError:
         return f"no answer within {_SECONDS:g} s"
     except OSError as e:
-        return e.strerror or str(e)
+        return said_by(e)
     writer.close()
     return ""
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..model.said import said_by
+
 _SECONDS = 8.0
 _MOST_BYTES = 64 << 10
 
@@ -65,6 +67,6 @@ def _ask(url: str, headers: Mapping[str, str]) -> Reply:
     except TimeoutError as e:
         raise LookupError(f"no answer within {_SECONDS:g} s") from e
     except (OSError, http.client.HTTPException) as e:
-        raise LookupError(str(e) or type(e).__name__) from e
+        raise LookupError(said_by(e)) from e
     finally:
         connection.close()

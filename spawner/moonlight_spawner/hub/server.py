@@ -22,6 +22,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
 
+from ..model.said import said_by
 from ..processes.mark import mark_of, runs
 from ..relay.upstream import all_listening_uids
 
@@ -118,7 +119,7 @@ def _tell(port: int) -> int:
         _say(f"The Hub does not take the server's port: status {e.code}.")
         return e.code if e.code < 500 else 0
     except (URLError, OSError) as e:
-        _say(f"The Hub cannot be told the server's port: {e}. It is tried again.")
+        _say(f"The Hub cannot be told the server's port: {said_by(e)}. It is tried again.")
         return 0
 
 

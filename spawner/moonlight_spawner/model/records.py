@@ -16,6 +16,7 @@ from pydantic import Field
 
 from .job import JobInfo
 from .names import SessionName
+from .sentences import Said
 from .session import (
     Allocation,
     End,
@@ -132,6 +133,19 @@ _STOPPED = {
         "The session reached its time limit and did not end by itself, so it was ended.",
     ),
 }
+
+
+def ended_outside(scheduler: str) -> Said:
+    """The words for an end that neither its user nor its time has brought."""
+    if scheduler == "local":
+        return Said(
+            "It was ended from outside: this machine was shut down, or somebody ended its processes.",
+            "EndedOutside",
+        )
+    return Said(
+        "The job was ended from outside (scancel, preemption or an administrator).",
+        "CancelledOutside",
+    )
 
 
 class Missed(Model):

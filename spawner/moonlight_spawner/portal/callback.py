@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..model.said import said_by
 from ..site.options import MoonlightSite
 
 #: Below the service's base.
@@ -99,7 +100,7 @@ def _certificates(path: str) -> str | None:
         text = Path(path).read_text("ascii")
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)
     except OSError as e:  # of ssl as well
-        raise ValueError(f"{name} cannot be used: {e.strerror or e}.") from e
+        raise ValueError(f"{name} cannot be used: {said_by(e)}.") from e
     except ValueError as e:
         raise ValueError(f"{name} cannot be used: it has no certificates in PEM.") from e
     if len(text) > MOST_CA_BYTES:

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from ..model.errors import SchedulerUnavailable, SubmitUnconfirmed
 from ..model.files import read_shared, write_private
 from ..model.job import JobInfo, JobState
+from ..model.said import said_by
 from ..model.session import Moment
 from ..processes.caller import local_environment
 from ..processes.mark import ProcessMark, this_machine
@@ -69,7 +70,9 @@ class LocalScheduler(Scheduler):
                 cwd=str(request.directory),
             )
         except OSError as e:
-            raise SchedulerUnavailable(f"The session's runner cannot be started here: {e}.") from e
+            raise SchedulerUnavailable(
+                f"The session's runner cannot be started here: {said_by(e)}."
+            ) from e
         # It has written its state and left our process tree when this process ends.
         ending = asyncio.ensure_future(process.communicate())
         done, _ = await asyncio.wait({ending}, timeout=_START_SECONDS)

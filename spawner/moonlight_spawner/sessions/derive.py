@@ -97,7 +97,9 @@ def _live(
             session.reason, session.reason_code = info.message, info.code
     else:
         begin = session.request.begin
-        session.queue = _queue(job, info, begin if begin and begin > moment else None)
+        session.queue = _queue(
+            session.scheduler, job, info, begin if begin and begin > moment else None
+        )
         session.reason, session.reason_code = session.queue.message, session.queue.code
     if info and info.state.ended and session.stale_since is None:
         _not_believed(session, info, agent, since.said or moment)
@@ -120,8 +122,16 @@ def _not_believed(
         )
 
 
-def _queue(job: Job | None, info: JobInfo | None, begin: datetime | None) -> Queue:
+def _queue(scheduler: str, job: Job | None, info: JobInfo | None, begin: datetime | None) -> Queue:
     """``begin``: its user wants it to begin then."""
+    if scheduler == "local" and (job is None or info is None):  # no batch system is at work
+        if job is None:
+            return Queue(
+                code="RunnerUnconfirmed",
+                message="Whether this machine has begun with it is not known yet. It is looked for; "
+                "nothing is lost.",
+            )
+        return Queue(code="RunnerBegins", message="This machine begins with it.")
     if job is None:
         return Queue(
             code="SubmitUnconfirmed",

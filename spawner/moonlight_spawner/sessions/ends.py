@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ..model.job import JobInfo, JobState
-from ..model.records import AgentStatus, Facts, Job, Stop
+from ..model.records import AgentStatus, Facts, Job, Stop, ended_outside
 from ..model.session import End, State, Way
 from ..scheduler.base import Snapshot
 
@@ -246,8 +246,8 @@ def _end_of_job(e: Evidence, info: JobInfo, said: End | None) -> End:
     if info.state is JobState.CANCELLED or (e.stop and info.state is JobState.COMPLETED):
         if e.stop:
             return e.stop.end(info.ended_at or e.moment)
-        state, code = State.CANCELLED, "CancelledOutside"
-        reason = "The job was ended from outside (scancel or an administrator)."
+        outside = ended_outside(e.facts.scheduler)
+        state, code, reason = State.CANCELLED, outside.code, str(outside)
     elif info.state is JobState.TIMEOUT:
         if said and said.state is State.TIMEOUT:
             return said

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from ..model.errors import NotInJob, SchedulerUnavailable
+from ..model.said import said_by
 from ..model.session import Allocation, Resources, from_epoch, job_named, now
 from ..processes.caller import local_environment
 from ..scheduler.command import CommandMissing, CommandTimeout, run
@@ -151,7 +152,9 @@ async def start_beside(script: Path, log: Path) -> None:
         )
         await process.wait()
     except OSError as e:
-        raise SchedulerUnavailable(f"The session cannot be started in this job: {e}.") from e
+        raise SchedulerUnavailable(
+            f"The session cannot be started in this job: {said_by(e)}."
+        ) from e
     finally:
         os.close(fd)
 

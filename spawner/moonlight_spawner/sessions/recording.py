@@ -10,6 +10,7 @@ from typing import Any
 
 from ..model.errors import LimitReached, RecordsUnwritable
 from ..model.records import Facts, Job, Name
+from ..model.said import said_by
 from ..model.session import Resources, Way, new_session_id, now
 from ..scheduler.base import Scheduler
 from ..site.images import Catalogue, follows_window
@@ -79,7 +80,7 @@ class Recorder:
 
     def unwritable(self, error: OSError, therefore: str) -> RecordsUnwritable:
         what = "The session cannot be put on record in"
-        why = error.strerror or str(error)
+        why = said_by(error)
         if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
             node = os.uname().nodename
             return RecordsUnwritable(

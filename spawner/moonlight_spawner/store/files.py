@@ -29,6 +29,7 @@ from ..model.files import (
     write_private,
     write_private_once,
 )
+from ..model.said import said_by
 from ..model.session import SESSION_ID, Model, from_epoch
 from ..model.trust import make_directories
 from .base import Damaged, M, Part, Store
@@ -216,9 +217,7 @@ def _read(path: Path, model: type[M]) -> M | Damaged | None:
         return model.model_validate_json(data)
     except OSError as e:
         plain = path.is_file() and not path.is_symlink()
-        return Damaged(
-            str(path), (e.strerror or type(e).__name__) if plain else "it is no plain file"
-        )
+        return Damaged(str(path), said_by(e) if plain else "it is no plain file")
     except ValidationError as e:
         wrong = e.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(str(part) for part in wrong["loc"])

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ...model.account import account, path_name
 from ...model.records import Spec
+from ...model.said import said_by
 from ...model.sentences import Said
 
 
@@ -103,7 +104,7 @@ def _why(path: Path) -> str:
     try:
         info = path.stat()
     except OSError as e:
-        return e.strerror or "it cannot be read"
+        return said_by(e)
     if not path.is_dir():
         return f"{path} is no directory"
     if os.statvfs(path).f_flag & os.ST_RDONLY:

@@ -21,6 +21,7 @@ from Xlib.display import Display
 from Xlib.protocol import event
 
 from ...model.limits import MAX_CLIPBOARD_BYTES as MAX_BYTES
+from ...model.said import said_by
 from .screen import Screen
 from .xclient import connection
 
@@ -68,7 +69,7 @@ class Clipboard:
                 return 200, {"text": text, "truncated": truncated}
             return await self._put(body)
         except _FAILURES as e:
-            message = f"The X server does not answer: {e}. Try again in a moment."
+            message = f"The X server does not answer: {said_by(e)}. Try again in a moment."
             return 502, {"message": message, "code": "host_away"}
 
     def stop(self) -> None:

@@ -23,6 +23,7 @@ from urllib.parse import unquote
 
 from ...model.files import write_private
 from ...model.records import Spec
+from ...model.said import said_by
 from ...model.texts import json_of
 from ...processes.child import Child
 from ...processes.environment import find
@@ -132,7 +133,7 @@ class SelkiesHost(Host):
                 f"It said: {words}"
             ) from e
         except OSError as e:
-            raise HostFailed(f"selkies went away: {e}") from e
+            raise HostFailed(f"selkies went away: {said_by(e)}") from e
 
     def answer(self, path: str) -> Answer | None:
         path = path.partition("?")[0]

@@ -14,6 +14,7 @@ from pathlib import Path
 from pydantic import Field
 
 from ...model.records import Spec, SunshineOptions
+from ...model.said import said_by
 from ...model.session import Model
 from ...processes.child import Child, family, listening, output_of
 from ...processes.environment import job_environment, parts_environment
@@ -116,7 +117,7 @@ async def measured(spec: Spec, resolution: str, seconds: float, runtime: Path) -
             await _vnc(vnc.with_vnc(own, path, socket), name, socket, runtime, seconds),
         ]
     except (XServerFailed, NothingFree, DisplaysTaken, HostFailed, OSError) as e:
-        raise Unmeasurable(f"It could not be measured on node {node}: {e}") from e
+        raise Unmeasurable(f"It could not be measured on node {node}: {said_by(e)}") from e
     return Measured(
         session_id=spec.session_id,
         node=node,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from Xlib import X
 
 from ...model.limits import MAX_PICTURE_BYTES
+from ...model.said import said_by
 from ..display.screen import Screen
 from ..display.xclient import FAILURES, connection
 from . import render
@@ -43,7 +44,7 @@ def picture(screen: Screen) -> tuple[bytes, bool]:
             x.set_error_handler(lambda error, _: refused.append(error))
             size, pixels = _small(x)
     except FAILURES as e:
-        raise NoPicture(f"the X server does not answer: {e}") from e
+        raise NoPicture(f"the X server does not answer: {said_by(e)}") from e
     if refused or len(pixels) != size[0] * size[1] * 4:
         raise NoPicture(f"the X server refused it: {refused[:1]}")
     image = Image.frombytes("RGB", size, pixels, "raw", "BGRX")

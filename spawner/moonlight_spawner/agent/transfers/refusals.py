@@ -6,6 +6,8 @@ import errno
 import os
 from typing import Any
 
+from ...model.said import said_by
+
 _FULL = {errno.ENOSPC: "disk_full", errno.EDQUOT: "quota_full", errno.EFBIG: "too_large_there"}
 _CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 _WHAT_TO_DO = {
@@ -54,5 +56,5 @@ def of_system(error: OSError, what: str, **facts: int) -> Refused:
         return Refused(409, "wrong_kind", f"{what}: {os.strerror(number)}.")
     if number == errno.ENAMETOOLONG:
         return Refused(400, "bad_name", f"{what}: its name is too long there.")
-    message = f"{what}: {os.strerror(number) if number else error}. Try again in a moment."
+    message = f"{what}: {os.strerror(number) if number else said_by(error)}. Try again in a moment."
     return Refused(500, "file_system_failed", message)

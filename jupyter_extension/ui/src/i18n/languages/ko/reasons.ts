@@ -36,6 +36,8 @@ export const reasons: Reasons = {
   LaunchFailed: 'Slurm이 노드에서 작업을 시작하지 못했습니다. 관리자에게 알려 주세요.',
   LocalSlots: '이 컴퓨터에서 동시에 실행할 수 있는 수에 도달했습니다. 하나가 끝나면 시작됩니다.',
   Submitting: '배치 시스템에 작업을 제출하는 중입니다.',
+  RunnerBegins: '이 컴퓨터에서 실행을 시작하는 중입니다.',
+  RunnerUnconfirmed: '이 컴퓨터에서 실행을 시작했는지 아직 확인하지 못했습니다. 확인하는 중입니다.',
   SubmitUnconfirmed: '제출했지만 배치 시스템의 확인을 아직 받지 못했습니다. 확인하는 중입니다.',
   StoppedByUser: '직접 중지했습니다.',
   StartTimeout:
@@ -45,6 +47,7 @@ export const reasons: Reasons = {
   TimeLimit: '요청한 사용 시간이 끝났습니다.',
   TIMEOUT: '요청한 사용 시간이 끝났습니다.',
   CancelledOutside: '외부에서 작업을 종료했습니다(scancel, 선점 또는 관리자).',
+  EndedOutside: '외부에서 세션을 종료했습니다(컴퓨터 종료 또는 프로세스 강제 종료).',
   Ended: '외부에서 작업을 종료했습니다.',
   JobEnded: '데스크톱이 실행되던 작업이 끝났습니다.',
   EndedThere: '데스크톱이 실행되던 작업이 끝났거나 노드에서 데스크톱이 종료되었습니다.',
