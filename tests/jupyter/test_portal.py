@@ -93,6 +93,7 @@ class TestThePage:
         host = browser.base_url.netloc.decode()
         assert rules["connect-src"] == f"'self' ws://{host} wss://{host}"
         assert rules["object-src"] == rules["base-uri"] == "'none'"
+        assert rules["form-action"] == "'self'"
 
     def test_is_found_without_its_slash(self, portal: Portal, browser: httpx.Client) -> None:
         for path in ("moonlight", "moonlight/sessions/ml-x"):

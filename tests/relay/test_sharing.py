@@ -9,6 +9,7 @@ import re
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
 from http.client import IncompleteRead
@@ -209,6 +210,16 @@ def test_a_link_lets_in_once_and_its_token_is_in_no_log(
     assert made["id"] in line and "'Bob', view" in line and "127.0.0.1 (for 10.0.0.7)" in line
     assert made["token"] not in caplog.text and cookie.split("=")[1][:20] not in caplog.text
     assert host.heads == []
+
+
+def test_of_many_who_bring_one_token_at_once_one_comes_in(shared: Shared) -> None:
+    made, ended, of_another = shared.invite(), shared.invite(), "x" * 43
+    with ThreadPoolExecutor(8) as some:
+        came = list(some.map(lambda _: shared.join(made["token"]).status, range(24)))
+    assert sorted(came) == [303] + [403] * 23
+    assert shared.control("DELETE", f"/sharing/{ended['id']}")[0] in (200, 204)
+    for token in (made["token"], ended["token"], of_another):
+        assert shared.join(token).status == 403
 
 
 def test_an_owner_who_tries_his_link_is_at_his_desktop_and_the_link_still_counts(

@@ -1,9 +1,10 @@
 import { createElement } from 'react';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { readSettings } from '../src/config';
 import { doorOf } from '../src/door';
 import { InvitationRow } from '../src/sharing/InvitationRow';
+import { keep, kept } from '../src/sharing/joined';
 import { SharedMark } from '../src/sharing/SharedMark';
 import { linkOf, type Invitation } from '../src/sharing/sharing';
 import { render } from './render';
@@ -49,6 +50,51 @@ describe('that a desktop is shared', () => {
     expect(render(mark(2), 'ko', { sharing: 'view' })).toContain('2명과 공유 중');
     expect(render(mark(0), 'en', { sharing: 'view' })).not.toContain('shared-mark');
     expect(render(mark(2), 'en', { sharing: null })).not.toContain('shared-mark');
+  });
+});
+
+describe('what a tab has kept of a desktop that was joined', () => {
+  afterEach(() => vi.unstubAllGlobals());
+  const stored = (text: string) => vi.stubGlobal('sessionStorage', { getItem: () => text });
+  const joined = { ticket: 'Mnwx-_0', role: 'view' as const, until: made.until };
+
+  it('is that, or nothing', () => {
+    stored(JSON.stringify(joined));
+    expect(kept()).toEqual(joined);
+    for (const text of [
+      '',
+      '{',
+      '5',
+      '[]',
+      '"x"',
+      'true',
+      'null',
+      '{"__proto__": {"role": "view"}}',
+    ]) {
+      stored(text);
+      expect(kept()).toBeNull();
+    }
+    for (const other of [
+      { ticket: 1 },
+      { ticket: 'a b' },
+      { ticket: '' },
+      { role: 'toString' },
+      { until: 'tomorrow' },
+      { until: {} },
+    ]) {
+      stored(JSON.stringify({ ...joined, ...other }));
+      expect(kept()).toBeNull();
+    }
+  });
+
+  it('is nothing where nothing can be kept, and the desktop is shown', () => {
+    const full = (): never => {
+      throw new Error('full');
+    };
+    vi.stubGlobal('sessionStorage', { getItem: full, setItem: full, removeItem: full });
+    keep(joined);
+    keep(null);
+    expect(kept()).toBeNull();
   });
 });
 

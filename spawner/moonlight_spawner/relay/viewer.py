@@ -32,7 +32,7 @@ def policy(sockets: str = "", frames: str = framing.POLICY) -> str:
     return (
         "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
         f"frame-src 'self'; connect-src 'self'{sockets}; object-src 'none'; base-uri 'none'; "
-        f"{frames}"
+        f"form-action 'self'; {frames}"
     )
 
 

@@ -19,6 +19,7 @@ export interface News {
 
 const KEY = 'moonlight:shared';
 const ROLES: readonly unknown[] = ['view', 'control'];
+const TICKET = /^[\w-]+$/;
 const OVERS: readonly unknown[] = ['share_ended', 'share_time_up', 'share_over', 'no_invitation'];
 
 export function newsIn(text: unknown): News {
@@ -33,19 +34,31 @@ export function newsIn(text: unknown): News {
   }
 }
 
-/** In this tab, so that it can be loaded anew. */
+/** In this tab, so that it can be loaded anew; where nothing can be kept it is not. */
 export function keep(joined: Joined | null): void {
-  if (joined === null) {
-    sessionStorage.removeItem(KEY);
-  } else {
-    sessionStorage.setItem(KEY, JSON.stringify(joined));
+  try {
+    if (joined === null) {
+      sessionStorage.removeItem(KEY);
+    } else {
+      sessionStorage.setItem(KEY, JSON.stringify(joined));
+    }
+  } catch {
+    return;
   }
 }
 
+/** A page of another user's may be of this origin and have opened this tab, so it is looked at. */
 export function kept(): Joined | null {
   try {
-    return JSON.parse(sessionStorage.getItem(KEY) ?? 'null') as Joined | null;
+    return joinedIn(JSON.parse(sessionStorage.getItem(KEY) ?? 'null'));
   } catch {
     return null;
   }
+}
+
+function joinedIn(stored: unknown): Joined | null {
+  const { ticket, role, until } = (stored ?? {}) as Partial<Record<keyof Joined, unknown>>;
+  const opens = typeof ticket === 'string' && TICKET.test(ticket);
+  const ends = typeof until === 'string' && !Number.isNaN(Date.parse(until));
+  return opens && ends && ROLES.includes(role) ? { ticket, role: role as Role, until } : null;
 }
