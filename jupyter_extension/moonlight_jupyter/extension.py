@@ -14,7 +14,7 @@ from moonlight_spawner.sessions.page_address import remember_page
 from moonlight_spawner.site.options import MoonlightSite
 from moonlight_spawner.site.settings import load_site
 
-from . import api, events, guest, node, page, picture, sharing, stream, websocket_check
+from . import api, choices, events, guest, node, page, picture, sharing, stream, websocket_check
 
 _REAP_SECONDS = 3600.0
 
@@ -57,6 +57,7 @@ class MoonlightExtension(ExtensionApp):
     def initialize_handlers(self) -> None:
         self.handlers.extend(
             api.HANDLERS
+            + choices.HANDLERS
             + node.HANDLERS
             + sharing.HANDLERS
             + guest.HANDLERS

@@ -148,6 +148,13 @@ def _paths() -> dict[str, Any]:
         f"{_BASE}/site": {"get": _get("Defaults and limits of a launch", "Site")},
         f"{_BASE}/budget": {"get": _get("What the batch system leaves the user", "Budget")},
         f"{_BASE}/images": {"get": _get("The image catalogue", "Images")},
+        f"{_BASE}/choices": {
+            "get": _get("What the user chose in the launch form", "KeptChoices", 503),
+            "put": {
+                **_call("Keep it", "KeptChoices", 200, 400, 409, 413, 503),
+                "requestBody": _body("ChoicesToKeep"),
+            },
+        },
         f"{_BASE}/sessions": {
             "get": {**sessions, "parameters": [*_filters(), *sessions["parameters"]]},
             "post": {

@@ -8,6 +8,7 @@ from typing import Any
 from moonlight_spawner.model.budget import Budget
 from moonlight_spawner.model.names import MOST_SIGNS
 from moonlight_spawner.model.session import Session
+from moonlight_spawner.site import choices
 from moonlight_spawner.site.images import Image
 from moonlight_spawner.site.options import MoonlightSite
 from moonlight_spawner.site.request import HOSTS, IMAGE_ID, keyboards, limits
@@ -117,6 +118,7 @@ def schemas(site: MoonlightSite, where: Sequence[str]) -> dict[str, Any]:
             "additionalProperties": False,
         },
         **_sharing(),
+        **_choices(),
         "Removed": an_object({"uuid": TEXT}),
         "Deleted": an_object({"deleted": {"type": "array", "items": TEXT}}),
         "Renaming": {**an_object({"name": NAME}), "additionalProperties": False},
@@ -130,9 +132,45 @@ def schemas(site: MoonlightSite, where: Sequence[str]) -> dict[str, Any]:
                             "type": "array",
                             "items": an_object({"field": TEXT, "value": {}, "message": TEXT}),
                         },
+                        "current": ref("KeptChoices"),
                     },
                     required=["code"],
                 ),
+            }
+        ),
+    }
+
+
+def _choices() -> dict[str, Any]:
+    image = {**TEXT, "pattern": choices.IMAGE}
+    text = {**TEXT, "pattern": choices.TEXT}
+
+    def table(names: str, of: dict[str, Any], most: int) -> dict[str, Any]:
+        only = {"additionalProperties": False, "patternProperties": {names: of}}
+        return {"type": "object", **only, "maxProperties": most}
+
+    values = table(choices.FIELD, text, choices.MOST_FIELDS)
+    name = {**NAME, "minLength": 1, "maxLength": choices.MOST_NAME_SIGNS}
+    name["description"] = "no control characters; each preset has another"
+    preset = an_object({"name": name, "image": image, "values": values})
+    presets = {"type": "array", "items": ref("Preset"), "maxItems": choices.MOST_PRESETS}
+    all_of_them = {
+        "image": {**image, "type": ["string", "null"]},
+        "picture": {**text, "type": ["string", "null"]},
+        "values": table(choices.IMAGE, values, choices.MOST_IMAGES),
+        "presets": presets,
+    }
+    revision = {**TEXT, "pattern": choices.REVISION}
+    wish = an_object({"revision": revision, "choices": ref("Choices")})
+    return {
+        "Preset": {**preset, "additionalProperties": False},
+        "Choices": {**an_object(all_of_them, required=[]), "additionalProperties": False},
+        "ChoicesToKeep": {**wish, "additionalProperties": False},
+        "KeptChoices": an_object(
+            {
+                "revision": revision,
+                "choices": ref("Choices"),
+                "damaged": {"type": ["string", "null"]},
             }
         ),
     }

@@ -208,17 +208,19 @@ class TestTheServedDescription:
 
 class TestTheWrittenDescription:
     async def test_its_session_has_the_real_fields(self, described: Described) -> None:
-        session = examples()[1]
+        session = examples()[2]
         assert session.keys() == SESSION
         for name, schema in (("request", "Resources"), ("queue", "Queue")):
             assert session[name].keys() == described.fields(schema)
         assert session["steps"][0].keys() == described.fields("Step")
 
     async def test_its_site_images_and_errors_have_the_real_fields(self, api: Call) -> None:
-        _, _, site, images, error = examples()
+        _, choices, _, site, images, error = examples()
         assert keys((await api("GET", "/site")).json) == keys(site)
         assert keys((await api("GET", "/images")).json) == keys(images)
         assert keys((await api("POST", "/sessions", hours=99)).json) == keys(error)
+        kept = await api("PUT", "/choices", revision="", choices=choices["choices"])
+        assert {**kept.json, "revision": choices["revision"]} == choices
 
     def test_it_names_every_route(self, described: Described) -> None:
         text = API_MD.read_text("utf-8")

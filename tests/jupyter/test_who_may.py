@@ -180,6 +180,12 @@ class TestWhoMayOnlyLook:
             "status"
         ] == "running"
 
+    async def test_keeps_no_choices(self, call: Call) -> None:
+        wish = {"revision": "", "choices": {"image": "gnome"}}
+        answer = await call("PUT", "/api/moonlight/choices", **wish)
+        assert (answer.status, answer.code) == (403, "forbidden")
+        assert (await call("GET", "/api/moonlight/choices")).json["revision"] == ""
+
     async def test_controls_no_desktop(self, call: Call, node: Node, recorded: str) -> None:
         desktop = f"/moonlight/sessions/{recorded}/desktop/"
         for method, headers in (("GET", WEBSOCKET), ("POST", {}), ("PUT", {}), ("DELETE", {})):

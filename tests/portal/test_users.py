@@ -119,6 +119,24 @@ def test_a_name_is_the_users_own_and_what_lives_is_not_deleted(
     assert place.audited(action="delete", result="done", user=str(place.alice), deleted=0)
 
 
+def test_choices_are_each_users_own(place: Place) -> None:
+    path, chosen = "/api/moonlight/choices", {"image": "desktop"}
+    with place.client(place.token(place.alice)) as client:
+        before = client.get(path).json()["revision"]
+        kept = client.put(path, json={"revision": before, "choices": chosen})
+        assert (kept.status_code, kept.json()["choices"]["image"]) == (200, "desktop"), kept.text
+        late = client.put(path, json={"revision": "0" * 32, "choices": {}})
+        assert (late.status_code, late.json()["error"]["code"]) == (409, "choices_changed")
+        assert late.json()["error"]["current"] == client.get(path).json() == kept.json()
+    with place.client(place.token(place.bob)) as client:
+        assert client.get(path).json()["revision"] == ""
+    with place.client(place.admin_token()) as client:
+        assert client.get(path, params={"user": str(place.alice)}).status_code == 400
+    mine = {"action": "choose", "user": str(place.alice)}
+    assert place.audited(result="done", **mine)
+    assert place.audited(result="refused", reason="choices_changed", **mine)
+
+
 def test_who_is_an_admin_by_his_own_word_is_none(place: Place, session: dict[str, Any]) -> None:
     with place.client(place.token(place.bob, groups=["hpc-users"], admin=True)) as client:
         answer = client.get(

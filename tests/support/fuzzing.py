@@ -63,6 +63,12 @@ include-path-regex = "/(native|clipboard|picture|keep|sharing)"
 [operations.checks.positive_data_acceptance]
 expected-statuses = ["409"]
 
+# Nobody makes up what the last choices were.
+[[operations]]
+include-name = "PUT /api/moonlight/choices"
+[operations.checks.positive_data_acceptance]
+expected-statuses = ["2xx", "409"]
+
 # No word that is made up is an invitation.
 [[operations]]
 include-name = "POST /api/moonlight/guest"

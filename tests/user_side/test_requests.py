@@ -77,6 +77,32 @@ def test_a_desktops_life(place: Portal, alice: TestUser, bob: TestUser) -> None:
     wait_for(lambda: not sides_of(alice) and not sides_of(bob))
 
 
+CHOICES = """
+    alice, bob = args
+    wish = {"revision": "", "choices": {"presets": [{"name": "큰 것", "image": "desktop", "values": {}}]}}
+    kept = await manager.keep_choices(alice, wish)
+    seen = {"same": await manager.choices(alice) == kept, "name": kept.choices.presets[0].name}
+    seen["late"], _ = await refused(manager.keep_choices(alice, wish))
+    seen["bob"] = (await manager.choices(bob)).revision
+    return seen
+"""
+
+
+def test_choices_are_kept_in_the_users_own_home(
+    place: Portal, alice: TestUser, bob: TestUser
+) -> None:
+    seen = place.serve(CHOICES, alice, bob)
+    assert seen == {"same": True, "name": "큰 것", "late": "choices_changed", "bob": ""}
+    (file,) = (alice.home / "sessions").rglob("choices*.json")
+    info = file.stat()
+    assert (info.st_uid, info.st_mode & 0o777) == (alice.uid, 0o600)
+    file.unlink()
+    file.mkdir()
+    refusal = "return await refused(manager.choices(args[0]))"
+    code, message = place.serve(refusal, alice)
+    assert code == "choices_unavailable" and str(file) in message
+
+
 def test_a_user_widens_no_limit_by_his_own_settings(place: Portal, alice: TestUser) -> None:
     own = alice.home / ".config/moonlight-hpc/config.json"
     own.parent.mkdir(parents=True)

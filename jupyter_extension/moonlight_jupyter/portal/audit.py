@@ -28,6 +28,7 @@ _LONGEST = 200
 _ACTIONS = {
     ("/api/moonlight/login", "POST"): "login",
     ("/api/moonlight/logout", "POST"): "logout",
+    ("/api/moonlight/choices", "PUT"): "choose",
     ("/api/moonlight/sessions", "POST"): "create",
     ("/api/moonlight/sessions", "DELETE"): "delete",
     ("/api/moonlight/sessions/([^/]+)", "DELETE"): "stop",

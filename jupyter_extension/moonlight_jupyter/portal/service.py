@@ -25,7 +25,7 @@ from moonlight_spawner.site.service_files import service_keys
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
-from .. import api, events, node, page, picture, stream, websocket, websocket_check
+from .. import api, choices, events, node, page, picture, stream, websocket, websocket_check
 from ..base import MOST_BODY_BYTES
 from . import callback, login
 from .audit import Audit
@@ -149,6 +149,7 @@ HANDLERS: list[tuple[Any, ...]] = [
     *login.HANDLERS,
     *callback.HANDLERS,
     *api.HANDLERS,
+    *choices.HANDLERS,
     *node.HANDLERS,
     *picture.HANDLERS,
     *events.HANDLERS,

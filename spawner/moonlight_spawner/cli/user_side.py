@@ -18,7 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from ..model.account import account
-from ..model.errors import FieldError, InvalidRequest, MoonlightError, NotFound, UserSideFailed
+from ..model.errors import (
+    ChoicesChanged,
+    FieldError,
+    InvalidRequest,
+    MoonlightError,
+    NotFound,
+    UserSideFailed,
+)
 from ..model.records import Callback, SessionRecord
 from ..model.session import Session
 from ..portal import protocol
@@ -40,6 +47,7 @@ _CHANGES = (
     protocol.Rename,
     protocol.Forget,
     protocol.Reap,
+    protocol.KeepChoices,
 )
 
 
@@ -135,6 +143,14 @@ async def _answer(manager: SessionManager, request: protocol.Request) -> dict[st
         return {"images": [image.model_dump() for image in manager.images.all()]}
     if isinstance(request, protocol.Records):
         return {"records": await _records(manager, user, request.session_id)}
+    if isinstance(request, protocol.LookAtChoices):
+        return {"kept": (await manager.choices(user)).model_dump(mode="json")}
+    if isinstance(request, protocol.KeepChoices):
+        try:
+            kept = await manager.keep_choices(user, request.body)
+        except ChoicesChanged as e:
+            return {"kept": e.current, "changed": True}
+        return {"kept": kept.model_dump(mode="json")}
     return {"session_ids": await manager.reap(user)}
 
 

@@ -115,6 +115,25 @@ class UnsafeDirectory(MoonlightError):
     code = "unsafe_directory"
 
 
+class ChoicesChanged(MoonlightError):
+    """A user's choices are others than those that were changed; ``current`` has what is kept, as JSON."""
+
+    code = "choices_changed"
+
+    def __init__(self, current: dict[str, Any]):
+        super().__init__(
+            "Your choices were changed elsewhere meanwhile, so nothing was kept. Make the change to what "
+            "is kept now."
+        )
+        self.current = current
+
+
+class ChoicesUnavailable(MoonlightError):
+    """A user's choices cannot be read or written. Nothing else waits for them."""
+
+    code = "choices_unavailable"
+
+
 class UserSideUnavailable(MoonlightError):
     """The portal's service cannot act as that user: no such account, or sudo does not let it."""
 
@@ -144,6 +163,8 @@ def as_json(error: MoonlightError) -> dict[str, Any]:
     body: dict[str, Any] = {"code": error.code}
     if isinstance(error, InvalidRequest):
         body["fields"] = [{**vars(field), "value": plain(field.value)} for field in error.fields]
+    if isinstance(error, ChoicesChanged):
+        body["current"] = error.current
     return {"message": error.message, "error": body}
 
 

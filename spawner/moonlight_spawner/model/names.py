@@ -18,7 +18,7 @@ _NO_SIGNS = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 _BLANK = "\u115f\u1160\u2800\u3164\uffa0"
 
 
-def session_name(text: str) -> str:
+def session_name(text: str, most: int = MOST_SIGNS) -> str:
     """``text`` as a desktop's name: in one form (NFC), no blanks around it; empty for none.
 
     Raises
@@ -26,8 +26,8 @@ def session_name(text: str) -> str:
     ValueError
         With what is wrong with it, as the end of a sentence.
     """
-    if len(text) > 4 * MOST_SIGNS:  # no work for what nobody means
-        raise ValueError(f"must have {MOST_SIGNS} characters at most")
+    if len(text) > 4 * most:  # no work for what nobody means
+        raise ValueError(f"must have {most} characters at most")
     odd = [c for c in text if c not in _JOINERS and unicodedata.category(c) in _NO_SIGNS]
     if odd:
         what = (
@@ -35,8 +35,8 @@ def session_name(text: str) -> str:
         )
         raise ValueError(f"must have {what}")
     name = unicodedata.normalize("NFC", text).strip()
-    if len(name) > MOST_SIGNS:
-        raise ValueError(f"must have {MOST_SIGNS} characters at most")
+    if len(name) > most:
+        raise ValueError(f"must have {most} characters at most")
     if name and not any(unicodedata.category(c)[0] in "LNPS" and c not in _BLANK for c in name):
         raise ValueError("must have a character that can be seen")
     return name

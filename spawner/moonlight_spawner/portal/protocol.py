@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, FailFast, Field, TypeAdapter, ValidationError
 
 from ..model.errors import (
+    ChoicesUnavailable,
     FieldError,
     ImageUnavailable,
     InvalidRequest,
@@ -30,6 +31,7 @@ from ..model.errors import (
 )
 from ..model.records import OPENING_WORD, SessionRecord, StopReason, TurnCredentials
 from ..model.session import End, Gateway, Session
+from ..site.choices import KeptChoices
 from ..site.images import Image
 from .callback import MOST_CA_BYTES, MOST_SEED_SIGNS, SEED
 
@@ -138,8 +140,34 @@ class Reap(_Message):
     operation: Literal["reap"] = "reap"
 
 
+class LookAtChoices(_Message):
+    """What he chose in the launch form."""
+
+    operation: Literal["choices"] = "choices"
+
+
+class KeepChoices(_Message):
+    """``body`` is the REST API's, checked by the manager."""
+
+    operation: Literal["keep_choices"] = "keep_choices"
+    body: Any = None
+
+
 A = TypeVar("A", bound=BaseModel)
-Request = Create | Look | Stop | Rename | Forget | Logs | ReachFor | Images | Records | Reap
+Request = (
+    Create
+    | Look
+    | Stop
+    | Rename
+    | Forget
+    | Logs
+    | ReachFor
+    | Images
+    | Records
+    | Reap
+    | LookAtChoices
+    | KeepChoices
+)
 _REQUEST: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="operation")])
 
 
@@ -191,6 +219,13 @@ class Forgotten(BaseModel):
     session_ids: Annotated[list[str], FailFast()]
 
 
+class Chosen(BaseModel):
+    """``changed``: they were not what was to be changed, and are what they were."""
+
+    kept: KeptChoices
+    changed: bool = False
+
+
 class _Fault(BaseModel):
     field: str = Field(max_length=200)
     value: Any = None
@@ -212,7 +247,14 @@ _ERRORS = {
     error.code: error
     for error in (
         *(NotFound, ImageUnavailable, LimitReached, NotInJob, SchedulerRefused),
-        *(SchedulerUnavailable, SessionLives, RecordsUnwritable, UnsafeDirectory, UserSideFailed),
+        *(
+            SchedulerUnavailable,
+            SessionLives,
+            ChoicesUnavailable,
+            RecordsUnwritable,
+            UnsafeDirectory,
+            UserSideFailed,
+        ),
     )
 }
 

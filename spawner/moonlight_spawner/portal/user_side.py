@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 
-from ..model.errors import UserSideUnavailable, shorten
+from ..model.errors import ChoicesChanged, UserSideUnavailable, shorten
 from ..model.measured import measured
 from ..model.records import SessionRecord, StopReason
 from ..model.session import Session, may_be_of
@@ -18,6 +18,7 @@ from ..sessions.control import Reading
 from ..sessions.inside import JobHere
 from ..sessions.manager import Log
 from ..sessions.reach import Reach, gateway_target
+from ..site.choices import KeptChoices, validate_choices
 from ..site.images import Catalogue, Image
 from ..site.options import MoonlightSite
 from ..site.request import (
@@ -219,6 +220,24 @@ class UserSideManager:
     async def images_of(self, user: str) -> list[Image]:
         """What this user can launch."""
         return (await self._ask(user, {"operation": "images"}, protocol.Offered)).images
+
+    async def choices(self, user: str) -> KeptChoices:
+        """What the user chose in the launch form."""
+        return (await self._ask(user, {"operation": "choices"}, protocol.Chosen)).kept
+
+    async def keep_choices(self, user: str, body: Any) -> KeptChoices:
+        """Keep what ``{"revision": "…", "choices": {…}}`` says, if it was made of what is kept.
+
+        Raises
+        ------
+        InvalidRequest, ChoicesChanged
+        """
+        validate_choices(body)  # what is wrong needs no process to be told so
+        request = {"operation": "keep_choices", "body": body}
+        answer = await self._ask(user, request, protocol.Chosen)
+        if answer.changed:
+            raise ChoicesChanged(answer.kept.model_dump(mode="json"))
+        return answer.kept
 
     async def records(self, user: str, session_id: str | None = None) -> list[SessionRecord]:
         """What is on record of the user's sessions, or of one of them."""

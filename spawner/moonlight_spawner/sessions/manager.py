@@ -31,6 +31,7 @@ from ..model.sentences import Said
 from ..model.session import End, Session, Way, job_named, newest_first, now
 from ..scheduler.base import Scheduler
 from ..scheduler.choice import make_scheduler
+from ..site.choices import KeptChoices, validate_choices
 from ..site.options import MoonlightSite
 from ..site.request import (
     begins_at_once,
@@ -39,6 +40,7 @@ from ..site.request import (
     validate_where,
 )
 from ..store import FileStore
+from . import choices
 from .damage import Record
 from .forgetting import LOGS, Forgetting
 from .inside import JobHere, as_the_job_has, find_job, start_beside
@@ -295,6 +297,24 @@ class SessionManager:
         except OSError as e:
             raise self._recorder.unwritable(e, "its name is what it was") from e
         return await self.get(user, session_id)
+
+    async def choices(self, user: str) -> KeptChoices:
+        """What the user chose in the launch form.
+
+        Raises
+        ------
+        ChoicesUnavailable, UnsafeDirectory
+        """
+        return await choices.kept(self.store, user)
+
+    async def keep_choices(self, user: str, body: Any) -> KeptChoices:
+        """Keep what ``{"revision": "…", "choices": {…}}`` says, if it was made of what is kept.
+
+        Raises
+        ------
+        InvalidRequest, ChoicesChanged, ChoicesUnavailable, UnsafeDirectory
+        """
+        return await choices.keep(self.store, user, *validate_choices(body))
 
     async def forget(self, user: str, session_id: str | None = None) -> list[str]:
         """Delete what is on record of a session that has ended, with its logs, or of all that have;

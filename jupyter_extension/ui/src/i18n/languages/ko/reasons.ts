@@ -79,6 +79,8 @@ export const reasons: Reasons = {
   OUT_OF_MEMORY: '요청한 것보다 많은 메모리를 사용했습니다. 더 많이 요청하세요.',
   limit_reached: '동시에 쓸 수 있는 데스크톱 수에 도달했습니다. 하나를 중지한 뒤 다시 실행하세요.',
   session_lives: '아직 끝나지 않은 데스크톱입니다. 완전히 종료된 뒤에 삭제하세요.',
+  choices_changed: '다른 창에서 설정이 바뀌어 저장하지 않았습니다. 다시 시도하세요.',
+  choices_unavailable: '설정을 읽거나 저장할 수 없습니다: {message}',
   records_unwritable:
     '세션을 기록할 디스크 공간이 없어 아무것도 제출되지 않았습니다. 공간을 비운 뒤 다시 실행하세요.',
   image_unavailable: '이 데스크톱은 지금 사용할 수 없습니다. 다른 것을 고르세요.',
