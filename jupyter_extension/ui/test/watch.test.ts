@@ -7,9 +7,12 @@ import { ConnectionWatch } from '../src/viewer/watch';
 let said: Record<string, unknown> = {};
 let asked = 0;
 
+let sockets = 0;
+
 class OpenSocket {
   onopen: (() => void) | null = null;
   constructor() {
+    sockets += 1;
     queueMicrotask(() => this.onopen?.());
   }
   close(): void {}
@@ -18,6 +21,7 @@ class OpenSocket {
 beforeEach(() => {
   said = { status: 'ok', restarts: 0, waiting: 0 };
   asked = 0;
+  sockets = 0;
   vi.useFakeTimers();
   vi.stubGlobal('document', Object.assign(new EventTarget(), { hidden: false }));
   vi.stubGlobal(
@@ -48,6 +52,21 @@ async function watching(): Promise<ConnectionWatch> {
 const seconds = (many: number): Promise<unknown> => vi.advanceTimersByTimeAsync(1_000 * many);
 
 describe('the watch over a desktop', () => {
+  it('looks once when it begins, and again when the portal says something new of its events', async () => {
+    const watch = new ConnectionWatch('/desktop/');
+    const end = watch.start();
+    watch.linkIs('live');
+    await vi.advanceTimersByTimeAsync(100);
+    expect([asked, sockets]).toEqual([1, 1]);
+    watch.linkIs('live');
+    await vi.advanceTimersByTimeAsync(100);
+    expect(asked).toBe(1);
+    watch.linkIs('lost');
+    await vi.advanceTimersByTimeAsync(100);
+    expect(asked).toBe(2);
+    end();
+  });
+
   it('sees at the next look that the host was started again meanwhile', async () => {
     const watch = await watching();
     said.restarts = 1;

@@ -15,8 +15,7 @@ export function useConnection(
   const { hubStart } = usePortal().settings;
   const watch = useMemo(() => new ConnectionWatch(streamUrl, hubStart), [streamUrl, hubStart]);
   useEffect(() => watch.start(), [watch]);
-  // The portal's events break at the same moment as the picture; they may notice it first.
-  useEffect(() => watch.lookNow(), [watch, link]);
+  useEffect(() => watch.linkIs(link), [watch, link]);
   useEffect(() => {
     const hear = (event: MessageEvent): void => {
       const said = streamStateOf(event.data);

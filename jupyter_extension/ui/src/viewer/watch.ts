@@ -1,5 +1,6 @@
 import { errorFromAnswer } from '../api/errors';
 import { fetchSeen, saidInFront } from '../api/inFront';
+import type { Link } from '../sessions/reducer';
 import { healthOf, type Health, type StreamState } from './health';
 import { opensWebSocket } from './opensWebSocket';
 import {
@@ -40,6 +41,7 @@ export class ConnectionWatch {
   /** Whether also a stream that was short is opened anew. */
   private forgives = true;
   private turnTimer: ReturnType<typeof setTimeout> | undefined;
+  private link: Link | null = null;
 
   constructor(
     private readonly streamUrl: string,
@@ -78,6 +80,15 @@ export class ConnectionWatch {
       void this.look();
     }
   };
+
+  /** How the portal's events come: they break at the same moment as the picture, and may notice it first. */
+  linkIs(link: Link): void {
+    const before = this.link;
+    this.link = link;
+    if (before && before !== link) {
+      this.lookNow();
+    }
+  }
 
   /** The host's page says something of its stream. */
   hear = (state: StreamState): void => {
