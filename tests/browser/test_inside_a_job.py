@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import shlex
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.desktop import (
     connect,
@@ -26,6 +27,8 @@ from tests.browser.viewer import close_tool, look_at_the_connection, open_tool, 
 from tests.cluster.fixtures import SlurmUsers
 from tests.cluster.ports import free_port
 from tests.cluster.slurm import SlurmCluster
+from tests.cluster.users import run_as
+from tests.support import axe
 from tests.support.chromium import keep
 from tests.support.cli import Session, UserCli
 from tests.support.waiting import PATIENCE, wait_for
@@ -83,6 +86,23 @@ def see_it_start(page: Page) -> None:
 def _opens(page: Page, address: str) -> bool:
     answer = page.goto(address)
     return answer is not None and answer.status == 200
+
+
+def see_what_is_too_large(page: Page, labs: Labs) -> None:
+    """jupyter-server-proxy holds an answer whole, and none that is larger than this."""
+    for name, size in (("fits.bin", 100 << 20), ("does-not.bin", (100 << 20) + 1)):
+        made = run_as(
+            labs.cli.user, ["truncate", "-s", str(size), str(labs.home / "Desktop" / name)]
+        )
+        assert made.returncode == 0, made.stderr
+    open_tool(page, "files")
+    expect(page.get_by_role("button", name="Fetch fits.bin")).to_be_visible()
+    expect(page.get_by_test_id("too-large-file")).to_have_text(re.compile("does-not.bin"))
+    expect(page.get_by_test_id("too-large")).to_contain_text(
+        "Files over 104.9 MB cannot be fetched"
+    )
+    axe.check(page, "proxy-files")
+    close_tool(page)
 
 
 @pytest.fixture
@@ -166,6 +186,7 @@ def test_a_desktop_in_jupyters_own_job_from_either_launcher_card_to_typed_text(
     proxied.get_by_test_id("clipboard-send").click()
     proxied.get_by_test_id("clipboard-message").get_by_text("has this text").wait_for()
     close_tool(proxied)
+    see_what_is_too_large(proxied, labs)
     look_at_the_connection(proxied)
     keep(proxied, "10-proxy-desktop")
     [guest] = [s for s in of_job(labs) if s["session_id"] != session_id]

@@ -23,6 +23,7 @@ from moonlight_spawner.proxied.server import ProxiedDoor, _Visitor, serve
 from moonlight_spawner.relay import viewer
 from moonlight_spawner.sessions.manager import SessionManager
 from moonlight_spawner.site.options import MoonlightSite
+from tornado.simple_httpclient import SimpleAsyncHTTPClient
 
 PAGE = {"Accept": "text/html", "Sec_Fetch_Site": "same-origin"}
 Answer = tuple[int, str, str]
@@ -200,6 +201,8 @@ def test_a_desktop_is_found_again_and_its_end_told(tmp_path: Path, resources: Re
         session_id = put(manager, resources, running)
         _, head, page = await ask("/", **PAGE)
         assert f'"only": "{session_id}"' in page and '"can": ["launch", "logs"]' in page
+        passes = SimpleAsyncHTTPClient(force_instance=True).max_buffer_size
+        assert f'"largestDownload": {passes}' in page
         assert "default-src 'self'" in head and "moonlight/static/assets/" in page
         assert '"hubStart": null' in page
         with pytest.MonkeyPatch.context() as hub:

@@ -17,6 +17,8 @@ export interface PageSettings {
   sharing: Role | null;
   /** Where everybody comes to the page for guests of his own server; null where there is no such address. */
   joinUrl: string | null;
+  /** Bytes of the largest file that what stands before this server lets through; null: any. */
+  largestDownload: number | null;
 }
 
 const ELSEWHERE = {
@@ -26,6 +28,7 @@ const ELSEWHERE = {
   can: ['launch', 'logs'] as const,
   sharing: null,
   joinUrl: null,
+  largestDownload: null,
 };
 
 /** What the server says; one that cannot know its own address leaves that to the page. */

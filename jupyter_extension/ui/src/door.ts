@@ -19,13 +19,23 @@ export interface Door {
   shares: boolean;
   /** The page on which an invitation of another user's is brought; null where there is none. */
   join: string | null;
+  /** Bytes of the largest file that can be fetched here; null: any. */
+  largestDownload: number | null;
 }
 
-export function doorOf({ baseUrl, hubStart, only, can, sharing }: PageSettings): Door {
+export function doorOf({
+  baseUrl,
+  hubStart,
+  only,
+  can,
+  sharing,
+  largestDownload,
+}: PageSettings): Door {
   const able = {
     launches: can.includes('launch'),
     logs: can.includes('logs'),
     shares: sharing !== null,
+    largestDownload,
   };
   if (only === null) {
     return {

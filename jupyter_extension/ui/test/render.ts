@@ -17,6 +17,7 @@ const usual: PageSettings = {
   can: ['launch', 'logs'],
   sharing: null,
   joinUrl: null,
+  largestDownload: null,
 };
 
 /** A part of the page as HTML, as it is before anybody touches it. */

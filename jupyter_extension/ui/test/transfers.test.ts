@@ -4,7 +4,8 @@ import { describe, expect, it, vi } from 'vitest';
 import { ApiError } from '../src/api/errors';
 import { chosen, dropped } from '../src/transfers/dropped';
 import { FilesDialog } from '../src/transfers/FilesDialog';
-import { FileError, Folders, nameOf, refusalOf, wayTo } from '../src/transfers/folders';
+import { Entries } from '../src/transfers/FolderView';
+import { FileError, Folders, type Entry, nameOf, refusalOf, wayTo } from '../src/transfers/folders';
 import { TransferList } from '../src/transfers/TransferList';
 import { TransferNotice } from '../src/transfers/TransferNotice';
 import { base64, type Created, type Sent } from '../src/transfers/tus';
@@ -341,5 +342,56 @@ describe('the words', () => {
       );
     expect(dialog('to_desktop')).toContain(en.transfers.noDownload);
     expect(dialog('from_desktop')).toContain(en.transfers.noUpload);
+  });
+});
+
+describe('a file that is too large for what stands before the server', () => {
+  const entry = (name: string, size: number | null, kind: Entry['kind'] = 'file'): Entry => ({
+    ...{ name, at: name, kind, size, changed: 0 },
+  });
+  const entries = [entry('small', 100), entry('large', 101), entry('unknown', null)];
+  const shown = (
+    language: 'en' | 'ko',
+    most: number | null,
+    fetches = true,
+    list = entries,
+  ): string =>
+    render(
+      createElement(Entries, {
+        ...{ folders: new Folders('/'), at: '~', entries: list, fetches },
+        onChoose: () => undefined,
+      }),
+      language,
+      { largestDownload: most },
+    );
+
+  it('is not offered, and why and what to do is said', () => {
+    for (const [language, { tooLarge, get, choose }] of [
+      ['en', en.transfers],
+      ['ko', ko.transfers],
+    ] as const) {
+      const page = shown(language, 100);
+      const [, why] = /<p class="quiet" id="([^"]+)"/.exec(page) ?? [];
+      expect(page).toContain(`data-testid="too-large">${tooLarge('100 B')}</p>`);
+      expect(page).toContain(`aria-disabled="true" aria-describedby="${why}"`);
+      expect(page).not.toContain(`"${get('large')}"`);
+      expect(page).not.toContain(`"${choose('large')}"`);
+      for (const name of ['small', 'unknown']) {
+        expect(page).toContain(`"${get(name)}"`);
+        expect(page).toContain(`"${choose(name)}"`);
+      }
+    }
+  });
+
+  it('is like any other where nothing holds it, and where nothing can be fetched', () => {
+    for (const page of [
+      shown('en', null),
+      shown('en', 100, false),
+      shown('en', 100, true, [entry('deep', 500, 'folder'), entry('small', 100)]),
+    ]) {
+      expect(page).not.toContain('too-large');
+      expect(page).not.toContain('aria-disabled');
+    }
+    expect(shown('en', null)).toContain(`"${en.transfers.get('large')}"`);
   });
 });

@@ -47,6 +47,8 @@ log = logging.getLogger(__name__)
 
 DOOR = "proxy"
 _MAX_FORM_BYTES = 4096
+# jupyter-server-proxy holds an answer whole, and its client (Tornado's, max_buffer_size) takes no larger one.
+_LARGEST_ANSWER_BYTES = 100 * 1024 * 1024
 _DESKTOP = re.compile(r"/desktop(?=/)")
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
@@ -172,6 +174,7 @@ class ProxiedDoor:
             "job": job_named(os.environ) or None,
             "only": self._session_id,
             "can": ["launch", "logs"],
+            "largestDownload": _LARGEST_ANSWER_BYTES,
         }
 
     async def _start(self, new: bool = True) -> None:

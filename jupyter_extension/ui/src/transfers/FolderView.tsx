@@ -1,11 +1,20 @@
-import { useEffect, useReducer, useState, type ReactNode } from 'react';
+import { useEffect, useId, useReducer, useState, type ReactNode } from 'react';
 
 import { asApiError, type ApiError } from '../api/errors';
 import { useSpeech } from '../i18n/Language';
 import { Icon } from '../parts/Icon';
 import { Problem } from '../parts/Problem';
 import { formatBytes } from '../sessions/formatBytes';
-import { nameOf, wayTo, type Entry, type Folders, type Place, type Sort } from './folders';
+import { usePortal } from '../sessions/Portal';
+import {
+  fitsThrough,
+  nameOf,
+  wayTo,
+  type Entry,
+  type Folders,
+  type Place,
+  type Sort,
+} from './folders';
 import { useListing } from './useListing';
 
 interface Props {
@@ -118,9 +127,11 @@ interface EntriesProps {
 }
 
 /** A folder is opened, a file is fetched; several are chosen first. */
-function Entries({ folders, at, entries, fetches, onChoose }: EntriesProps) {
+export function Entries({ folders, at, entries, fetches, onChoose }: EntriesProps) {
   const { t } = useSpeech();
   const words = t.transfers;
+  const most = usePortal().door.largestDownload;
+  const why = useId();
   const [wanted, setWanted] = useState<ReadonlySet<string>>(new Set());
   const [error, setError] = useState<ApiError | null>(null);
   const get = async (parts: readonly string[]): Promise<void> => {
@@ -143,6 +154,11 @@ function Entries({ folders, at, entries, fetches, onChoose }: EntriesProps) {
   };
   return (
     <>
+      {most !== null && fetches && !entries.every((entry) => fitsThrough(entry, most)) && (
+        <p className="quiet" id={why} data-testid="too-large">
+          {words.tooLarge(formatBytes(most))}
+        </p>
+      )}
       <ul className="entries" data-testid="entries">
         {entries.map((entry) =>
           entry.kind === 'folder' ? (
@@ -157,6 +173,20 @@ function Entries({ folders, at, entries, fetches, onChoose }: EntriesProps) {
                 <Icon name="files" size={16} />
                 {entry.name}
               </button>
+            </li>
+          ) : fetches && !fitsThrough(entry, most) ? (
+            <li key={entry.at} data-testid="too-large-file">
+              <button
+                type="button"
+                className="entry"
+                translate="no"
+                aria-disabled="true"
+                aria-describedby={why}
+              >
+                <Icon name="cross" size={16} />
+                {entry.name}
+              </button>
+              <span className="entry-size">{entry.size !== null && formatBytes(entry.size)}</span>
             </li>
           ) : (
             <li key={entry.at}>

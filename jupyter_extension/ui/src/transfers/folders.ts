@@ -47,6 +47,10 @@ export interface Listing {
   free: number;
 }
 
+/** Whether a file is small enough for what stands between the browser and the desktop. */
+export const fitsThrough = ({ kind, size }: Entry, most: number | null): boolean =>
+  kind === 'folder' || most === null || size === null || size <= most;
+
 export type Sort = 'name' | 'size' | 'time';
 
 export const AT_ONCE = 200;

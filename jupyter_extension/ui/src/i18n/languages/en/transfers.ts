@@ -32,6 +32,8 @@ export const transfers = {
   folder: (name: string) => `Folder ${name}`,
   choose: (name: string) => `Choose ${name}`,
   get: (name: string) => `Fetch ${name}`,
+  tooLarge: (most: string) =>
+    `Files over ${most} cannot be fetched here: jupyter-server-proxy, through which this page comes, holds each of them whole. Open the desktop by another way, such as JupyterLab with the Moonlight extension, or copy the file from your home with scp.`,
   getAll: (count: number) => (count === 1 ? 'Fetch the file' : `Fetch ${count} files`),
 
   onTheirWay: 'Files on their way',

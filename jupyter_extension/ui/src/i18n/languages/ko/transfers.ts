@@ -26,6 +26,8 @@ export const transfers: TransferWords = {
   folder: (name) => `폴더 ${name}`,
   choose: (name) => `${name} 선택`,
   get: (name) => `${name} 가져오기`,
+  tooLarge: (most) =>
+    `${most}보다 큰 파일은 여기에서 가져올 수 없습니다. 이 페이지를 전달하는 jupyter-server-proxy가 파일을 통째로 메모리에 담기 때문입니다. Moonlight 확장이 설치된 JupyterLab 등 다른 경로로 데스크톱을 열거나, 홈에서 scp로 복사하세요.`,
   getAll: (count) => `파일 ${count}개 가져오기`,
 
   onTheirWay: '보내는 파일',
