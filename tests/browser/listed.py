@@ -12,8 +12,11 @@ from tests.support import axe
 from tests.support.chromium import keep
 from tests.support.lab import Lab
 from tests.support.reachable import reachable
+from tests.support.waiting import PATIENCE
 
 from .desktop import session_card
+
+expect.set_options(timeout=PATIENCE * 1000)
 
 
 def rename(page: Page, session_id: str, name: str) -> None:
@@ -28,6 +31,22 @@ def rename(page: Page, session_id: str, name: str) -> None:
     for button in ("Stop", "Log"):
         expect(card.get_by_role("button", name=f"{button} {name}, job ")).to_have_count(1)
     expect(card.get_by_role("link", name=f"Connect {name}, job ")).to_have_count(1)
+
+
+def read_its_log(page: Page, session_id: str) -> None:
+    session_card(page, session_id).get_by_test_id("log").click()
+    expect(page.locator("dialog pre.log")).to_be_visible()
+
+
+def read_on_after_its_end(page: Page, session_id: str) -> None:
+    """Its card is another one since then, and the log is still there; closing it leads to that card."""
+    log = page.locator("dialog pre.log")
+    card = page.locator(f"section.ended [data-session-id={session_id}]")
+    expect(card).to_have_attribute("data-status", "cancelled")
+    expect(log).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(log).to_have_count(0)
+    expect(card.get_by_test_id("log")).to_be_focused()
 
 
 def look_at_its_picture(page: Page, session_id: str) -> None:

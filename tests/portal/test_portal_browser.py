@@ -16,6 +16,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser
 
+from tests.browser import listed
 from tests.browser.desktop import connect, launch, type_command
 from tests.support.chromium import keep, person
 from tests.support.waiting import PATIENCE, wait_for
@@ -52,10 +53,13 @@ def test_from_the_login_to_typed_text_and_over_a_restart(browser: Browser, place
         assert over["bytes_to_browser"] > 100 and over["seconds"] > 0
         place.start()  # the page finds the next service by itself
         assert type_command(desktop, f"whoami > {after}", after).strip() == str(user)
-    with place.client(place.token(user)) as client:
-        one = f"/api/moonlight/sessions/{session_id}"
-        client.delete(one)
-        wait_for(lambda: client.get(one).json()["ended_at"], interval=SLOWLY)
+        page.bring_to_front()
+        listed.read_its_log(page, session_id)
+        with place.client(place.token(user)) as client:
+            one = f"/api/moonlight/sessions/{session_id}"
+            client.delete(one)
+            wait_for(lambda: client.get(one).json()["ended_at"], interval=SLOWLY)
+        listed.read_on_after_its_end(page, session_id)
 
 
 @dataclass

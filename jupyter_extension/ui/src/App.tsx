@@ -2,6 +2,7 @@ import { LanguageProvider } from './i18n/Language';
 import { HomePage } from './home/HomePage';
 import { PageGuard } from './parts/PageGuard';
 import { PortalProvider, usePortal } from './sessions/Portal';
+import { SessionDialogs } from './sessions/SessionDialogs';
 import { JoinPage } from './sharing/JoinPage';
 import { ViewerPage } from './viewer/ViewerPage';
 import type { PageSettings } from './config';
@@ -11,7 +12,9 @@ export function App({ settings, pathname }: { settings: PageSettings; pathname: 
     <LanguageProvider>
       <PortalProvider settings={settings}>
         <PageGuard>
-          <Page pathname={pathname} />
+          <SessionDialogs>
+            <Page pathname={pathname} />
+          </SessionDialogs>
         </PageGuard>
       </PortalProvider>
     </LanguageProvider>

@@ -6,6 +6,7 @@ import type { PageSettings } from '../src/config';
 import { LanguageProvider } from '../src/i18n/Language';
 import type { Language } from '../src/i18n/languages';
 import { PortalProvider } from '../src/sessions/Portal';
+import { SessionDialogs } from '../src/sessions/SessionDialogs';
 
 const usual: PageSettings = {
   baseUrl: '/',
@@ -30,7 +31,8 @@ export function render(
   // Node.js 18, which may run these tests, has no `navigator`.
   vi.stubGlobal('navigator', { languages: [language] });
   try {
-    const portal = createElement(PortalProvider, { settings, children: part });
+    const page = createElement(SessionDialogs, null, part);
+    const portal = createElement(PortalProvider, { settings, children: page });
     return renderToStaticMarkup(createElement(LanguageProvider, null, portal));
   } finally {
     vi.unstubAllGlobals();

@@ -5,10 +5,10 @@ import { useSpeech } from '../i18n/Language';
 import { useLaunch } from '../launch/useLaunch';
 import { Icon } from '../parts/Icon';
 import { Problem } from '../parts/Problem';
-import { LogDialog } from './LogDialog';
 import { usePortal } from './Portal';
 import { requestAgain } from './allocation';
 import { DeleteDialog } from './DeleteDialog';
+import { useSessionDialogs } from './SessionDialogs';
 import { hasEnded } from './status';
 import { StopDialog } from './StopDialog';
 import { Which } from './Which';
@@ -22,9 +22,10 @@ interface Props {
 
 export function SessionActions({ session, inViewer = false, onStartedAgain }: Props) {
   const { t } = useSpeech();
-  const [open, setOpen] = useState<'stop' | 'log' | 'delete' | null>(null);
+  const [open, setOpen] = useState<'stop' | 'delete' | null>(null);
   const { launch, busy, error } = useLaunch();
   const { door } = usePortal();
+  const show = useSessionDialogs();
   const close = (): void => setOpen(null);
   const ended = hasEnded(session.status);
   const again = (): void => launch(requestAgain(session), onStartedAgain);
@@ -66,7 +67,7 @@ export function SessionActions({ session, inViewer = false, onStartedAgain }: Pr
             className="button"
             data-testid="log"
             aria-haspopup="dialog"
-            onClick={() => setOpen('log')}
+            onClick={() => show('log', session)}
           >
             <Icon name="log" size={17} />
             {t.session.log}
@@ -88,7 +89,6 @@ export function SessionActions({ session, inViewer = false, onStartedAgain }: Pr
         )}
       </div>
       {open === 'stop' && <StopDialog session={session} onClose={close} />}
-      {open === 'log' && <LogDialog session={session} onClose={close} />}
       {open === 'delete' && <DeleteDialog sessions={[session]} onClose={close} />}
     </>
   );

@@ -1,5 +1,3 @@
-import { useState } from 'react';
-
 import type { Session } from '../api/types';
 import { useSpeech } from '../i18n/Language';
 import { IdleWarning } from '../idle/IdleWarning';
@@ -14,16 +12,16 @@ import { formatMoment } from '../time/format';
 import { QueueFacts } from './QueueFacts';
 import { allocatedTo } from './allocation';
 import { calledOf, whichOf } from './called';
-import { RenameDialog } from './RenameDialog';
 import { cardId, revealCard } from './revealCard';
 import { SessionActions } from './SessionActions';
+import { useSessionDialogs } from './SessionDialogs';
 import { EndedLine, Notes, RunningFacts, Stale } from './SessionFacts';
 import { hasEnded } from './status';
 import { StepList } from './StepList';
 
 export function SessionCard({ session, now }: { session: Session; now: number }) {
   const { t, language } = useSpeech();
-  const [renames, setRenames] = useState(false);
+  const show = useSessionDialogs();
   const { session_id, status, request } = session;
   const titleId = `${cardId(session_id)}-title`;
   return (
@@ -46,7 +44,7 @@ export function SessionCard({ session, now }: { session: Session; now: number })
               data-testid="rename"
               aria-haspopup="dialog"
               title={t.desktops.rename}
-              onClick={() => setRenames(true)}
+              onClick={() => show('rename', session)}
             >
               <Icon name="pencil" size={16} />
               <span className="visually-hidden">
@@ -64,7 +62,6 @@ export function SessionCard({ session, now }: { session: Session; now: number })
         </div>
         <span className={`status status-${status}`}>{t.status[status]}</span>
       </header>
-      {renames && <RenameDialog session={session} onClose={() => setRenames(false)} />}
       <Stale session={session} now={now} />
       {status === 'pending' && <QueueFacts session={session} now={now} />}
       <TellMe session={session} now={now} />
