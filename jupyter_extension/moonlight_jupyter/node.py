@@ -58,6 +58,7 @@ class NodeHandler(MoonlightAPIHandler):
         return None
 
     def refuse(self, status: int, code: str, message: str, fields: Any = None) -> None:
+        self.refused_code = code
         error = {"code": code, **({"fields": fields} if fields else {})}
         self.set_status(status)
         self.finish({"message": message, "error": error})

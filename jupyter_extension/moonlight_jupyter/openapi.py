@@ -42,7 +42,7 @@ def document(
 ) -> dict[str, Any]:
     """The description of the API as served below ``base_url``, by a portal's service or by Jupyter, to
     whom a launch may say ``where`` it is to run."""
-    paths = _paths() | (_login() if portal else _sharing())
+    paths = _paths() | _sharing() | (_login() if portal else {})
     schemes: dict[str, Any] = {
         "token": {"type": "apiKey", "in": "header", "name": "Authorization"},
     }
@@ -73,7 +73,7 @@ def document(
         "servers": [{"url": base_url.rstrip("/") or "/"}],
         "security": [{name: []} for name in schemes],
         "paths": paths,
-        "components": {"schemas": schemas(site, where), "securitySchemes": schemes},
+        "components": {"schemas": schemas(site, where, portal), "securitySchemes": schemes},
     }
 
 
@@ -242,7 +242,6 @@ def _paths() -> dict[str, Any]:
 
 
 def _sharing() -> dict[str, Any]:
-    """What Jupyter's server alone has."""
     session_id = _parameter("session_id", "path", {**TEXT, "pattern": f"^{SESSION_ID.pattern}$"})
     one = _parameter("invitation", "path", {**TEXT, "pattern": "^[0-9a-f]{1,32}$"})
     return {

@@ -26,7 +26,7 @@ _RANGE = {
 }
 
 
-def schemas(site: MoonlightSite, where: Sequence[str]) -> dict[str, Any]:
+def schemas(site: MoonlightSite, where: Sequence[str], portal: bool = False) -> dict[str, Any]:
     """All of them by name; of a launch with what this site and this server allow."""
     _, models = models_json_schema(
         [(model, "serialization") for model in (Session, Image, Budget)],
@@ -117,7 +117,7 @@ def schemas(site: MoonlightSite, where: Sequence[str]) -> dict[str, Any]:
             **an_object({"shown": {"type": "boolean"}}),
             "additionalProperties": False,
         },
-        **_sharing(),
+        **_sharing(portal),
         **_choices(),
         "Removed": an_object({"uuid": TEXT}),
         "Deleted": an_object({"deleted": {"type": "array", "items": TEXT}}),
@@ -176,21 +176,30 @@ def _choices() -> dict[str, Any]:
     }
 
 
-def _sharing() -> dict[str, Any]:
+def _sharing(portal: bool) -> dict[str, Any]:
+    """In a portal an invitation may be for one of its users."""
     role, time = {"enum": ["view", "control"]}, {**TEXT, "format": "date-time"}
     invitation = {
         "id": TEXT,
         "name": TEXT,
+        "guest": {"type": ["string", "null"]},
         "role": role,
         "until": time,
         "joined_at": {"type": ["string", "null"]},
         "here": {"type": "boolean"},
     }
+    made: dict[str, Any] = {"user": {"type": ["string", "null"]}} if portal else {"token": TEXT}
+    named = {"user": {"type": ["string", "null"]}} if portal else {}
+    minutes = {**WHOLE, "minimum": 1, "maximum": 10080}
     return {
-        "Invitation": an_object(invitation),
-        "MadeInvitation": an_object({**invitation, "token": TEXT, "invitation": TEXT}),
+        # A node of an older version does not say who its guest is.
+        "Invitation": an_object(invitation, [name for name in invitation if name != "guest"]),
+        "MadeInvitation": an_object(
+            {**invitation, **made, "invitation": TEXT},
+            [name for name in (*invitation, *made, "invitation") if name != "guest"],
+        ),
         "InvitationRequest": an_object(
-            {"role": role, "minutes": {**WHOLE, "minimum": 1, "maximum": 10080}, "name": NAME},
+            {"role": role, "minutes": minutes, "name": NAME, **named},
             required=["role"],
         ),
         "InvitationRole": an_object({"role": role}),

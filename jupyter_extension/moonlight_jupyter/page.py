@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import AuthenticatedFileHandler, JupyterHandler
@@ -13,6 +14,7 @@ from moonlight_spawner import __version__
 from moonlight_spawner.model.session import job_named
 from moonlight_spawner.relay import framing, viewer
 from moonlight_spawner.sessions.page_address import everybodys, hub_start
+from moonlight_spawner.site.web_client import client_files
 from tornado.web import HTTPError, StaticFileHandler, authenticated
 
 from .api import LAST_HANDLERS
@@ -30,9 +32,12 @@ class PageHandler(ManagerMixin, JupyterHandler):
 
     async def prepare(self) -> None:
         await super().prepare()
-        # The portal has a login page of its own; a Jupyter server's is tornado's to find.
-        send = self.settings.get("moonlight_send_to_login")
-        if send and self.current_user is None and not self._finished:
+        if self.current_user is None and not self._finished:
+            self.send_to_login()
+
+    def send_to_login(self) -> None:
+        """The portal has a login page of its own; a Jupyter server's is tornado's to find."""
+        if send := self.settings.get("moonlight_send_to_login"):
             send(self)
 
     @authenticated
@@ -61,15 +66,17 @@ class PageHandler(ManagerMixin, JupyterHandler):
         self.set_header("Cache-Control", "no-store")
         self.finish(html)
 
-    def _sharing(self) -> dict[str, str | None]:
+    def _sharing(self) -> dict[str, Any]:
         """What may be shared here, and by which address every user comes to the page for guests."""
-        most = self.manager.site.sharing
-        if most == "off" or "moonlight_door" in self.settings:  # a portal has no guests
+        site, join = self.manager.site, "moonlight/join/"
+        if site.sharing == "off":
             return {}
-        return {
-            "sharing": most,
-            "joinUrl": everybodys(self.base_url, "moonlight/join/", os.environ),
-        }
+        if self.settings.get("moonlight_door") != "portal":
+            return {"sharing": site.sharing, "joinUrl": everybodys(self.base_url, join, os.environ)}
+        if not client_files():  # nothing could be shown to a guest
+            return {}
+        address = f"{site.portal_url}{self.base_url}{join}"
+        return {"sharing": site.sharing, "joinUrl": address, "members": True}
 
     async def _remember(self) -> None:
         """Keep by which address browsers come, for the user's terminals. The portal's is a setting."""

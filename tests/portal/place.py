@@ -123,13 +123,14 @@ class Place:
                 self.process.wait()
 
     @contextlib.contextmanager
-    def beside(self, machine: str = "", **settings: Any) -> Iterator[Place]:
-        """Another service of this portal, with these settings; on ``machine``. No nginx leads there."""
+    def beside(self, machine: str = "", first: str = "", **settings: Any) -> Iterator[Place]:
+        """Another service of this portal, with these settings, whose file begins with ``first``; on
+        ``machine``. No nginx leads there."""
         port, signaling = free_ports(2)
         config = self.config.with_name(f"serve-{port}.py")
         settings |= {"portal_port": port, "portal_signaling_port": signaling}
         more = "".join(f"c.MoonlightSite.{name} = {value!r}\n" for name, value in settings.items())
-        config.write_text(self.config.read_text() + more)
+        config.write_text(first + self.config.read_text() + more)
         config.chmod(0o644)
         log, origin = self.log.with_name(f"serve-{port}.log"), f"http://127.0.0.1:{port}"
         place = Place(

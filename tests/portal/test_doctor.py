@@ -22,7 +22,7 @@ from .place import Place, free_ports
 ACL = Path(__file__).resolve().parents[2] / "deploy/redis/moonlight.acl"
 NAMES = [
     *("portal's services", "our ports", "portal's APIs", "our API", "Redis", "images"),
-    *("QoS and partition", "nginx", "directories", "processes", "isolation"),
+    *("QoS and partition", "nginx", "directories", "processes", "sharing", "isolation"),
 ]
 
 

@@ -52,6 +52,11 @@ def paths_of(session: dict[str, Any]) -> list[tuple[str, str]]:
         ("POST", f"{api}/keep"),
         ("GET", f"{api}/picture"),
         ("PUT", f"{api}/picture"),
+        ("GET", f"{api}/sharing"),
+        ("POST", f"{api}/sharing"),
+        ("DELETE", f"{api}/sharing"),
+        ("PATCH", f"{api}/sharing/1f"),
+        ("DELETE", f"{api}/sharing/1f"),
         ("GET", f"{page}desktop/"),
         ("GET", f"{page}desktop/websocket-check"),
         ("POST", f"{page}desktop/upload"),
@@ -61,7 +66,9 @@ def paths_of(session: dict[str, Any]) -> list[tuple[str, str]]:
 
 def refused_as(method: str, path: str) -> int:
     """What no admin does for a user has no other user, so that the parameter is an unknown one."""
-    own = re.search("/(native|native/pin|clipboard|picture|keep|record)[?]user=", path)
+    own = re.search(
+        "/(native|native/pin|clipboard|picture|keep|record|sharing(/1f)?)[?]user=", path
+    )
     return 400 if own or (method == "PATCH" and "?user=" in path) else 404
 
 

@@ -202,6 +202,7 @@ def _settings() -> str:
         c.MoonlightSite.images_dir = "/var/empty"
         c.MoonlightSite.resolution = "1024x768"
         c.MoonlightSite.user_side_seconds = 200
+        c.MoonlightSite.sharing = "control"
         """)
 
 

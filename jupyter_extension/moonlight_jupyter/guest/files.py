@@ -8,30 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import re
-from importlib.util import find_spec
 from pathlib import Path
 
 from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.base.handlers import JupyterHandler
 from moonlight_spawner.relay import framing, gate
+from moonlight_spawner.site.web_client import client_files
 from tornado.web import HTTPError
 
 from ..base import ManagerMixin
 
 _HERE = Path(__file__).parent
-_OURS = {"client.html": "text/html; charset=utf-8", "client.js": "text/javascript; charset=utf-8"}
+_SCRIPT = "text/javascript; charset=utf-8"
+_OURS = {"client.html": "text/html; charset=utf-8", "client.js": _SCRIPT, "arrive.js": _SCRIPT}
 _GATE = "gate.js"
 _CLIENTS = re.compile(r"(src|codecs)/[A-Za-z0-9_-][A-Za-z0-9._/-]*\.(js|json|wasm)", re.ASCII)
-_KINDS = {".js": "text/javascript; charset=utf-8", ".json": "application/json"}
+_KINDS = {".js": _SCRIPT, ".json": "application/json"}
 _HOST = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]+)?")
-
-
-def client() -> Path | None:
-    """Where selkies' web client is installed."""
-    spec = find_spec("selkies")
-    places = spec.submodule_search_locations if spec else None
-    found = Path(places[0]) / "selkies_web" if places else None
-    return found if found and (found / "src" / "selkies-core.js").is_file() else None
 
 
 class GuestFiles(ManagerMixin, JupyterHandler):
@@ -62,9 +55,9 @@ class GuestFiles(ManagerMixin, JupyterHandler):
 
     @allow_unauthenticated
     async def get(self, path: str) -> None:
-        place, clients = None, client()
+        place, clients = None, client_files()
         if path == _GATE:
-            kind, data = _OURS["client.js"], gate.script()
+            kind, data = _SCRIPT, gate.script()
         else:
             if path in _OURS:
                 place, kind = _HERE / path, _OURS[path]

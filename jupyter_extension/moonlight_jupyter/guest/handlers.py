@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from typing import Any
 
 from jupyter_server.auth.decorator import allow_unauthenticated, authorized
@@ -9,9 +11,11 @@ from jupyter_server.base.handlers import JupyterHandler
 from moonlight_spawner.model.errors import InvalidRequest
 from moonlight_spawner.relay import gate
 from moonlight_spawner.relay import headers as h
-from moonlight_spawner.relay.upstream import UpstreamError
+from moonlight_spawner.relay.upstream import Target, UpstreamError
 from moonlight_spawner.relay.websocket import CLOSE, TEXT, frame
 from moonlight_spawner.sessions import invited
+from moonlight_spawner.site.web_client import client_files
+from tornado.iostream import IOStream
 from tornado.web import HTTPError, authenticated
 from tornado.websocket import WebSocketProtocol13
 
@@ -22,11 +26,10 @@ from ..websocket import Refused, relay_websocket
 from . import files, ticket
 
 _MAX_BODY_BYTES = 8192
-_NEWS = "news"
+NEWS = "news"
 #: The paths of a gateway that a guest's server asks for, by those of this one: there are no others.
-_PATHS = {_NEWS: b"/news", "api/websockets": b"/desktop/api/websockets"}
+_PATHS = {NEWS: b"/news", "api/websockets": b"/desktop/api/websockets"}
 _KEPT = (b"sec-websocket-key", b"sec-websocket-version")
-_OVER = '{"over": "no_invitation"}'
 
 
 class JoinHandler(NodeHandler):
@@ -39,7 +42,7 @@ class JoinHandler(NodeHandler):
         if site.sharing == "off":
             self.refuse(403, "sharing_off", "Desktops are not shared here.")
             return
-        if not files.client():
+        if not client_files():
             message = "This server has no selkies, whose client shows the picture. Ask your administrator."
             self.refuse(409, "no_client", message)
             return
@@ -80,31 +83,47 @@ class GuestSocket(ManagerMixin, JupyterHandler):
         if site.sharing == "off" or (found and found[0] != self.owner):
             found = None
         if found is None:
-            if path == _NEWS:
-                await self._over(headers)
+            if path == NEWS:
+                await self.say_over(headers)
                 return
             raise HTTPError(403)
         nodes = nodes_of(site)
         try:
             way = invited.checked(found[1].way, nodes)
             target = invited.target_of(way, nodes, found[1].bearer)
-            asked = [(n, v) for n, v in headers if n in _KEPT]
-            asked.append((b"sec-websocket-protocol", gate.PROTOCOL.encode()))
-            asked = h.websocket_request(asked, target.headers)
-            await relay_websocket(target, _PATHS[path], asked, self.detach, Traffic())
+            await self.pass_on(target, path, headers, Traffic())
         except Refused as e:
-            if path == _NEWS and e.status == 401:
-                await self._over(headers)
+            if path == NEWS and e.status == 401:
+                await self.say_over(headers)
             else:
-                self._away(e)
+                self.away(e)
         except (UpstreamError, InvalidRequest) as e:
-            self._away(e)
+            self.away(e)
 
     @property
     def owner(self) -> str:
         return str(self.settings["moonlight_user"])
 
-    async def _over(self, headers: h.Headers) -> None:
+    async def pass_on(
+        self,
+        target: Target,
+        path: str,
+        headers: h.Headers,
+        traffic: Traffic,
+        detach: Callable[[], IOStream] | None = None,
+    ) -> None:
+        """
+        Raises
+        ------
+        UpstreamError
+            The gateway did not take it.
+        """
+        asked = [(n, v) for n, v in headers if n in _KEPT]
+        asked.append((b"sec-websocket-protocol", gate.PROTOCOL.encode()))
+        asked = h.websocket_request(asked, target.headers)
+        await relay_websocket(target, _PATHS[path], asked, detach or self.detach, traffic)
+
+    async def say_over(self, headers: h.Headers, why: str = "no_invitation") -> None:
         """A page cannot read why a WebSocket was refused: it is opened, and says so."""
         accept = WebSocketProtocol13.compute_accept_value(h.get(headers, b"sec-websocket-key"))
         agreed = h.websocket_response(
@@ -115,11 +134,11 @@ class GuestSocket(ManagerMixin, JupyterHandler):
         )
         head = b"".join(name + b": " + value + b"\r\n" for name, value in agreed)
         stream = self.detach()
-        said = frame(TEXT, _OVER.encode()) + frame(CLOSE)
+        said = frame(TEXT, json.dumps({"over": why}).encode()) + frame(CLOSE)
         await stream.write(b"HTTP/1.1 101 Switching Protocols\r\n" + head + b"\r\n" + said)
         stream.close()
 
-    def _away(self, error: Exception) -> None:
+    def away(self, error: Exception) -> None:
         self.log.info("guest: %s", error)
         if not self._finished and not self._headers_written:
             self.set_status(502)

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 _LONGEST = 200
 
+_SHARING = "/api/moonlight/sessions/([^/]+)/sharing"
 # By route and method. What only a refusal makes worth a line is below.
 _ACTIONS = {
     ("/api/moonlight/login", "POST"): "login",
@@ -36,6 +37,11 @@ _ACTIONS = {
     ("/api/moonlight/sessions/([^/]+)/record", "DELETE"): "delete",
     ("/api/moonlight/sessions/([^/]+)/keep", "POST"): "keep",
     ("/api/moonlight/sessions/([^/]+)/logs", "GET"): "logs",
+    (_SHARING, "POST"): "invite",
+    (_SHARING, "DELETE"): "end_sharing",
+    (f"{_SHARING}/([0-9a-f]{{1,32}})", "PATCH"): "change_invitation",
+    (f"{_SHARING}/([0-9a-f]{{1,32}})", "DELETE"): "end_invitation",
+    ("/api/moonlight/guest", "POST"): "join",
 }
 _LOOKS = {
     ("/api/moonlight/sessions", "GET"): "list",
@@ -99,11 +105,13 @@ class Audit:
         if action is None or (action == "logout" and user is None):
             return
         refused = handler.get_status() >= 400
+        told = dict(getattr(handler, "told", {}))  # what else it was about
         self.tell(
             action,
             user=whose,
             admin=who if whose != who else "",
-            session=_session(handler),
+            session=told.pop("session", "") or _session(handler),
+            **told,
             deleted=getattr(handler, "deleted", None),
             door=_door(handler) if action == "create" else "",
             address=handler.request.remote_ip,
@@ -125,10 +133,21 @@ class Audit:
         self.tell(
             "stream_closed" if over else "stream_opened",
             user=handler.current_user.username,
+            owner=getattr(handler, "shown_by", ""),
             session=session_id,
             address=handler.request.remote_ip,
             result="done",
             **more,
+        )
+
+    def guest_out(self, handler: Any, session_id: str) -> None:
+        """The login has ended by which a guest was at another user's desktop."""
+        self.tell(
+            "guest_out",
+            user=handler.current_user.username,
+            owner=handler.shown_by,
+            session=session_id,
+            reason="login_over",
         )
 
 

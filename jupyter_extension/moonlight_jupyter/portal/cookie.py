@@ -6,20 +6,13 @@ encrypted with the service's key, so that every service with that key takes it.
 
 from __future__ import annotations
 
-import base64
-import json
 import secrets
 import time
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from moonlight_spawner.site.service_files import service_keys
-
 from .refusals import LoginOver, LoginRefused
+from .sealed import Sealed
 from .tokens import Claims
 
 NAME = "moonlight-login"
@@ -41,7 +34,8 @@ class LoginCookies:
     """Makes them and reads them."""
 
     def __init__(self, key_file: Path):
-        self._fernet = MultiFernet([_fernet(line) for line in service_keys(key_file)])
+        # A key for logins alone: what else is sealed with the service's key is no login.
+        self._sealed = Sealed(key_file, b"moonlight-hpc login")
         #: Logins that were ended before their time, until then.
         self._ended: dict[str, float] = {}
 
@@ -59,7 +53,7 @@ class LoginCookies:
             "until": claims.until,
             "token": token,
         }
-        value = self._fernet.encrypt(zlib.compress(json.dumps(said).encode(), 9)).decode()
+        value = self._sealed.seal(said)
         if len(value) > MOST_BYTES:
             raise LoginRefused(
                 f"The token is too long to be kept in a cookie, which has room for {MOST_BYTES} bytes "
@@ -75,13 +69,21 @@ class LoginCookies:
         LoginRefused
         """
         try:
-            said = json.loads(zlib.decompress(self._fernet.decrypt(value.encode())))
-        except (InvalidToken, UnicodeEncodeError) as e:  # of another key, or nobody's
+            said = self._sealed.read(value)
+        except ValueError as e:
             raise LoginOver("The login does not count any more. Log in again.") from e
         claims = Claims(said["user"], said["admin"], said["until"])
-        if claims.until <= time.time() or said["id"] in self._ended:
-            raise LoginOver("The login is over. Log in again.")
+        self.check(said["id"], claims.until)
         return Login(said["id"], claims, said["token"])
+
+    def check(self, login_id: str | None, until: float) -> None:
+        """
+        Raises
+        ------
+        LoginOver
+        """
+        if until <= time.time() or login_id in self._ended:
+            raise LoginOver("The login is over. Log in again.")
 
     def end(self, login_id: str, until: float) -> None:
         """A copy of this one counts no more, at this service."""
@@ -91,9 +93,3 @@ class LoginCookies:
         while len(self._ended) >= _MOST_ENDED:
             del self._ended[min(self._ended, key=lambda i: self._ended[i])]
         self._ended[login_id] = until
-
-
-def _fernet(key: bytes) -> Fernet:
-    """A key for logins alone: what else is encrypted with the service's key is no login."""
-    kdf = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"moonlight-hpc login")
-    return Fernet(base64.urlsafe_b64encode(kdf.derive(key)))

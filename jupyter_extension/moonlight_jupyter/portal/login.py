@@ -20,7 +20,7 @@ from .refusals import LoginRefused
 
 #: Below these a browser sends our cookie.
 PATHS = ("moonlight", "api/moonlight")
-_PAGE = re.compile(r"moonlight/(?:sessions/[A-Za-z0-9_-][A-Za-z0-9._-]*/?)?", re.ASCII)
+_PAGE = re.compile(r"moonlight/(?:join/?|sessions/[A-Za-z0-9_-][A-Za-z0-9._-]*/?)?", re.ASCII)
 _QUERY = re.compile(r"[A-Za-z0-9_.=&-]*", re.ASCII)
 
 
@@ -58,8 +58,8 @@ class LogoutHandler(MoonlightAPIHandler):
     @allow_unauthenticated
     async def post(self) -> None:
         user: PortalUser | None = self.current_user
-        if user is not None and user.login_id:
-            self.identity_provider.cookies.end(user.login_id, user.until)
+        if user is not None:
+            self.identity_provider.logout(user)
         _set(self, "", 0.0)
         self.set_status(204)
         self.finish()
@@ -67,6 +67,18 @@ class LogoutHandler(MoonlightAPIHandler):
 
 def send_to_login(handler: Any) -> None:
     """Redirect a browser to the portal's login, with the way back to this page of ours.
+
+    Raises
+    ------
+    HTTPError
+    """
+    address = login_address(handler)
+    handler.set_header("Cache-Control", "no-store")
+    handler.redirect(address)
+
+
+def login_address(handler: Any) -> str:
+    """The portal's login, with the way back to this page of ours.
 
     Raises
     ------
@@ -80,8 +92,7 @@ def send_to_login(handler: Any) -> None:
     if not site.portal_login_url:
         raise HTTPError(403, "You are not logged in. Log in at the portal, then come back.")
     back = quote(site.portal_url + way_back(handler), safe="")
-    handler.set_header("Cache-Control", "no-store")
-    handler.redirect(site.portal_login_url.replace("{next}", back))
+    return str(site.portal_login_url.replace("{next}", back))
 
 
 def way_back(handler: Any) -> str:

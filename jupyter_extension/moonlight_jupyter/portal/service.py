@@ -27,12 +27,13 @@ from tornado.web import Application, RequestHandler
 
 from .. import api, choices, events, node, page, picture, stream, websocket, websocket_check
 from ..base import MOST_BODY_BYTES
-from . import callback, login
+from . import callback, guests, login, sharing
 from .audit import Audit
 from .identity import PortalIdentity
 from .limits import Limits
 from .lines import begin_log
 from .metrics import CONTENT_TYPE, Guard, Metrics
+from .papers import Papers
 from .proxied import ProxiedServer
 from .underway import Underway
 
@@ -114,6 +115,8 @@ class Portal:
             "moonlight_manager": manager,
             "moonlight_watchers": self.watchers,
             "moonlight_limits": Limits(site),
+            "moonlight_papers": Papers(Path(site.portal_key_file)),
+            "moonlight_audit": self.audit,
             "moonlight_hearing": callback.Hearing(manager, self.watchers, callbacks),
             "moonlight_door": "portal",
             "moonlight_metrics": self.metrics,
@@ -151,6 +154,8 @@ HANDLERS: list[tuple[Any, ...]] = [
     *api.HANDLERS,
     *choices.HANDLERS,
     *node.HANDLERS,
+    *sharing.HANDLERS,
+    *guests.HANDLERS,  # before the page's, of which one is where a link leads
     *picture.HANDLERS,
     *events.HANDLERS,
     *websocket_check.HANDLERS,  # before what passes all other paths below a desktop's

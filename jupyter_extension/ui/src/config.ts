@@ -19,6 +19,8 @@ export interface PageSettings {
   joinUrl: string | null;
   /** Bytes of the largest file that what stands before this server lets through; null: any. */
   largestDownload: number | null;
+  /** Whether guests are users of this very portal, who are invited by their names there. */
+  members: boolean;
 }
 
 const ELSEWHERE = {
@@ -29,6 +31,7 @@ const ELSEWHERE = {
   sharing: null,
   joinUrl: null,
   largestDownload: null,
+  members: false,
 };
 
 /** What the server says; one that cannot know its own address leaves that to the page. */

@@ -19,6 +19,7 @@ const usual: PageSettings = {
   sharing: null,
   joinUrl: null,
   largestDownload: null,
+  members: false,
 };
 
 /** A part of the page as HTML, as it is before anybody touches it. */

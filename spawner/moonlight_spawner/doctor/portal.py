@@ -1,4 +1,4 @@
-"""What a portal has to get right: ten things, and that nothing of ours is in the way of its others."""
+"""What a portal has to get right: eleven things, and that nothing of ours is in the way of its others."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from .others import apis, services
 from .places import directories
 from .redis import redis
 from .service import api, nginx, ports, processes
+from .sharing import sharing
 
 
 async def examine_portal(site: MoonlightSite, config: Path | None) -> list[Finding]:
@@ -27,12 +28,16 @@ async def examine_portal(site: MoonlightSite, config: Path | None) -> list[Findi
         images,
         for_many,
         _named(directories, config),
+        sharing,
         isolation,
     ]
     found = await asyncio.gather(*(found_by(check, site) for check in alone))
-    theirs, their_apis, keys, pictures, queue, places, apart = found
+    theirs, their_apis, keys, pictures, queue, places, shared, apart = found
     process, port, answers, front = await own
-    return [theirs, port, their_apis, answers, keys, pictures, queue, front, places, process, apart]
+    return [
+        *(theirs, port, their_apis, answers, keys, pictures, queue, front, places, process, shared),
+        apart,
+    ]
 
 
 async def _service(site: MoonlightSite, config: Path | None) -> list[Finding]:

@@ -15,7 +15,8 @@ import ipaddress
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import Field, ValidationError
@@ -24,6 +25,7 @@ from ..model.errors import FieldError, InvalidRequest, MoonlightError
 from ..model.session import Model, Moment
 from ..model.texts import json_of
 from ..relay.upstream import Target, call, fingerprint
+from .control import Reading
 from .nodes import no_nodes_address
 
 #: What an invitation's text begins with; it grows with what is behind it.
@@ -49,13 +51,18 @@ class Way(Model):
     pin: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
-class Invited(Model):
-    """Who has been let in there: what shows that, what he may do at first, and until when."""
+class LetIn(Model):
+    """Who has been let in at a gateway: what shows that, what he may do at first, and until when."""
 
-    way: Way
     bearer: str = Field(pattern=r"^[A-Za-z0-9_-]{20,128}$", repr=False)
     role: str = Field(pattern="^(view|control)$")
     until: Moment
+
+
+class Invited(LetIn):
+    """The same, and where that is."""
+
+    way: Way
 
 
 @dataclass(frozen=True)
@@ -145,13 +152,25 @@ async def join(way: Way, token: str, nodes: Nodes) -> Invited:
     UpstreamError
         Nobody is there who shows that certificate, or he answers with something else.
     """
-    headers = [(b"accept", b"application/json")]
-    target, body = target_of(way, nodes), f"token={token}".encode()
+    let = await let_in(target_of(way, nodes), token)
+    return Invited(way=way, bearer=let.bearer, role=let.role, until=let.until)
+
+
+def as_guest(target: Target, bearer: str = "") -> Target:
+    """The gateway of an owner's ``target`` for one of his guests: nothing of the owner's goes with it."""
+    shown = [(b"authorization", b"Bearer " + bearer.encode())] if bearer else []
+    return replace(target, headers=shown, name=_NAME, near=None)
+
+
+async def let_in(target: Target, token: str, reading: Reading = nullcontext) -> LetIn:
+    """Exchange the token at a gateway that is known; as :func:`join`."""
+    headers, body = [(b"accept", b"application/json")], f"token={token}".encode()
     status, answer = await call(target, "POST", "/join", headers, body, _SECONDS)
     if status == 200:
         try:
-            said = json_of(answer)
-            return Invited(way=way, bearer=said["bearer"], role=said["role"], until=said["until"])
+            with reading():
+                said = json_of(answer)
+                return LetIn(bearer=said["bearer"], role=said["role"], until=said["until"])
         except (ValueError, TypeError, KeyError):
             pass  # what a gateway says that is none, or of a version without such guests
     raise NotInvited(

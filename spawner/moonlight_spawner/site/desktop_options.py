@@ -124,9 +124,9 @@ class DesktopSettings(LoggingConfigurable):
     sharing = Enum(
         ["off", "view", "control"],
         "view",
-        help="What users may give those whom they invite to a running desktop (selkies, at JupyterLab and "
-        "Open OnDemand): to `view` it, or to `control` it as well, which is to work under the user's "
-        "account.",
+        help="What users may give those whom they invite to a running desktop (selkies, at JupyterLab, Open "
+        "OnDemand and a portal): to `view` it, or to `control` it as well, which is to work under the "
+        "user's account. At a portal its service needs selkies, too.",
     ).tag(config=True)
     sharing_nodes = List(
         Unicode(),

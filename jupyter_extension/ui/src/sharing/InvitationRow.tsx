@@ -12,8 +12,8 @@ interface Props {
 export function InvitationRow({ invitation, gives, onRole, onEnd }: Props) {
   const { t, language } = useSpeech();
   const words = t.sharing;
-  const { name, role, until, joined_at, here } = invitation;
-  const called = name || words.anybody;
+  const { name, guest, role, until, joined_at, here } = invitation;
+  const called = guest || name || words.anybody;
   const state = here ? words.here : joined_at ? words.away : words.notYet;
   const end = new Date(until);
   const today = end.toDateString() === new Date().toDateString();

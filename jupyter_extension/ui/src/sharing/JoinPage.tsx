@@ -8,12 +8,12 @@ import { FullPage } from '../viewer/FullPage';
 import { MineLink } from '../viewer/MineLink';
 import { joinLook, showInWindow } from '../viewer/windowTitle';
 import { GuestView } from './GuestView';
-import { keep, kept, type Joined, type Over } from './joined';
+import { keep, kept, takeBrought, type Joined, type Over } from './joined';
 
 /** Where another user's invitation is brought, and then his desktop. */
 export function JoinPage() {
   const { t } = useSpeech();
-  const [brought] = useState(takeFromAddress);
+  const [brought] = useState(takeBrought);
   const [joined, setJoined] = useState(() => (brought ? null : kept()));
   const [over, setOver] = useState<Over | null>(null);
   useEffect(() => showInWindow(joinLook(t)), [t]);
@@ -89,16 +89,4 @@ function JoinForm({ brought, onJoined }: { brought: string; onJoined: (one: Join
       </div>
     </form>
   );
-}
-
-/**
- * What is behind a link's "#" no server is sent; from there it goes into the form, so that it is in no
- * history and on no screen that is shown.
- */
-function takeFromAddress(): string {
-  const text = location.hash.slice(1);
-  if (text) {
-    history.replaceState(null, '', location.pathname);
-  }
-  return text;
 }

@@ -24,6 +24,7 @@ export function SharingDialog({ session, onClose }: { session: Session; onClose:
   const [minutes, setMinutes] = useState<number>(TIMES[1]);
   const [link, setLink] = useState('');
   const [isLink, setIsLink] = useState(true);
+  const [forWhom, setFor] = useState('');
   const [said, setSaid] = useState('');
   const area = useRef<HTMLTextAreaElement>(null);
   const first = useRef<HTMLInputElement>(null);
@@ -51,10 +52,12 @@ export function SharingDialog({ session, onClose }: { session: Session; onClose:
   const invite = (event: FormEvent): void => {
     event.preventDefault();
     change(async () => {
-      const made = await client.invite(session_id, { name, role, minutes });
+      const named = settings.members ? { user: name.trim() || null } : {};
+      const made = await client.invite(session_id, { name, role, minutes, ...named });
       const given = handedOver(document.baseURI, settings.joinUrl, made);
       setLink(given.text);
       setIsLink(given.isLink);
+      setFor(settings.members ? name.trim() : '');
       setSaid('');
       setName('');
     });
@@ -96,14 +99,16 @@ export function SharingDialog({ session, onClose }: { session: Session; onClose:
       )}
       <form className="invite" onSubmit={invite}>
         <div className="field">
-          <label htmlFor={`${id}-name`}>{words.name}</label>
+          <label htmlFor={`${id}-name`}>{settings.members ? words.user : words.name}</label>
           <input
             ref={first}
             id={`${id}-name`}
             type="text"
             maxLength={60}
             autoComplete="off"
-            placeholder={words.anybody}
+            autoCapitalize="none"
+            spellCheck={false}
+            placeholder={settings.members ? words.anyUser : words.anybody}
             value={name}
             onChange={(event) => setName(event.target.value)}
           />
@@ -161,7 +166,7 @@ export function SharingDialog({ session, onClose }: { session: Session; onClose:
             aria-describedby={`${id}-once`}
           />
           <p className="quiet" id={`${id}-once`}>
-            {isLink ? words.once : words.onceText}
+            {forWhom ? words.onceFor(forWhom) : isLink ? words.once : words.onceText}
           </p>
           <button type="button" className="button button-small" onClick={() => void copy()}>
             <Icon name="copy" size={16} />

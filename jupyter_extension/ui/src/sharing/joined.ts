@@ -9,7 +9,8 @@ export interface Joined {
 }
 
 /** Why it is over. */
-export type Over = 'share_ended' | 'share_time_up' | 'share_over' | 'no_invitation' | 'left';
+export type Over =
+  'share_ended' | 'share_time_up' | 'share_over' | 'no_invitation' | 'login_over' | 'left';
 
 /** What the owner's node has said: of another user's node, so it is looked at before it is believed. */
 export interface News {
@@ -18,9 +19,17 @@ export interface News {
 }
 
 const KEY = 'moonlight:shared';
+/** Where a link's words wait in this tab while its user logs in at the portal (arrive.js of the server). */
+const BROUGHT = 'moonlight:brought';
 const ROLES: readonly unknown[] = ['view', 'control'];
 const TICKET = /^[\w-]+$/;
-const OVERS: readonly unknown[] = ['share_ended', 'share_time_up', 'share_over', 'no_invitation'];
+const OVERS: readonly unknown[] = [
+  'share_ended',
+  'share_time_up',
+  'share_over',
+  'no_invitation',
+  'login_over',
+];
 
 export function newsIn(text: unknown): News {
   try {
@@ -45,6 +54,19 @@ export function keep(joined: Joined | null): void {
   } catch {
     return;
   }
+}
+
+/**
+ * What is behind a link's "#" no server is sent; from there it goes into the form, so that it is in no
+ * history and on no screen that is shown.
+ */
+export function takeBrought(): string {
+  const text = location.hash.slice(1) || (sessionStorage.getItem(BROUGHT) ?? '');
+  sessionStorage.removeItem(BROUGHT);
+  if (location.hash) {
+    history.replaceState(null, '', location.pathname);
+  }
+  return text;
 }
 
 /** A page of another user's may be of this origin and have opened this tab, so it is looked at. */

@@ -6,6 +6,8 @@ export interface Invitation {
   id: string;
   /** The owner's note of whom it is for. */
   name: string;
+  /** Who has come, where a portal knows that. */
+  guest?: string | null;
   role: Role;
   until: string;
   joined_at: string | null;
@@ -21,6 +23,8 @@ export interface Sharing {
 
 export interface InvitationRequest {
   name: string;
+  /** The portal's user whom it is for; null for any of them. */
+  user?: string | null;
   role: Role;
   minutes: number;
 }
@@ -29,7 +33,7 @@ export interface InvitationRequest {
  * As it is made: with what its link carries, which is said once. `invitation` is that for a guest who comes
  * by a server of his own.
  */
-export type MadeInvitation = Invitation & { token: string; invitation?: string };
+export type MadeInvitation = Invitation & { token?: string; invitation?: string };
 
 /** How long an invitation may last, in minutes; the last one outlives every desktop. */
 export const TIMES = [15, 60, 240, 7 * 24 * 60] as const;
@@ -39,7 +43,7 @@ export const TIMES = [15, 60, 240, 7 * 24 * 60] as const;
  * invitation alone: whoever had the node's port before cannot have had a browser keep a page for it.
  */
 export const linkOf = (page: string, { id, token }: MadeInvitation): string =>
-  new URL(`join?${id}#${token}`, page).href;
+  new URL(`join?${id}#${token ?? ''}`, page).href;
 
 /**
  * What the owner hands to his guest: a link where one leads everybody to where he can be a guest, else

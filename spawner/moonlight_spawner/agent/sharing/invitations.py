@@ -37,6 +37,8 @@ class Invitation:
     def __init__(self, name: str, role: str, until: datetime, token: str):
         self.id = secrets.token_hex(4)
         self.name = name
+        #: Who has come, where a portal knows that and says so.
+        self.guest: str | None = None
         self.role = role
         self.until = until
         self.joined_at: datetime | None = None
@@ -65,6 +67,7 @@ class Invitation:
         return {
             "id": self.id,
             "name": self.name,
+            "guest": self.guest,
             "role": self.role,
             "until": self.until.isoformat(),
             "joined_at": self.joined_at.isoformat() if self.joined_at else None,
@@ -111,7 +114,7 @@ class Invitations:
         return None
 
     async def control(self, method: str, path: str, body: Any) -> Answer:
-        """``GET`` and ``POST /sharing``, ``PATCH`` and ``DELETE /sharing/<id>``, ``DELETE /sharing``."""
+        """``GET``, ``POST`` and ``DELETE /sharing``; ``PUT``, ``PATCH`` and ``DELETE /sharing/<id>``."""
         if self.most == "off":
             return 403, {"message": "Desktops are not shared here.", "code": "sharing_off"}
         which = path.removeprefix("/sharing").lstrip("/")
@@ -122,6 +125,8 @@ class Invitations:
             return 200, self.as_json()
         if method == "POST" and not which:
             return self._make(body)
+        if method == "PUT" and which:
+            return self._say_who(self._all[which], body)
         if method == "PATCH" and which:
             return self._change(self._all[which], body)
         if method == "DELETE":
@@ -180,6 +185,15 @@ class Invitations:
         one.timer = later(60 * minutes, lambda: self.end(one, "share_time_up"))
         log.info("sharing: invitation %s (%r, %s) until %s", one.id, one.name, role, one.until)
         return 201, {**one.as_json(), "token": token}
+
+    def _say_who(self, one: Invitation, body: Any) -> Answer:
+        """Who has come: the word of the portal, which has his login."""
+        try:
+            one.guest = session_name(body["guest"]) or None
+        except (TypeError, KeyError, ValueError) as e:
+            return _wrong({"guest": f"The name {e}."})
+        log.info("sharing: invitation %s (%r) is %r's", one.id, one.name, one.guest)
+        return 200, one.as_json()
 
     def _change(self, one: Invitation, body: Any) -> Answer:
         role, wrong = self._role(body if isinstance(body, dict) else {})

@@ -19,6 +19,8 @@ export const sharing = {
   endAll: 'End all',
   name: 'For whom (your own note)',
   anybody: 'whoever has the link',
+  user: 'For which user of this portal',
+  anyUser: 'any of them who has the link',
   may: 'May',
   time: 'For how long',
   minutes: (minutes: number) =>
@@ -27,6 +29,8 @@ export const sharing = {
   make: 'Make a link',
   link: 'The link',
   once: 'It counts once, for whoever opens it first; your guest has to be logged in to this portal.',
+  onceFor: (user: string) =>
+    `It counts once, and for ${user} alone, who has to be logged in to this portal.`,
   makeText: 'Make an invitation',
   text: 'The invitation',
   onceText:
@@ -48,6 +52,7 @@ export const sharing = {
     share_time_up: 'The time of your invitation is up.',
     share_over: 'The desktop has ended.',
     no_invitation: 'Your invitation counts no more.',
+    login_over: 'Your login at this portal has ended.',
     left: 'You have left the desktop.',
   } as Record<Over, string>,
   again: 'Ask its owner for another invitation if you want to come again.',

@@ -94,6 +94,8 @@ export const reasons: Reasons = {
   no_client: '이 서버에는 화면을 보여 줄 selkies가 설치되어 있지 않습니다. 관리자에게 알려 주세요.',
   sharing_off: '이 사이트에서는 데스크톱을 공유할 수 없습니다.',
   no_invitation: '그 초대는 이미 끝났습니다.',
+  invited_another: '이 포털의 다른 사용자에게 보낸 초대입니다. 초대는 아직 쓰이지 않았습니다.',
+  unknown_user: '이 포털에 그런 사용자가 없습니다. 이름을 확인하세요.',
   invalid_invitation: '초대를 만들거나 바꿀 수 없습니다. 이름과 권한, 기간을 확인하세요.',
   too_many_invitations: '초대가 너무 많습니다. 먼저 하나를 끝내세요.',
   clipboard_off: '이 사이트에서는 클립보드 텍스트를 이 방향으로 보낼 수 없습니다.',
