@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Page, expect
+from collections.abc import Callable
 
+from playwright.sync_api import Browser, Page, Response, expect
+
+from tests.browser.desktop import open_page
 from tests.support import axe
+from tests.support.chromium import person
+from tests.support.lab import Lab
 
 # Browser windows of a desk, of an old projector and of a phone.
 _WITHOUT_SCROLLING = [(1440, 900), (1024, 768)]
@@ -44,16 +49,23 @@ def look_at_it(page: Page) -> None:
     launch.wait_for()
 
 
-def keep_a_preset(page: Page) -> None:
-    """Saved, found after a reload, renamed, and deleted."""
+def _keeps(answer: Response) -> bool:
+    kept = answer.request.method == "PUT" and answer.url.endswith("/api/moonlight/choices")
+    return kept and answer.status == 200
+
+
+def keep_a_preset(page: Page, elsewhere: Callable[[], None]) -> None:
+    """Saved, looked for elsewhere, found after a reload, renamed, and deleted."""
     options, preset = page.locator(".options > summary"), page.locator("[data-testid=preset]")
     options.click()
     page.locator("#field-hours").fill("0.5")
     page.locator("[data-testid=preset-save]").click()
     axe.check(page, "preset")
     page.locator("[data-testid=preset-name]").fill("짧게")
-    page.keyboard.press("Enter")
+    with page.expect_response(_keeps):
+        page.keyboard.press("Enter")
     expect(preset).to_have_value("짧게")
+    elsewhere()
     page.reload()
     expect(preset).to_have_value("")
     options.click()
@@ -62,9 +74,20 @@ def keep_a_preset(page: Page) -> None:
     expect(page.locator("#field-hours")).to_have_value("0.5")
     page.locator("[data-testid=preset-rename]").click()
     page.locator("[data-testid=preset-name]").fill("Short")
-    page.keyboard.press("Enter")
+    with page.expect_response(_keeps):
+        page.keyboard.press("Enter")
     expect(preset).to_have_value("Short")
-    page.locator("[data-testid=preset-delete]").click()
+    with page.expect_response(_keeps):
+        page.locator("[data-testid=preset-delete]").click()
     expect(preset).to_have_count(0)
     page.reload()
     page.locator("[data-testid=launch]").wait_for()
+
+
+def find_the_preset_in_another_browser(browser: Browser, lab: Lab) -> None:
+    """Of the same person, who has never been here with it."""
+    with person(browser) as another:
+        page = open_page(another, lab)
+        page.locator("[data-testid=preset]").select_option("짧게")
+        page.locator(".options > summary").click()
+        expect(page.locator("#field-hours")).to_have_value("0.5")

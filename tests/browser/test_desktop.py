@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import BrowserContext
+from playwright.sync_api import Browser, BrowserContext
 
 from tests.browser import form, in_firefox, jupyter, keyboard, listed, looks, viewer
 from tests.browser.desktop import (
@@ -22,14 +22,14 @@ from tests.support.waiting import wait_until
 
 
 def test_from_the_launcher_card_to_text_typed_into_a_file_on_the_node(
-    slurm: SlurmCluster, lab: Lab, context: BrowserContext
+    slurm: SlurmCluster, lab: Lab, browser: Browser, context: BrowserContext
 ) -> None:
     page = open_page(context, lab)
     launcher = context.pages[0]
     page.locator("[data-testid=launch]").wait_for()
     keep(page, "2-page")
     form.look_at_it(page)
-    form.keep_a_preset(page)
+    form.keep_a_preset(page, lambda: form.find_the_preset_in_another_browser(browser, lab))
     session_id = launch(page)
     keep(page, "3-running")
     session = lab.api(f"sessions/{session_id}")

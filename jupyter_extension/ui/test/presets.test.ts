@@ -1,7 +1,7 @@
 import { createElement } from 'react';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 
-import type { Image, Site } from '../src/api/types';
+import type { Image, Preset, Site } from '../src/api/types';
 import { en } from '../src/i18n/languages/en';
 import { ko } from '../src/i18n/languages/ko';
 import { startingValues, valuesOf } from '../src/launch/form';
@@ -9,7 +9,16 @@ import { ImageCards } from '../src/launch/ImageCards';
 import { LaunchForm } from '../src/launch/LaunchForm';
 import { OptionFields } from '../src/launch/OptionFields';
 import { PresetBar } from '../src/launch/PresetBar';
-import { applyPreset, MOST_PRESETS, presetOf, Presets } from '../src/launch/presets';
+import {
+  MOST_PRESETS,
+  NOTHING,
+  renamed,
+  without,
+  withPreset,
+  type Change,
+} from '../src/launch/kept';
+import { LocalChoices } from '../src/launch/local';
+import { applyPreset, presetOf } from '../src/launch/presets';
 import { WhereChoice } from '../src/launch/WhereChoice';
 import { render } from './render';
 import { limits, request, site } from './sample';
@@ -33,29 +42,30 @@ describe('presets', () => {
   const values = { ...valuesOf(request), hours: '2', gpus: '2' };
 
   it('are kept, replaced, renamed and removed, for one user', () => {
-    const store = new Presets('alice');
-    store.keep(presetOf(' Long ', 'desktop', values));
-    expect(store.keep(presetOf('Big', 'gnome', values)).map((p) => p.name)).toEqual([
-      'Big',
-      'Long',
-    ]);
-    store.keep(presetOf('Big', 'desktop', values));
-    expect(store.all().find(({ name }) => name === 'Big')?.image).toBe('desktop');
-    expect(store.rename('Big', '큰 것').map((p) => p.name)).toEqual(['Long', '큰 것']);
-    expect(store.rename('큰 것', 'Long')).toHaveLength(1);
-    expect(new Presets('bob').all()).toEqual([]);
-    expect(store.remove('Long')).toEqual([]);
+    const store = new LocalChoices('alice');
+    const after = (change: Change): string[] =>
+      store.change(change).presets.map(({ name }) => name);
+    after(withPreset(presetOf(' Long ', 'desktop', values)));
+    expect(after(withPreset(presetOf('Big', 'gnome', values)))).toEqual(['Big', 'Long']);
+    after(withPreset(presetOf('Big', 'desktop', values)));
+    expect(store.read().presets.find(({ name }) => name === 'Big')?.image).toBe('desktop');
+    expect(after(renamed('Big', '큰 것'))).toEqual(['Long', '큰 것']);
+    expect(after(renamed('Gone', 'Long'))).toEqual(['Long', '큰 것']);
+    expect(after(renamed('큰 것', 'Long'))).toEqual(['Long']);
+    expect(new LocalChoices('bob').read().presets).toEqual([]);
+    expect(after(without('Long'))).toEqual([]);
   });
 
   it('are not more than there is room for, and what else lies there is none', () => {
-    const store = new Presets('alice');
+    const store = new LocalChoices('alice');
     for (let i = 0; i < MOST_PRESETS + 3; i++) {
-      store.keep(presetOf(`p${i}`, 'desktop', values));
+      store.change(withPreset(presetOf(`p${i}`, 'desktop', values)));
     }
-    expect(store.all()).toHaveLength(MOST_PRESETS);
-    for (const odd of ['{', '7', '{}', '[null, 7, {"name": 1}, {"name": "x", "image": "y"}]']) {
-      localStorage.setItem('moonlight:presets:alice', odd);
-      expect(store.all()).toEqual([]);
+    expect(store.read().presets).toHaveLength(MOST_PRESETS);
+    const odd = ['{', '7', '{}', '[]', '{"presets": [null, 7, {"name": 1}, {"name": "x"}]}'];
+    for (const one of [...odd, '{"image": 7, "picture": [], "values": [1], "presets": {}}']) {
+      localStorage.setItem('moonlight:choices:alice', one);
+      expect(store.read()).toEqual(NOTHING);
     }
   });
 
@@ -87,7 +97,7 @@ describe('presets', () => {
   });
 
   it('are offered only where there are some', () => {
-    const bar = (presets: ReturnType<Presets['all']>): string =>
+    const bar = (presets: Preset[]): string =>
       render(createElement(PresetBar, { presets, chosen: '', onChoose: () => undefined }));
     expect(bar([])).toBe('');
     expect(bar([presetOf('Long', 'desktop', values)])).toMatch(/My last choices.*Long/);

@@ -4,7 +4,8 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ApiClient } from '../src/api/client';
 import { ko } from '../src/i18n/languages/ko';
 import { requestOf, startingValues } from '../src/launch/form';
-import { Remembered } from '../src/launch/remembered';
+import { launched } from '../src/launch/kept';
+import { LocalChoices, optionsOf } from '../src/launch/local';
 import { Preview } from '../src/preview/Preview';
 import { stateOf } from '../src/preview/picture';
 import { render } from './render';
@@ -91,10 +92,10 @@ describe('who wants none', () => {
       getItem: (key: string) => kept.get(key) ?? null,
       setItem: (key: string, value: string) => kept.set(key, value),
     });
-    const remembered = new Remembered('alice');
-    expect(remembered.optionsOf('gnome')).toBe(null);
-    remembered.keep('desktop', { ...startingValues(null, newer), picture: 'no' });
-    expect(remembered.optionsOf('gnome')).toEqual({ picture: 'no' });
-    expect(new Remembered('bob').optionsOf('gnome')).toBe(null);
+    const local = new LocalChoices('alice');
+    expect(optionsOf(local.read(), 'gnome')).toBe(null);
+    local.change(launched('desktop', { ...startingValues(null, newer), picture: 'no' }));
+    expect(optionsOf(local.read(), 'gnome')).toEqual({ picture: 'no' });
+    expect(optionsOf(new LocalChoices('bob').read(), 'gnome')).toBe(null);
   });
 });

@@ -13,8 +13,10 @@ import type {
 } from '../sharing/sharing';
 import type {
   Budget,
+  Choices,
   ClipboardText,
   Image,
+  KeptChoices,
   LaunchRequest,
   Log,
   Native,
@@ -32,6 +34,8 @@ interface Call {
   method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   headers?: Record<string, string>;
   body?: unknown;
+  /** It arrives though the page is left meanwhile; 64 KiB at most. */
+  keepalive?: boolean;
 }
 
 export class ApiClient {
@@ -44,6 +48,12 @@ export class ApiClient {
   site = (): Promise<Site> => this.call('site');
 
   budget = (): Promise<Budget> => this.call('budget');
+
+  /** What the user chose in the launch form; an older server keeps none. */
+  choices = (): Promise<KeptChoices> => this.call('choices');
+
+  keepChoices = (revision: string, choices: Choices): Promise<KeptChoices> =>
+    this.call('choices', { method: 'PUT', body: { revision, choices }, keepalive: true });
 
   images = async (): Promise<Image[]> => (await this.call<{ images: Image[] }>('images')).images;
 
@@ -139,7 +149,7 @@ export class ApiClient {
 
   private async call<T>(
     path: string,
-    { method = 'GET', headers, body }: Call = {},
+    { method = 'GET', headers, body, keepalive }: Call = {},
     read: (answer: Response) => Promise<T> = readAnswer,
   ): Promise<T> {
     const abort = new AbortController();
@@ -149,6 +159,7 @@ export class ApiClient {
         method,
         credentials: 'same-origin',
         cache: 'no-store',
+        ...(keepalive && { keepalive }),
         signal: abort.signal,
         headers: {
           Accept: 'application/json',

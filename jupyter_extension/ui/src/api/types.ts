@@ -205,6 +205,28 @@ export interface Budget {
   each: Allowance[];
 }
 
+/** Choices of the launch form under a name; the texts are those of its fields. */
+export interface Preset {
+  name: string;
+  image: string;
+  values: Record<string, string>;
+}
+
+/** What a user chose: the last launch's image, each image's last texts, whether pictures are shown. */
+export interface Choices {
+  image: string | null;
+  picture: string | null;
+  values: Record<string, Record<string, string>>;
+  presets: Preset[];
+}
+
+/** `damaged`: a file that was, or is, in their place and cannot be read. */
+export interface KeptChoices {
+  revision: string;
+  choices: Choices;
+  damaged: string | null;
+}
+
 export interface ClipboardText {
   text: string;
   truncated: boolean;

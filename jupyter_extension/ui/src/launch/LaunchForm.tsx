@@ -1,8 +1,9 @@
 import { useRef, useState, type FormEvent } from 'react';
 
 import type { Image, Site } from '../api/types';
+import type { Dictionary } from '../i18n/languages/en';
 import { useSpeech } from '../i18n/Language';
-import { retrying } from '../i18n/wording';
+import { problemText, retrying } from '../i18n/wording';
 import { Problem } from '../parts/Problem';
 import { MOST_NAME_SIGNS } from '../sessions/called';
 import { useFeed } from '../sessions/Portal';
@@ -11,6 +12,7 @@ import { revealCard } from '../sessions/revealCard';
 import { hasEnded } from '../sessions/status';
 import { CostLine } from './CostLine';
 import { describedBy, Field } from './Field';
+import type { Told } from './keeper';
 import { check, firstWhere, requestOf, sizeOfWindow } from './form';
 import { ImageCards } from './ImageCards';
 import { messagesFromServer, messagesOf } from './messages';
@@ -92,6 +94,11 @@ export function LaunchForm({ site, images }: { site: Site; images: readonly Imag
             {t.choices.fellBack(choices.fellBack)}
           </p>
         )}
+        {choices.told && (
+          <p className="hint" role="status" data-testid="choices-told">
+            {toldWords(t, choices.told)}
+          </p>
+        )}
         <WhereChoice site={site} chosen={where} onChoose={setWhere} />
         {images.length === 0 && <p className="quiet">{t.launch.noImages}</p>}
         {images.length > 0 && (
@@ -169,12 +176,24 @@ export function LaunchForm({ site, images }: { site: Site; images: readonly Imag
         <PresetDialog
           presets={presets}
           renames={asks === 'rename' ? preset : ''}
+          here={choices.here}
           onName={asks === 'rename' ? choices.renamePreset : choices.savePreset}
           onClose={() => setAsks(null)}
         />
       )}
     </>
   );
+}
+
+function toldWords(t: Dictionary, told: Told): string {
+  switch (told.kind) {
+    case 'merged':
+      return t.choices.merged;
+    case 'damaged':
+      return t.choices.damaged(told.file);
+    case 'unkept':
+      return t.choices.unkept(problemText(t, told.error));
+  }
 }
 
 function LimitHint({ max }: { max: number }) {

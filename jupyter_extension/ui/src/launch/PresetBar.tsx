@@ -1,8 +1,8 @@
 import { useId } from 'react';
 
+import type { Preset } from '../api/types';
 import { useSpeech } from '../i18n/Language';
 import { Icon } from '../parts/Icon';
-import type { Preset } from './presets';
 
 interface Props {
   presets: readonly Preset[];

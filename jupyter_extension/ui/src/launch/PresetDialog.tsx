@@ -1,25 +1,30 @@
 import { useId, useState, type FormEvent } from 'react';
 
+import type { Preset } from '../api/types';
 import { useSpeech } from '../i18n/Language';
 import { Dialog } from '../parts/Dialog';
-import { MOST_PRESET_SIGNS, MOST_PRESETS, type Preset } from './presets';
+import { cleanName, MOST_PRESET_SIGNS, MOST_PRESETS } from './kept';
 
 interface Props {
   presets: readonly Preset[];
   /** The preset that gets another name; empty for a new one. */
   renames: string;
+  /** They are kept in this browser alone. */
+  here: boolean;
   onName: (name: string) => void;
   onClose: () => void;
 }
 
 /** Asks what a preset is to be called. */
-export function PresetDialog({ presets, renames, onName, onClose }: Props) {
+export function PresetDialog({ presets, renames, here, onName, onClose }: Props) {
   const { t } = useSpeech();
   const [name, setName] = useState(renames);
   const id = useId();
-  const wanted = name.trim();
+  const wanted = cleanName(name);
   const taken = wanted !== renames && presets.some((preset) => preset.name === wanted);
   const full = !renames && !taken && presets.length >= MOST_PRESETS;
+
+  const hint = here ? t.choices.nameHintHere : t.choices.nameHint;
 
   const submit = (event: FormEvent): void => {
     event.preventDefault();
@@ -47,7 +52,7 @@ export function PresetDialog({ presets, renames, onName, onClose }: Props) {
             onChange={(event) => setName(event.target.value)}
           />
           <span className="field-hint" id={`${id}-hint`} role="status">
-            {full ? t.choices.full(MOST_PRESETS) : taken ? t.choices.replaces : t.choices.nameHint}
+            {full ? t.choices.full(MOST_PRESETS) : taken ? t.choices.replaces : hint}
           </span>
         </div>
         <div className="dialog-actions">
