@@ -251,6 +251,18 @@ def test_a_script_of_this_python_is_known_by_its_first_lines(
     assert not of_this_python(str(tmp_path / "absent"))
 
 
+def test_an_environment_below_a_shared_directory_is_no_shells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = tmp_path / "shared/bin/python"
+    python.parent.mkdir(parents=True)
+    python.symlink_to(sys.executable)
+    monkeypatch.setattr(sys, "executable", str(python))
+    program = tmp_path / "selkies"
+    program.write_text(f"#!{python}\nimport sys\n")
+    assert of_this_python(str(program))
+
+
 def test_the_one_that_is_installed_with_us_is_of_this_python() -> None:
     assert of_this_python(str(Path(sys.executable).parent / "selkies"))
 

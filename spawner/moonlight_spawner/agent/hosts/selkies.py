@@ -23,7 +23,6 @@ from urllib.parse import unquote
 
 from ...model.files import write_private
 from ...model.records import Spec
-from ...model.said import said_by
 from ...model.texts import json_of
 from ...processes.child import Child
 from ...processes.environment import find
@@ -133,7 +132,7 @@ class SelkiesHost(Host):
                 f"It said: {words}"
             ) from e
         except OSError as e:
-            raise HostFailed(f"selkies went away: {said_by(e)}") from e
+            raise HostFailed(f"selkies went away: {e}") from e
 
     def answer(self, path: str) -> Answer | None:
         path = path.partition("?")[0]
@@ -269,15 +268,15 @@ def of_this_python(program: str) -> bool:
     try:
         with open(program, encoding="utf-8") as f:
             first, second = f.readline(4096), f.readline(4096)
-        words = (
-            shlex.split(second.removeprefix("'''exec'")) if "/sh" in first else [first[2:].strip()]
-        )
+        named = first[2:].strip()
+        behind_shell = Path(named).name == "sh"  # and not anywhere on its way, as in /shared
+        words = shlex.split(second.removeprefix("'''exec'")) if behind_shell else [named]
     except (OSError, ValueError):  # a program, and no text
         return False
-    named = Path(words[0] if words else "")
+    python = Path(words[0] if words else "")
     own = Path(sys.executable)
-    same = os.path.realpath(named) == os.path.realpath(own)
-    return same and named.parent == own.parent  # the same environment, too
+    same = os.path.realpath(python) == os.path.realpath(own)
+    return same and python.parent == own.parent  # the same environment, too
 
 
 def _encoder(text: str) -> str:
