@@ -61,12 +61,22 @@ export function keep(joined: Joined | null): void {
  * history and on no screen that is shown.
  */
 export function takeBrought(): string {
-  const text = location.hash.slice(1) || (sessionStorage.getItem(BROUGHT) ?? '');
-  sessionStorage.removeItem(BROUGHT);
+  const waiting = takeWaiting();
+  const text = location.hash.slice(1) || waiting;
   if (location.hash) {
     history.replaceState(null, '', location.pathname);
   }
   return text;
+}
+
+function takeWaiting(): string {
+  try {
+    const text = sessionStorage.getItem(BROUGHT) ?? '';
+    sessionStorage.removeItem(BROUGHT);
+    return text;
+  } catch {
+    return ''; // where nothing can be kept nothing waits
+  }
 }
 
 /** A page of another user's may be of this origin and have opened this tab, so it is looked at. */
