@@ -43,12 +43,14 @@ _CODES = {
     404: "not_found",
     405: "method_not_allowed",
     413: "too_large",
+    426: "no_websocket",
 }
 _MESSAGES = {
     403: "You are not logged in, or the XSRF token is missing. Reload the page.",
     404: "There is nothing at this address.",
     405: "This address does not take that method.",
     413: "The request is too large.",
+    426: "This address is for WebSockets alone, or a proxy on the way has taken the Upgrade header away.",
 }
 
 

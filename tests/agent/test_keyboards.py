@@ -181,13 +181,20 @@ def test_korean_is_written_on_the_desktop_and_in_the_browser_once(
     try:
         wait_for(written.exists)
 
+        def lines() -> list[str]:
+            return written.read_text().splitlines()
+
         def line(number: int) -> str:
             desk.page.keyboard.press("Enter")
             wait_for(lambda: written.read_text().count("\n") >= number)
-            return written.read_text().splitlines()[-1]
+            return lines()[-1]
 
-        wait_for(lambda: desk.page.keyboard.type("ab") or line(1))
-        number = written.read_text().count("\n")
+        # What is typed before the terminal is in front is lost; then all that was typed is there before the
+        # last word.
+        wait_for(lambda: desk.page.keyboard.type("ab\n") or "ab" in lines(), interval=0.5)
+        desk.page.keyboard.type("ef\n")
+        wait_for(lambda: "ef" in lines())
+        number = len(lines())
         # By the desktop's own input method, which its keys switch on and off. Each on a line of its own:
         # fcitx5 may lose a letter that comes within milliseconds of the key that ends a syllable.
         for text in ("안녕", "dkssud"):

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
+import uvloop
 from moonlight_spawner.model.errors import (
     FieldError,
     InvalidRequest,
@@ -296,3 +299,45 @@ def test_what_stands_before_a_side_and_does_not_start_it_is_the_administrators(
     missing = said_of("/nonexistent/sudo")  # nice says that, and ends
     assert missing.code == "user_side_unavailable" and "deploy/sudoers" in str(missing)
     assert said_of("/bin/true").code == "user_side_failed"
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_a_side_that_has_ended_before_it_is_told_anything_is_no_fault_of_the_service(
+    loop: str,
+) -> None:
+    async def told() -> bytes:
+        here = asyncio.get_running_loop()
+        transport, _ = await here.subprocess_exec(
+            asyncio.SubprocessProtocol, "sh", "-c", "echo why >&2"
+        )
+        stdin: Any = transport.get_pipe_transport(0)
+        stdin.close()
+        await asyncio.sleep(0)
+        side = sides._Side(b"{}\n", 1000)
+        side.connection_made(transport)
+        side.process_exited()
+        side.pipe_connection_lost(1, None)
+        assert not side.answered.done(), "it may say why"
+        side.pipe_data_received(2, b"why\n")
+        side.pipe_connection_lost(2, None)
+        await side.answered
+        transport.close()
+        return side.errors
+
+    run: Any = uvloop.run if loop == "uvloop" else asyncio.run
+    assert run(told()) == b"why\n"
+
+
+def test_what_a_side_has_started_does_not_hold_up_the_word_that_it_has_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left, script = tmp_path / "left", tmp_path / "sudo"
+    script.write_text(f"#!/bin/sh\nsleep 3600 >/dev/null & echo $! >{left}\n")
+    script.chmod(0o755)
+    monkeypatch.setattr(sides, "SUDO", str(script))
+    try:
+        with pytest.raises(MoonlightError) as caught:
+            asyncio.run(sides.Sides([], 3600.0, 1, 1).ask("alice", b"{}\n", 1000))
+    finally:
+        os.kill(int(left.read_text()), signal.SIGKILL)
+    assert caught.value.code == "user_side_failed"

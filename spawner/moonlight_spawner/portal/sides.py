@@ -25,6 +25,7 @@ from ..model.errors import (
     UserSideUnavailable,
     shorten,
 )
+from ..processes.pipes import tell_all
 from .places import Places
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,8 @@ _BUSY_SECONDS = 5.0
 _AFTERWARDS_SECONDS = 300.0
 _TELL_AGAIN_SECONDS = 5.0
 _LAST_SECONDS = 3.0
+# Why one has ended may come after its end; what it has started may hold that pipe for as long as it lives.
+_WHY_SECONDS = 1.0
 # Nobody else is served while an answer is read. What that takes is paid off by waiting, so that a user
 # has the service's tenth at the most, and may owe it so much.
 _PAID_IN, _MOST_OWED_SECONDS = 10.0, 1.0
@@ -237,7 +240,8 @@ class _Side(asyncio.SubprocessProtocol):
         self._request = request
         self._said = bytearray()
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._silent = False
+        self._silent: set[int] = set()
+        self._patient = True
         self._transport: asyncio.SubprocessTransport | None = None
 
     @property
@@ -279,8 +283,7 @@ class _Side(asyncio.SubprocessProtocol):
         # Not asserted: uvloop's is no subclass of it.
         self._transport = cast(asyncio.SubprocessTransport, transport)
         stdin: Any = self._transport.get_pipe_transport(0)
-        stdin.write(self._request)
-        stdin.write_eof()
+        tell_all(stdin, self._request)  # it may have ended already
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         if fd == 2:
@@ -299,16 +302,22 @@ class _Side(asyncio.SubprocessProtocol):
             asyncio.get_running_loop().call_later(_THROW_AWAY_SECONDS, _resume, pipe)
 
     def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
-        self._silent = self._silent or fd == 1
+        self._silent.add(fd)
         self._perhaps_over()
 
     def process_exited(self) -> None:
         self.ended.set_result(None)
+        asyncio.get_running_loop().call_later(_WHY_SECONDS, self._wait_no_more)
+        self._perhaps_over()
+
+    def _wait_no_more(self) -> None:
+        self._patient = False
         self._perhaps_over()
 
     def _perhaps_over(self) -> None:
         """It has ended and nothing more can come: what it said is all."""
-        if self.ended.done() and self._silent and not self.answered.done():
+        said_all = self._silent >= ({1, 2} if self._patient else {1})
+        if self.ended.done() and said_all and not self.answered.done():
             self.answered.set_result(None)
 
 

@@ -6,10 +6,17 @@ import asyncio
 import contextlib
 
 
-def tell(stdin: asyncio.StreamWriter, data: bytes) -> None:
+def tell(stdin: asyncio.StreamWriter | asyncio.WriteTransport, data: bytes) -> None:
     """Write to it, unless the program has closed it: for uvloop that is an error."""
     if not stdin.is_closing():
         stdin.write(data)
+
+
+def tell_all(stdin: asyncio.WriteTransport, data: bytes) -> None:
+    """The same, and that nothing more comes."""
+    tell(stdin, data)
+    if not stdin.is_closing():
+        stdin.write_eof()
 
 
 async def closed(stdin: asyncio.StreamWriter) -> None:
