@@ -10,7 +10,7 @@ from playwright.sync_api import Page
 _NAMES = frozenset(
     """
     Moonlight JupyterLab JupyterHub Jupyter Slurm QoS XFCE GNOME MATE KDE OpenGL LLVM llvmpipe bits selkies
-    LS-PrePost LS-DYNA Plasma nvidia-smi GPU CPU Mbps fps WebSocket PIN HTTPS https VPN UTC
+    LS-PrePost LS-DYNA Plasma NVIDIA nvidia-smi GPU CPU Mbps fps WebSocket PIN HTTPS https VPN UTC
     English moonlight viz Ctrl Alt Del Shift Esc Tab Super Windows Print Screen Space
     """.split()  # noqa: SIM905  # read like a list, and not one word a line
 )

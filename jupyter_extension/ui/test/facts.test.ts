@@ -18,11 +18,11 @@ describe('the facts of a running session', () => {
 
   it('say what really encodes and draws, and whether there is sound', () => {
     expect(factsOf(en, known)).toEqual([
-      { label: 'Node', value: 'n1' },
+      { label: 'Node', value: 'n1', named: true },
       { label: 'Display', value: ':0' },
       { label: 'Screen', value: '1280 × 720' },
-      { label: 'Encoder', value: 'libx264 [software]' },
-      { label: 'OpenGL', value: 'llvmpipe (LLVM 15.0.6, 256 bits)' },
+      { label: 'Encoder', value: 'libx264 [software]', named: true },
+      { label: 'OpenGL', value: 'llvmpipe (LLVM 15.0.6, 256 bits)', named: true },
       { label: 'Sound', value: 'off' },
     ]);
     const heard = factsOf(ko, { ...known, audio: true });

@@ -32,10 +32,10 @@ export function RunningFacts({ session, now }: Props) {
             </dd>
           </div>
         )}
-        {factsOf(t, session).map(({ label, value }) => (
+        {factsOf(t, session).map(({ label, value, named }) => (
           <div key={label}>
             <dt>{label}</dt>
-            <dd>{value}</dd>
+            <dd translate={named ? 'no' : undefined}>{value}</dd>
           </div>
         ))}
       </dl>
