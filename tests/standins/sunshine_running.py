@@ -234,3 +234,12 @@ def sunshine(
         with contextlib.suppress(ProcessLookupError):
             os.killpg(run.process.pid, signal.SIGKILL)
         run.process.wait()
+        _remove_what_it_left(run.process.pid)
+
+
+def _remove_what_it_left(pid: int) -> None:
+    """The pictures of a killed one stay, as the real one's do; here nobody else removes them."""
+    for line in Path("/proc/sysvipc/shm").read_text().splitlines()[1:]:
+        words = line.split()
+        if (int(words[4]), int(words[6])) == (pid, 0):
+            subprocess.run(["ipcrm", "-m", words[1]], check=False, capture_output=True)
