@@ -200,6 +200,7 @@ class PortalGuestSocket(JSONErrors, GuestSocket):
             _forget(self.manager, ticket.owner, ticket.session_id)
             self.away(e)
         finally:
+            shown.cancel()  # also where this very handler was
             over.cancel()
             if path != NEWS and traffic.begun:
                 tell(self, ticket.session_id, traffic, True)

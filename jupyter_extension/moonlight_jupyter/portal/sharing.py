@@ -18,16 +18,11 @@ from .refusals import LoginRefused, LoginUnclear
 _MAX_BODY_BYTES = 4096
 
 
-class SharingHandler(NodeHandler):
+class SharingHandler(sharing.SharingHandler):
     """``GET``, ``POST`` and ``DELETE /api/moonlight/sessions/<id>/sharing``"""
 
     #: For the audit.
     told: dict[str, Any]
-
-    @authenticated
-    @authorized
-    async def get(self, session_id: str) -> None:
-        await self.ask(session_id, "GET", "/sharing")
 
     @authenticated
     @authorized
@@ -59,11 +54,6 @@ class SharingHandler(NodeHandler):
         self.set_header("Cache-Control", "no-store")
         made.pop("token")
         self.finish({**made, "user": guest or None, "invitation": word})
-
-    @authenticated
-    @authorized
-    async def delete(self, session_id: str) -> None:
-        await self.ask(session_id, "DELETE", "/sharing")
 
     async def _guest(self, name: Any) -> str | None:
         """Whom the invitation is for; empty: whoever has a login. None: the caller has been answered that
